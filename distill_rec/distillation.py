@@ -1,0 +1,148 @@
+"""The distill stage: scores, representations and clicks together, L = a L_score + b L_repr + c L_click."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from distill_rec.data.dataset import Dataset
+from distill_rec.device import choose_device
+from distill_rec.knowledge import Knowledge
+from distill_rec.losses import TeacherScores, catalogue_loss, cosine_loss, impression_click_loss, kl_loss, mse_loss
+from distill_rec.nn.settings import training_texts
+from distill_rec.progress import Progress, Quiet
+from distill_rec.recipe import LossSection, StudentSection
+from distill_rec.students import build_student, write_student
+from distill_rec.training import Objective, Training
+from distill_rec.training.batches import ImpressionBatch, SequenceBatch
+from distill_rec.training.objective import Scene, candidates_of, gather_users, sequence_targets
+
+EXTRA_TEXTS = 1024
+
+
+class DistillationObjective(Objective):
+    """The click loss beside a teacher's signals.
+
+    Args:
+        knowledge: the teacher's cached item and text vectors and user encoder.
+        loss: weights and temperature.
+        dim: the student's dimensions; where they differ from the teacher's, linear adapters on the student's side
+            are learned with it (a map on the teacher's side would admit the zero solution).
+        texts: indices of texts whose vectors are knowledge even where nobody clicked them; never new items'.
+    """
+
+    def __init__(self, knowledge: Knowledge, loss: LossSection, dim: int, texts: Tensor, device: torch.device) -> None:
+        super().__init__()
+        self.loss = loss
+        self.items = knowledge.tensor("item_vectors", device)
+        self.text_vectors = knowledge.tensor("text_vectors", device)
+        # A plain attribute, so that the teacher is neither trained nor saved with the student.
+        self.teacher_users = [knowledge.user_encoder.to(device)]
+        self.texts = texts.to(device)
+        same = knowledge.dim == dim
+        self.item_adapter: nn.Module = nn.Identity() if same else nn.Linear(dim, knowledge.dim)
+        self.user_adapter: nn.Module = nn.Identity() if same else nn.Linear(dim, knowledge.dim)
+
+    def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
+        batch = scene.batch
+        teacher_items = functional.embedding(scene.items, self.items)
+        if isinstance(batch, SequenceBatch):
+            return self._sequence_loss(scene, batch, place, teacher_items)
+        return self._impression_loss(scene, batch, place, teacher_items)
+
+    def _sequence_loss(self, scene: Scene, batch: SequenceBatch, place: Tensor, teacher_items: Tensor) -> Tensor:
+        target, weight = sequence_targets(scene, batch, place)
+        with torch.no_grad():
+            clicked = functional.embedding(scene.history, teacher_items)
+            users = gather_users(self.teacher_users[0].all_positions(clicked, scene.mask), batch)
+        teacher = None
+        if self.loss.kl > 0:
+            teacher = TeacherScores(users, teacher_items, self.loss.kl, self.loss.temperature)
+        loss = catalogue_loss(scene.users, scene.vectors, target, weight, self.loss.click, teacher)
+        return loss + self._user_loss(scene.users, users)
+
+    def _impression_loss(self, scene: Scene, batch: ImpressionBatch, place: Tensor, teacher_items: Tensor) -> Tensor:
+        candidates, shown, labels = candidates_of(scene, batch, place)
+        scores = (functional.embedding(candidates, scene.vectors) * scene.users[:, None]).sum(-1)
+        with torch.no_grad():
+            clicked = functional.embedding(scene.history, teacher_items)
+            users = self.teacher_users[0](clicked, scene.mask)
+            teacher = (functional.embedding(candidates, teacher_items) * users[:, None]).sum(-1)
+        loss = self.loss.click * impression_click_loss(scores, labels, shown)
+        loss = loss + self.loss.kl * kl_loss(scores, teacher, shown, self.loss.temperature)
+        return loss + self._user_loss(scene.users, users)
+
+    def _user_loss(self, student: Tensor, teacher: Tensor) -> Tensor:
+        loss = student.new_zeros(())
+        if self.loss.user_cosine > 0:
+            loss = loss + self.loss.user_cosine * cosine_loss(self.user_adapter(student), teacher)
+        if self.loss.user_mse > 0:
+            loss = loss + self.loss.user_mse * mse_loss(self.user_adapter(student), teacher)
+        return loss
+
+    def text_loss(self, rows: Tensor, vectors: Tensor) -> Tensor | None:
+        if self.loss.item_cosine == 0 and self.loss.item_mse == 0:
+            return None
+        teacher, student = self.text_vectors[rows], self.item_adapter(vectors)
+        loss = vectors.new_zeros(())
+        if self.loss.item_cosine > 0:
+            loss = loss + self.loss.item_cosine * cosine_loss(student, teacher)
+        if self.loss.item_mse > 0:
+            loss = loss + self.loss.item_mse * mse_loss(student, teacher)
+        return loss
+
+    def extra_texts(self, generator: torch.Generator) -> Tensor | None:
+        drawn = torch.randint(len(self.texts), (min(EXTRA_TEXTS, len(self.texts)),), generator=generator)
+        return self.texts[torch.unique(drawn).to(self.texts.device)]
+
+
+def distill(  # noqa: PLR0913
+    section: StudentSection,
+    knowledge_folder: Path | None,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    trunk: str,
+    progress: Progress | None = None,
+) -> None:
+    """Train a student into `folder`, or go on where a killed run stopped.
+
+    Args:
+        knowledge_folder: the teacher's knowledge; None trains the same student on clicks alone, from the public
+            PLM (the undistilled column).
+        trunk: PLM of tokens and initial weights.
+
+    Raises:
+        TrainingError: a loss that is not finite.
+    """
+    progress = progress or Quiet()
+    if (folder / "model.json").exists():
+        return
+    device = choose_device(section.device)
+    knowledge = None if knowledge_folder is None else Knowledge.load(knowledge_folder)
+    built = build_student(section, section.trunk or trunk, dataset, knowledge, progress)
+    built.model.to(device)
+    torch.manual_seed(section.seed)
+    objective = Objective()
+    if knowledge is not None:
+        objective = DistillationObjective(knowledge, section.loss, section.dim, training_texts(dataset), device)
+    training = Training(
+        built.model,
+        objective.to(device),
+        dataset,
+        section.optimizer,
+        folder,
+        seed=section.seed,
+        name="student" if knowledge is not None else "student without distillation",
+        offset_decay=section.offset_decay,
+        settings=[section.model_dump(exclude={"optimizer"}), built.config["trunk"]],
+        progress=progress,
+    )
+    training.run()
+    built.finish()
+    built.model.cpu()
+    write_student(built, folder)
+    training.checkpoints.clear()

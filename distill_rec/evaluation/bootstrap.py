@@ -1,0 +1,55 @@
+"""Paired bootstrap over users (Efron 1979): every model is read on the same drawn users."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+LEVEL = 0.95
+BLOCK = 64
+"""Resamples held at once, `[BLOCK, n_users]` float32: 13 MB for 50,000 users."""
+
+
+class Interval(NamedTuple):
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        return self.low > 0 or self.high < 0
+
+
+def resampled_means(values: Floats, resamples: int, seed: int) -> Floats:
+    """Means over users drawn with replacement.
+
+    Args:
+        values: `[n_users, n_columns]`, one column a model and metric; no NaN.
+        resamples: how many draws.
+        seed: of the draws; the same users are drawn for every column, which pairs them.
+
+    Returns:
+        `[resamples, n_columns]`.
+    """
+    n = len(values)
+    centre = values.mean(axis=0) if n else np.zeros(values.shape[1])
+    # about the mean, so that float32 products lose nothing that matters; a draw counts users, which is exact
+    around = np.ascontiguousarray(values - centre, dtype=np.float32)
+    rng = np.random.default_rng(seed)
+    out = np.zeros((resamples, values.shape[1]))
+    for start in range(0, resamples if n else 0, BLOCK):
+        size = min(BLOCK, resamples - start)
+        counts = np.empty((size, n), dtype=np.float32)
+        for row in range(size):
+            counts[row] = np.bincount(rng.integers(0, n, size=n), minlength=n)
+        out[start : start + size] = counts @ around / n
+    return out + centre
+
+
+def interval(samples: Floats) -> Interval:
+    """The percentile interval of resampled values `[resamples]`."""
+    low, high = np.quantile(samples, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(low), float(high))

@@ -1,0 +1,129 @@
+"""Rank one target a query among all items: blocks of queries, one matrix product each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill_rec.data.dataset import Queries
+from distill_rec.data.ragged import Ragged
+from distill_rec.evaluation.metrics.ranks import TargetRanks
+from distill_rec.evaluation.scorer import Floats, Scorer
+from distill_rec.runtime.errors import DataError
+
+BLOCK_BYTES = 8 << 20
+"""Scores held at once: small enough to be compared while they are in cache."""
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Items whose vector is that of an earlier item.
+
+    Their columns are copied from that item's after the product: a matrix product may add up the terms of equal
+    vectors in another order at the edge of a block, which would break an exact tie by float noise.
+    """
+
+    item: NDArray[np.int64]
+    original: NDArray[np.int64]
+
+    @staticmethod
+    def of(vectors: Floats) -> Copies:
+        if vectors.shape[1] <= 1 or not len(vectors):  # a product of one term is exact
+            return Copies(np.empty(0, np.int64), np.empty(0, np.int64))
+        rows = np.ascontiguousarray(vectors + np.float32(0))  # -0 becomes 0
+        keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
+        _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+        original = first[inverse.ravel()]
+        item = np.flatnonzero(original != np.arange(len(rows)))
+        return Copies(item, original[item])
+
+
+def require_finite(scorer: Scorer, users: Floats, first_sample: int) -> None:
+    """Refuse user vectors, and so scores, that are not finite; names the model and the sample.
+
+    Raises:
+        DataError: with the number of the sample.
+    """
+    bad = ~np.isfinite(users).all(axis=1)
+    if bad.any():
+        sample = first_sample + int(np.argmax(bad))
+        raise DataError(
+            f"{scorer.name}, test sample {sample}",
+            "scores that are not finite (its user vector holds NaN or infinity)",
+            "finite scores",
+            "Look for a loss that diverged or a damaged weight file.",
+        )
+
+
+def require_finite_items(scorer: Scorer) -> None:
+    bad = ~np.isfinite(scorer.item_vectors).all(axis=1)
+    if bad.any():
+        raise DataError(
+            f"{scorer.name}, item {int(np.argmax(bad))}",
+            f"scores that are not finite ({int(bad.sum())} item vectors hold NaN or infinity)",
+            "finite scores",
+            "Look for a loss that diverged or a damaged weight file.",
+        )
+
+
+def rank_targets(scorer: Scorer, queries: Queries, pool: NDArray[np.bool_] | None = None) -> TargetRanks:
+    """Count who scores above, and who ties with, each query's target.
+
+    Args:
+        scorer: the model.
+        queries: targets, histories and items to leave out.
+        pool: bool `[n_items]`, the items to rank among (all where not given); targets must be in it.
+    """
+    require_finite_items(scorer)
+    vectors = np.asarray(scorer.item_vectors, dtype=np.float32)
+    target, exclude = np.asarray(queries.target, dtype=np.int64), queries.exclude
+    if pool is not None:
+        vectors, target, exclude = _within(pool, vectors, target, exclude)
+    copies, columns = Copies.of(vectors), np.ascontiguousarray(vectors.T)
+    n, n_items = len(queries), len(vectors)
+    greater, ties, candidates = (np.empty(n, dtype=np.int64) for _ in range(3))
+    block = max(1, BLOCK_BYTES // (4 * max(n_items, 1)))
+    scores = np.empty((block, n_items), dtype=np.float32)
+    for start in range(0, n, block):
+        rows = np.arange(start, min(start + block, n))
+        users = np.asarray(scorer.user_vectors(queries.history.take(rows)), dtype=np.float32)
+        require_finite(scorer, users, start)
+        chunk = scores[: len(rows)]
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused by name below
+            np.matmul(users, columns, out=chunk)
+        chunk[:, copies.item] = chunk[:, copies.original]
+        part = slice(start, start + len(rows))
+        greater[part], ties[part], candidates[part] = _count(scorer, chunk, target[part], exclude.take(rows), start)
+    return TargetRanks(greater, ties, candidates)
+
+
+def _count(
+    scorer: Scorer, scores: Floats, target: NDArray[np.int64], exclude: Ragged, first_sample: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """(greater, ties, candidates) of a block; overwrites the scores of items left out."""
+    n, n_items = scores.shape
+    at_target = np.arange(n) * n_items + target
+    flat = scores.reshape(-1)
+    goal = flat[at_target]
+    if not np.isfinite(goal).all():
+        sample = first_sample + int(np.argmin(np.isfinite(goal)))
+        raise DataError(f"{scorer.name}, test sample {sample}", "a score that is not finite", "finite scores")
+    out = np.unique(np.repeat(np.arange(n) * n_items, exclude.lengths) + exclude.values)
+    out = out[~np.isin(out, at_target)]
+    flat[out] = -np.inf
+    candidates = n_items - np.bincount(out // n_items, minlength=n)
+    greater = np.count_nonzero(scores > goal[:, None], axis=1)
+    at_least = np.count_nonzero(scores >= goal[:, None], axis=1)
+    return greater, at_least - greater - 1, candidates
+
+
+def _within(
+    pool: NDArray[np.bool_], vectors: Floats, target: NDArray[np.int64], exclude: Ragged
+) -> tuple[Floats, NDArray[np.int64], Ragged]:
+    """The same with the pool's items alone, renumbered."""
+    number = np.cumsum(pool) - 1
+    kept = pool[exclude.values]
+    offsets = np.concatenate([[0], np.cumsum(kept)])[exclude.offsets]
+    return vectors[pool], number[target], Ragged(number[exclude.values[kept]], offsets)

@@ -1,0 +1,99 @@
+"""The two protocols: a target among the full catalogue, and candidates of an impression; one value a sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill_rec.data.dataset import Dataset, Impressions, Queries
+from distill_rec.evaluation.catalogue import rank_targets, require_finite, require_finite_items
+from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS, rank_impressions
+from distill_rec.evaluation.metrics.ranks import ImpressionRanks
+from distill_rec.evaluation.scorer import Scorer
+
+Samples = Queries | Impressions
+Floats = NDArray[np.float64]
+
+CHUNK_CANDIDATES = 1 << 16
+"""Candidates of impressions scored at once."""
+
+
+@dataclass(frozen=True)
+class PerSample:
+    """What one model gets on each sample.
+
+    Attributes:
+        user: int `[n]`.
+        target_clicks: training clicks of the target `[n]`; for impressions the mean over the clicked candidates
+            (NaN without a click).
+        values: per metric `[n]`; NaN where a sample has none (an impression with no click or only clicks).
+    """
+
+    user: NDArray[np.int64]
+    target_clicks: Floats
+    values: dict[str, Floats]
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+
+def evaluate(scorer: Scorer, samples: Samples, dataset: Dataset, *, among_new: bool = False) -> PerSample:
+    """All metrics of a model on each sample.
+
+    Args:
+        scorer: the model.
+        samples: queries (full catalogue, excluded items left out) or impressions.
+        dataset: where the training clicks and the new items are read.
+        among_new: rank queries' targets among the new items alone.
+
+    Raises:
+        DataError: a score is not finite.
+    """
+    user = np.asarray(samples.user, dtype=np.int64)
+    clicks = np.asarray(dataset.train_clicks, dtype=np.float64)
+    if isinstance(samples, Queries):
+        found = rank_targets(scorer, samples, np.asarray(dataset.new) if among_new else None)
+        return PerSample(user, clicks[samples.target], {name: m.values(found) for name, m in CATALOGUE.items()})
+    ranks = rank_impressions_of(scorer, samples)
+    both = (ranks.clicks > 0) & (ranks.clicks < ranks.shown)
+    values = {name: np.where(both, m.values(ranks), np.nan) for name, m in IMPRESSIONS.items()}
+    total = ranks.sum_clicked(clicks[samples.candidates.values])
+    target = np.divide(total, ranks.clicks, out=np.full(len(user), np.nan), where=ranks.clicks > 0)
+    return PerSample(user, target, values)
+
+
+def rank_impressions_of(scorer: Scorer, samples: Impressions) -> ImpressionRanks:
+    """Score the candidates of each impression and rank them."""
+    require_finite_items(scorer)
+    offsets = np.asarray(samples.candidates.offsets)
+    scores = np.empty(int(offsets[-1]), dtype=np.float32)
+    start = 0
+    while start < len(samples):
+        stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + CHUNK_CANDIDATES, side="right")) - 1)
+        users = np.asarray(scorer.user_vectors(samples.history.take(np.arange(start, stop))), dtype=np.float32)
+        require_finite(scorer, users, start)
+        part = slice(int(offsets[start]), int(offsets[stop]))
+        row = np.repeat(np.arange(stop - start), np.diff(offsets[start : stop + 1]))
+        items = scorer.item_vectors[samples.candidates.values[part]].astype(np.float64)
+        # summed in float64 and rounded, so that equal vectors give equal scores whatever the order of the terms
+        scores[part] = np.einsum("nd,nd->n", items, users.astype(np.float64)[row])
+        start = stop
+    return rank_impressions(scores, samples.labels.values, offsets, scorer.name)
+
+
+def user_means(user: NDArray[np.int64], values: Floats) -> Floats:
+    """Mean over each user's samples that have a value; users without any are left out. `[n_users]`"""
+    kept = ~np.isnan(values)
+    found, number = np.unique(user[kept], return_inverse=True)
+    return np.bincount(number, weights=values[kept], minlength=len(found)) / np.maximum(
+        np.bincount(number, minlength=len(found)), 1
+    )
+
+
+def validation_metric(scorer: Scorer, samples: Samples, dataset: Dataset) -> float:
+    """Mean over users of nDCG@10: what training stops by. Nought where no sample has a value."""
+    per_sample = evaluate(scorer, samples, dataset)
+    means = user_means(per_sample.user, per_sample.values["ndcg@10"])
+    return float(means.mean()) if len(means) else 0.0

@@ -1,0 +1,227 @@
+"""What a comparison found, as it stands in `results.json`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from distill_rec.files import replacing, write_text
+from distill_rec.runtime.errors import RunError
+
+FORMAT_VERSION = 1
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Cell(Part):
+    """A model on a metric: mean over users with its interval, mean over samples, spread over seeds."""
+
+    mean: float
+    low: float
+    high: float
+    mean_samples: float
+    spread: float | None = Field(None, description="standard deviation of the mean over seeds; none for one seed")
+
+
+class Difference(Part):
+    """Paired difference `first - second` of means over users."""
+
+    metric: str
+    first: str
+    second: str
+    value: float
+    low: float
+    high: float
+    users: int
+
+    @property
+    def clear(self) -> bool:
+        """The interval excludes 0."""
+        return self.low > 0 or self.high < 0
+
+
+class Ratio(Part):
+    """Q, Q' or G; without a value where it is not defined, and why."""
+
+    name: Literal["Q", "Q'", "G"]
+    metric: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
+class Table(Part):
+    """All models and metrics on one set of samples.
+
+    Attributes:
+        cells: per metric, per model.
+        left_out: what has no value, and how many samples it was.
+    """
+
+    key: str
+    title: str
+    samples: int
+    users: int
+    cells: dict[str, dict[str, Cell]]
+    differences: list[Difference] = []
+    ratios: list[Ratio] = []
+    left_out: dict[str, int] = {}
+
+    def difference(self, metric: str, first: str, second: str) -> Difference | None:
+        for found in self.differences:
+            if (found.metric, found.first, found.second) == (metric, first, second):
+                return found
+        return None
+
+    def ratio(self, name: str, metric: str) -> Ratio | None:
+        return next((found for found in self.ratios if (found.name, found.metric) == (name, metric)), None)
+
+
+class ModelCost(Part):
+    """What serving a model costs. What could not be measured is None, and `missing` says why."""
+
+    parameters: int | None = None
+    disk_bytes: int | None = None
+    private_bytes: int | None = Field(None, description="RssAnon of a process that serves")
+    mapped_bytes: int | None = Field(None, description="RssFile of it: pages of files, shared between processes")
+    items_per_second: float | None = Field(None, description="new items encoded a second, one thread")
+    p50_ms: float | None = Field(None, description="median of ranking the candidates, one thread")
+    p99_ms: float | None = None
+    candidates: int = 0
+    history: int = 0
+    cached: bool = Field(True, description="the request is ranked with cached item vectors, no text is encoded")
+    missing: dict[str, str] = {}
+
+
+class Lists(Part):
+    """Top-10 lists of a model over the catalogue."""
+
+    coverage: float = Field(description="share of the catalogue that stands in at least one list")
+    novelty: float = Field(description="mean self-information of a listed item, bits of its training clicks")
+    popularity_lift: float | None = Field(description="mean training clicks of listed items over those of the histories")
+
+
+class Agreement(Part):
+    """How alike teacher and student rank."""
+
+    overlap: float = Field(description="mean share of the top 10 that both list")
+    kendall: float = Field(description="mean Kendall tau-b over the teacher's top 100")
+    users: int
+
+
+class Example(Part):
+    """A user on whom teacher and student differ, by title."""
+
+    user: str
+    history: list[str]
+    target: str
+    teacher: list[str]
+    student: list[str]
+    overlap: float
+    teacher_rank: float | None = None
+    student_rank: float | None = None
+
+
+class Verdict(Part):
+    """A plain sentence. tone: good, bad (a claim fails), open (cannot be told), note."""
+
+    tone: Literal["good", "bad", "open", "note"]
+    text: str
+
+
+class Results(Part):
+    """A comparison of models on one data set."""
+
+    format_version: int = FORMAT_VERSION
+    name: str = "run"
+    created: str = ""
+    protocol: Literal["catalogue", "impressions"]
+    grouping: str
+    models: list[str]
+    seeds: dict[str, int]
+    metrics: dict[str, str] = Field(description="title of each metric, in order")
+    main_metric: str
+    resamples: int
+    data: dict[str, str | int | float]
+    tables: list[Table]
+    slices: list[Table] = []
+    costs: dict[str, ModelCost] = {}
+    lists: dict[str, Lists] = {}
+    agreement: Agreement | None = None
+    verdicts: list[Verdict] = []
+    examples: list[Example] = []
+    curves: dict[str, list[tuple[float, float]]] = Field({}, description="validation nDCG@10 by update, per model")
+    _per_user: pl.DataFrame | None = PrivateAttr(None)
+
+    @property
+    def test(self) -> Table:
+        return self.tables[0]
+
+    @property
+    def per_user(self) -> pl.DataFrame | None:
+        """`user_id, model, samples` and a column a metric; None in results read from JSON."""
+        return self._per_user
+
+    def table(self) -> pl.DataFrame:
+        """`part, metric` and a column a model: means over users."""
+        return pl.DataFrame(
+            [
+                {"part": part.title, "metric": self.metrics[metric]}
+                | {model: cells[model].mean for model in self.models if model in cells}
+                for part in self.tables
+                for metric, cells in part.cells.items()
+            ]
+        )
+
+    def long(self) -> pl.DataFrame:
+        """One row a part (slices included), metric and model: `mean, low, high, mean_samples, spread`."""
+        return pl.DataFrame(
+            [
+                {"part": part.title, "samples": part.samples, "users": part.users}
+                | {"metric": metric, "model": model}
+                | cell.model_dump()
+                for part in [*self.tables, *self.slices]
+                for metric, cells in part.cells.items()
+                for model, cell in cells.items()
+            ],
+            infer_schema_length=None,
+        )
+
+    def to_json(self) -> str:
+        return self.model_dump_json(indent=2) + "\n"
+
+    @staticmethod
+    def from_json(text: str) -> Results:
+        return Results.model_validate_json(text)
+
+    def write(self, folder: Path) -> None:
+        """Write `results.json`, `per_user.parquet` and `report.html`."""
+        from distill_rec.evaluation.report import write_report
+
+        folder.mkdir(parents=True, exist_ok=True)
+        if self._per_user is not None:
+            with replacing(folder / "per_user.parquet") as temporary:
+                self._per_user.write_parquet(temporary)
+        write_report(self, folder / "report.html")
+        write_text(folder / "results.json", self.to_json())
+
+    @staticmethod
+    def read(folder: Path) -> Results:
+        """Read what `write` left.
+
+        Raises:
+            RunError: there is no `results.json`, or it is of another format version.
+        """
+        path = folder / "results.json"
+        if not path.exists():
+            raise RunError(path, "no results here", "results.json", "Run `distill-rec evaluate` first.")
+        results = Results.from_json(path.read_text(encoding="utf-8"))
+        if (folder / "per_user.parquet").exists():
+            results._per_user = pl.read_parquet(folder / "per_user.parquet")
+        return results

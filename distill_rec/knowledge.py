@@ -1,0 +1,111 @@
+"""What a teacher hands over, cached once: item vectors, text vectors, user encoder. Distilling never runs a trunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from distill_rec.data.dataset import Dataset
+from distill_rec.data.ragged import Ragged
+from distill_rec.files import read_array, read_json, write_array, write_json
+from distill_rec.nn.recommender import Recommender
+from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
+from distill_rec.runtime.errors import RunError
+from distill_rec.training.checkpoint import save_weights
+
+
+@dataclass
+class Knowledge:
+    """A teacher's knowledge.
+
+    Attributes:
+        item_vectors: float32 `[n_items, d]`, offsets included.
+        text_vectors: float32 `[n_texts, d]`, the text part of each distinct text, clicked or not.
+        offsets: float32 `[n_items, d]`, or None where the teacher has none.
+        user_encoder: in evaluation mode, frozen.
+        user_settings: its kind and shape.
+    """
+
+    item_vectors: NDArray[np.float32]
+    text_vectors: NDArray[np.float32]
+    offsets: NDArray[np.float32] | None
+    user_encoder: UserEncoder
+    user_settings: dict[str, Any]
+
+    @property
+    def dim(self) -> int:
+        return int(self.item_vectors.shape[1])
+
+    @staticmethod
+    def load(folder: Path) -> Knowledge:
+        """Read a knowledge folder.
+
+        Raises:
+            RunError: it is not there or not whole.
+        """
+        if not (folder / "manifest.json").exists():
+            raise RunError(folder, "no knowledge here", "manifest.json", "Run `distill-rec teach` first.")
+        manifest = read_json(folder / "manifest.json")
+        encoder = make_user_encoder(**manifest["user_encoder"])
+        encoder.load_state_dict({name: value.clone() for name, value in load_file(folder / "user_encoder.safetensors").items()})
+        encoder.eval().requires_grad_(False)
+        offsets = folder / "offsets.npy"
+        return Knowledge(
+            read_array(folder / "item_vectors.npy"),
+            read_array(folder / "text_vectors.npy"),
+            read_array(offsets) if offsets.exists() else None,
+            encoder,
+            manifest["user_encoder"],
+        )
+
+    def tensor(self, name: str, device: torch.device) -> Tensor:
+        """One of its arrays, copied into fresh memory on the device."""
+        return torch.from_numpy(np.array(getattr(self, name), dtype=np.float32)).to(device)
+
+
+def write_knowledge(
+    folder: Path, model: Recommender, texts: Tensor, dataset: Dataset, user_settings: dict[str, Any]
+) -> None:
+    """Write a trained teacher's knowledge; the manifest last.
+
+    Args:
+        texts: vectors of the model's own texts `[n, d]` (one an item where its trunk is a file of vectors).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_array(folder / "item_vectors.npy", model.item_vectors(texts).float().cpu().numpy())
+    write_array(folder / "text_vectors.npy", _by_text(texts.float().cpu().numpy(), model, dataset))
+    if model.offsets is not None:
+        write_array(folder / "offsets.npy", model.offsets.eval()().detach().float().cpu().numpy())
+    encoder: nn.Module = model.user_encoder
+    save_weights(folder / "user_encoder.safetensors", dict(encoder.state_dict()))
+    write_json(folder / "item_ids.json", dataset.items["item_id"].to_list())
+    manifest = {
+        "data": dataset.fingerprint,
+        "user_encoder": user_settings,
+        "dtype": "float32",
+        "items": dataset.n_items,
+        "texts": len(dataset.texts),
+        "dim": int(texts.shape[1]),
+    }
+    write_json(folder / "manifest.json", manifest)
+
+
+def _by_text(vectors: NDArray[np.float32], model: Recommender, dataset: Dataset) -> NDArray[np.float32]:
+    """One row a distinct text: where the model knows items and not texts, the mean over the text's items."""
+    if len(vectors) == len(dataset.texts) and np.array_equal(model.item_text.cpu().numpy(), dataset.item_text):
+        return vectors
+    sums = np.zeros((len(dataset.texts), vectors.shape[1]), dtype=np.float32)
+    np.add.at(sums, dataset.item_text, vectors)
+    return sums / np.bincount(dataset.item_text, minlength=len(dataset.texts))[:, None].astype(np.float32)
+
+
+def history_rows(item_ids: dict[str, int], history: list[str]) -> Ragged:
+    """A history of ids as one row of item indices; unknown ids are left out."""
+    return Ragged.from_rows([[item_ids[item] for item in history if item in item_ids]], np.int32)

@@ -1,0 +1,1 @@
+"""Modules that teachers and students share."""

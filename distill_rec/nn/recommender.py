@@ -1,0 +1,116 @@
+"""The contract of every bi-encoder: text encoder, offsets, user encoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from distill_rec.data.ragged import Ragged
+from distill_rec.nn.offsets import ItemOffsets
+from distill_rec.nn.user_encoders import UserEncoder
+
+
+class TextEncoder(nn.Module):
+    """From a text's index to the text part of an item vector; each kind of model has one.
+
+    Attributes:
+        n_texts: distinct texts of the catalogue.
+        dim: dimensions of an item vector.
+    """
+
+    n_texts: int
+    dim: int
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Vectors `[n, dim]` of the texts with these indices, with a graph."""
+        raise NotImplementedError
+
+    def chunks(self, rows: Tensor) -> list[Tensor]:
+        """The rows in pieces that may be encoded with a graph in bounded memory."""
+        return list(rows.split(16384))
+
+    def trunk_parameters(self) -> list[nn.Parameter]:
+        """Pre-trained weights that learn (at the trunk's own rate)."""
+        return []
+
+    def encode(self, rows: Tensor | None = None) -> Tensor:
+        """Vectors `[n, dim]` without a graph, in chunks."""
+        device = next(self.parameters()).device
+        rows = torch.arange(self.n_texts, device=device) if rows is None else rows
+        out = torch.empty(len(rows), self.dim, device=device, dtype=next(self.parameters()).dtype)
+        place = torch.empty(self.n_texts, dtype=torch.int64, device=device)
+        place[rows] = torch.arange(len(rows), device=device)
+        with torch.no_grad():
+            for chunk in self.chunks(rows):
+                out[place[chunk]] = self(chunk)
+        return out
+
+
+class Recommender(nn.Module):
+    """Scores are `item vector . user vector`.
+
+    Args:
+        text_encoder: texts to vectors.
+        user_encoder: histories to vectors.
+        item_text: int64 `[n_items]`, the text of each item.
+        offsets: free offsets; none where not given.
+    """
+
+    item_text: Tensor
+
+    def __init__(
+        self, text_encoder: TextEncoder, user_encoder: UserEncoder, item_text: Tensor, offsets: ItemOffsets | None
+    ) -> None:
+        super().__init__()
+        self.text_encoder = text_encoder
+        self.user_encoder = user_encoder
+        self.offsets = offsets
+        self.register_buffer("item_text", item_text, persistent=False)
+
+    def item_vectors(self, texts: Tensor | None = None) -> Tensor:
+        """All item vectors `[n_items, dim]`, offsets included, without a graph.
+
+        Args:
+            texts: vectors of all texts, where the caller has them.
+        """
+        with torch.no_grad():
+            texts = self.text_encoder.encode() if texts is None else texts
+            vectors = functional.embedding(self.item_text, texts)
+            return vectors if self.offsets is None else vectors + self.offsets()
+
+    def user_vectors(self, history: Ragged, items: Tensor) -> NDArray[np.float32]:
+        """User vectors `[n, dim]` of many histories; `items` are all item vectors."""
+        return user_vectors(self.user_encoder, history, items)
+
+
+def user_vectors(encoder: UserEncoder, history: Ragged, items: Tensor, batch: int = 512) -> NDArray[np.float32]:
+    """User vectors `[n, dim]` of many histories, in batches of like lengths.
+
+    Args:
+        history: rows of item indices.
+        items: all item vectors `[n_items, dim]`.
+        batch: histories at once.
+    """
+    device = items.device
+    out = np.empty((len(history), items.shape[1]), dtype=np.float32)
+    limit = max_history_of(encoder)
+    order = np.argsort(history.lengths, kind="stable")
+    with torch.no_grad():
+        for start in range(0, len(order), batch):
+            rows = order[start : start + batch]
+            padded, mask = history.take(rows).padded(last=limit)
+            index = torch.from_numpy(padded.astype(np.int64)).to(device)
+            users = encoder(functional.embedding(index, items), torch.from_numpy(mask).to(device))
+            out[rows] = users.float().cpu().numpy()
+    return out
+
+
+def max_history_of(user_encoder: UserEncoder) -> int | None:
+    """Clicks that the user encoder can read; None where any number."""
+    position: Any = getattr(user_encoder, "position", None)
+    return None if position is None else len(position)

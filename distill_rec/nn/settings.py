@@ -1,0 +1,41 @@
+"""From a recipe's section to the arguments of the modules that teacher and student share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from distill_rec.data.dataset import Dataset
+from distill_rec.nn.offsets import ItemOffsets
+from distill_rec.recipe import ModelSection
+from distill_rec.runtime.errors import RecipeError
+
+
+def user_settings(section: ModelSection, dataset: Dataset) -> dict[str, Any]:
+    """Arguments of `make_user_encoder`; "auto" is causal for ordered clicks and attention for impressions."""
+    kind = section.user_encoder
+    if kind == "auto":
+        kind = "causal" if dataset.kind == "clicks" else "attention"
+    if kind == "causal" and section.dim % section.user_heads:
+        raise RecipeError("user_heads", f"{section.user_heads} does not divide dim = {section.dim}", "a divisor of dim")
+    return {
+        "kind": kind,
+        "dim": section.dim,
+        "max_history": dataset.max_history,
+        "layers": section.user_layers,
+        "heads": section.user_heads,
+        "dropout": section.dropout,
+    }
+
+
+def make_offsets(section: ModelSection, dataset: Dataset) -> ItemOffsets | None:
+    """The section's offsets for the data set's warm items; None where it has none."""
+    if not section.offsets:
+        return None
+    return ItemOffsets(torch.from_numpy(dataset.warm.copy()), section.dim, section.offset_dropout)
+
+
+def training_texts(dataset: Dataset) -> torch.Tensor:
+    """Indices of texts that some item has which is not new: those that maps and vocabularies are fitted on."""
+    return torch.unique(torch.from_numpy(dataset.item_text[~dataset.new].astype("int64")))

@@ -1,0 +1,164 @@
+"""User encoders: from the vectors of a history to one user vector, for one history or at every position.
+
+Each gives `[batch, dim]` for whole histories (`forward`) and `[batch, length + 1, dim]` for all prefixes at
+once (`all_positions`; entry p is the user after p clicks, entry 0 the learned vector of an empty history).
+Histories are oldest first, padded on the right. The weights' names are part of the artifact's format:
+`distill_rec.runtime.user_encoders` computes the same maps in numpy.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Kind = Literal["attention", "causal", "mean"]
+
+
+class UserEncoder(nn.Module):
+    """Base: a learned vector for the empty history and a learned scale of the scores.
+
+    Args:
+        dim: dimensions of item and user vectors.
+        scale: initial factor of the user vector; with unit item vectors, the inverse temperature of the scores.
+    """
+
+    kind: Kind
+
+    def __init__(self, dim: int, scale: float) -> None:
+        super().__init__()
+        self.dim = dim
+        self.empty = nn.Parameter(torch.zeros(dim))
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+
+    def states(self, history: Tensor, mask: Tensor) -> Tensor:
+        """Unscaled vectors after each click, `[batch, length, dim]`."""
+        raise NotImplementedError
+
+    def all_positions(self, history: Tensor, mask: Tensor) -> Tensor:
+        """User vectors of every prefix.
+
+        Args:
+            history: item vectors `[batch, length, dim]`.
+            mask: bool `[batch, length]`, true where there is an item.
+
+        Returns:
+            `[batch, length + 1, dim]`; what stands after the padding begins has no meaning.
+        """
+        empty = self.empty.expand(len(history), 1, self.dim)
+        states = torch.cat([empty, self.states(history, mask)], dim=1) if history.shape[1] else empty
+        return states * self.log_scale.exp()
+
+    def forward(self, history: Tensor, mask: Tensor) -> Tensor:
+        """User vectors `[batch, dim]` of whole histories."""
+        positions = self.all_positions(history, mask)
+        return positions[torch.arange(len(history), device=history.device), mask.sum(1)]
+
+
+class MeanUserEncoder(UserEncoder):
+    """The mean of the history."""
+
+    kind = "mean"
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim, scale=10.0)
+
+    def states(self, history: Tensor, mask: Tensor) -> Tensor:
+        counts = torch.arange(1, history.shape[1] + 1, device=history.device, dtype=history.dtype)
+        return (history * mask[..., None]).cumsum(1) / counts[:, None]
+
+
+class AttentionUserEncoder(UserEncoder):
+    """Additive attention pooling (NAML, Wu et al. 2019, eq. 10-11).
+
+    A click's weight depends on its item alone, so all prefixes are two cumulative sums. It starts as the
+    mean (the query is zero), so that an untrained head ranks as the untrained PLM does.
+
+    Args:
+        dropout: share of clicks left out of a history in training.
+    """
+
+    kind = "attention"
+
+    def __init__(self, dim: int, dropout: float = 0.0) -> None:
+        super().__init__(dim, scale=10.0)
+        self.project = nn.Linear(dim, dim)
+        self.query = nn.Parameter(torch.zeros(dim))
+        self.dropout = dropout
+
+    def states(self, history: Tensor, mask: Tensor) -> Tensor:
+        logits = torch.tanh(self.project(history)) @ self.query
+        logits = logits.masked_fill(~mask, -torch.inf)
+        # The largest logit is a constant factor of numerator and denominator: no gradient is needed.
+        shift = logits.detach().amax(1, keepdim=True).clamp_min(-1e30)
+        weights = torch.exp(logits - shift)
+        if self.training and self.dropout > 0:
+            # A click that is dropped keeps a trace of weight: a prefix of dropped clicks alone stays defined.
+            weights = weights * (torch.rand_like(weights) >= self.dropout).clamp_min(1e-3)
+        return (history * weights[..., None]).cumsum(1) / weights.cumsum(1)[..., None].clamp_min(1e-30)
+
+
+class CausalBlock(nn.Module):
+    """Pre-norm self-attention and feed-forward, each with a residual."""
+
+    def __init__(self, dim: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.dropout = dropout
+        self.norm1 = nn.LayerNorm(dim)
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.out = nn.Linear(dim, dim)
+        self.norm2 = nn.LayerNorm(dim)
+        self.up = nn.Linear(dim, 4 * dim)
+        self.down = nn.Linear(4 * dim, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, length, dim = x.shape
+        qkv = self.qkv(self.norm1(x)).view(batch, length, 3, self.heads, dim // self.heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        drop = self.dropout if self.training else 0.0
+        attended = functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=drop)
+        attended = self.out(attended.transpose(1, 2).reshape(batch, length, dim))
+        x = x + functional.dropout(attended, self.dropout, self.training)
+        up = functional.relu(self.up(self.norm2(x)))
+        return x + functional.dropout(self.down(up), self.dropout, self.training)
+
+
+class CausalUserEncoder(UserEncoder):
+    """A causal transformer over the clicks (SASRec, Kang and McAuley 2018), pre-norm.
+
+    Padding stands on the right, so that the causal mask alone hides it.
+
+    Args:
+        max_history: longest history; a longer one must be cut to its last clicks.
+    """
+
+    kind = "causal"
+
+    def __init__(self, dim: int, max_history: int, layers: int = 2, heads: int = 2, dropout: float = 0.3) -> None:
+        super().__init__(dim, scale=1.0)
+        self.dropout = dropout
+        self.position = nn.Parameter(torch.randn(max_history, dim) * 0.02)
+        self.blocks = nn.ModuleList(CausalBlock(dim, heads, dropout) for _ in range(layers))
+        self.norm = nn.LayerNorm(dim)
+
+    def states(self, history: Tensor, mask: Tensor) -> Tensor:
+        x = history * math.sqrt(self.dim) + self.position[: history.shape[1]]
+        x = functional.dropout(x, self.dropout, self.training)
+        for block in self.blocks:
+            x = block(x)
+        return self.norm(x)  # type: ignore[no-any-return]
+
+
+def make_user_encoder(
+    kind: Kind, dim: int, max_history: int, layers: int = 2, heads: int = 2, dropout: float = 0.3
+) -> UserEncoder:
+    """The user encoder of a recipe."""
+    if kind == "causal":
+        return CausalUserEncoder(dim, max_history, layers, heads, dropout)
+    if kind == "attention":
+        return AttentionUserEncoder(dim, dropout)
+    return MeanUserEncoder(dim)

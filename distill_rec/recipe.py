@@ -1,0 +1,184 @@
+"""A recipe: one TOML file that declares a run, one section a stage.
+
+The descriptions of the fields are the documentation: `distill-rec init` writes them into a new
+recipe, and the errors quote them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Tuning = Annotated[str, Field(pattern=r"^(head|full|last:[1-9][0-9]*)$")]
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataSection(Section):
+    """What the items and clicks are and how they are split."""
+
+    format: Literal["recbole", "mind", "table"] = Field(
+        "table", description="recbole (atomic files, plain or sequence form), mind, or table (CSV, TSV, JSONL, Parquet)"
+    )
+    path: str = Field("", description="folder of the data set; 'demo:movielens-100k' fetches the demo's clicks")
+    clicks: str = Field("", description="file or glob of clicks, relative to path (recbole: *.inter)")
+    items: str = Field("", description="file or glob of items, relative to path (recbole: *.item)")
+    test: str = Field("", description="mind only: folder of the test behaviours (dev); the last day of path is validation")
+    user_column: str = Field("user_id", description="column of the user's id in the clicks")
+    item_column: str = Field("item_id", description="column of the item's id in clicks and items")
+    time_column: str = Field("timestamp", description="column of the click's time; '' where the file is in order of time")
+    rating_column: str = Field("", description="column of a rating; '' where every row is a click")
+    min_rating: float = Field(4.0, description="a row is a click when its rating is at least this")
+    event_column: str = Field("", description="column of the event type")
+    event_weights: dict[str, float] = Field(
+        default_factory=dict, description="weight of each event type as a click; types not named are left out"
+    )
+    sequence_column: str = Field("", description="recbole: column of the list of earlier items (sequence form)")
+    text: str = Field("{title}", description="template of an item's text, fields in braces")
+    timezone: str = Field("UTC", description="zone of times that carry none")
+    encoding: str = Field("utf-8", description="encoding of text files")
+    unescape_html: bool = Field(True, description="turn HTML entities in texts into characters")
+    repeats: Literal["keep", "first", "last"] = Field("keep", description="repeated clicks of a user on an item")
+    min_user_clicks: int = Field(1, ge=1, description="users with fewer clicks are left out")
+    min_item_clicks: int = Field(0, ge=0, description="items with fewer clicks leave the clicks (not the catalogue)")
+    max_refused: float = Field(0.01, ge=0, le=1, description="share of refused rows (and more than 10) that fails")
+    split: Literal["time", "leave-last-out", "given"] = Field(
+        "time", description="time: global cuts; leave-last-out: last item of each user; given: mind's train and dev"
+    )
+    test_share: float = Field(0.2, gt=0, lt=1, description="split = time: last share of interactions for the test")
+    validation_share: float = Field(0.1, gt=0, lt=1, description="split = time: the share before the test")
+    read_as: Literal["clicks", "impressions"] = Field(
+        "clicks", description="clicks: full catalogue; impressions: what a user rated in a session, with real negatives"
+    )
+    session_minutes: int = Field(30, ge=1, description="a session ends after this long without a row")
+    new_items: float = Field(0.0, ge=0, lt=1, description="share of items kept out of training as tomorrow's releases")
+    max_history: int = Field(50, ge=1, description="most recent clicks that a history keeps")
+    seed: int = Field(0, description="draws the new items")
+
+
+class OptimizerSection(Section):
+    """How a model is trained; teacher and student have one each."""
+
+    batch_size: int = Field(512, ge=1, description="users (clicks) or impressions a batch")
+    window: int = Field(4, ge=1, description="batches between two updates of the item encoder")
+    learning_rate: float = Field(2e-3, gt=0, description="AdamW's rate for user encoder, offsets and head")
+    trunk_learning_rate: float = Field(2e-5, gt=0, description="AdamW's rate for tuned layers of the trunk")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's decay of weight matrices")
+    warmup_updates: int = Field(20, ge=0, description="updates over which the rate rises to its value")
+    clip: float = Field(1.0, gt=0, description="largest gradient norm of each parameter group")
+    max_epochs: int = Field(100, ge=1, description="passes over the training data at most")
+    max_updates: int | None = Field(None, description="batches at most; a fixed number makes a run reproducible")
+    max_seconds: float | None = Field(None, description="stop after this time; such a run will not reproduce")
+    validate_every: int | None = Field(None, description="batches between validations; one epoch where not given")
+    patience: int = Field(3, ge=1, description="validations without a gain before training stops")
+    min_gain: float = Field(0.005, ge=0, description="relative gain that counts as one")
+    validation_users: int = Field(5000, ge=1, description="validation samples drawn when there are more")
+    checkpoint_seconds: float = Field(60.0, ge=0, description="seconds between checkpoints at least")
+    item_chunk: int = Field(256, ge=1, description="texts that the trunk encodes at once, with a graph")
+    sampled_items: int | None = Field(
+        None, description="trunk tuning: other items whose gradient the trunk gets in a window; all where not given"
+    )
+    refresh_windows: int = Field(1, ge=1, description="trunk tuning: windows between two encodings of the whole catalogue")
+
+
+class ModelSection(Section):
+    """What teacher and student share: head and user encoder."""
+
+    dim: int = Field(64, ge=2, description="dimensions of item and user vectors")
+    user_encoder: Literal["auto", "attention", "causal", "mean"] = Field(
+        "auto", description="auto: causal for ordered clicks, attention for impressions"
+    )
+    user_layers: int = Field(2, ge=1, description="layers of the causal user encoder")
+    user_heads: int = Field(2, ge=1, description="heads of the causal user encoder")
+    dropout: float = Field(0.3, ge=0, lt=1, description="dropout in the user encoder")
+    offsets: bool = Field(True, description="a free offset for each item with a training click")
+    offset_dropout: float = Field(0.3, ge=0, lt=1, description="share of items without their offset in a batch")
+    offset_decay: float = Field(0.05, ge=0, description="AdamW's decay of offsets")
+    projection: Literal["linear", "mlp"] = Field("linear", description="linear, or two layers")
+    hidden: int = Field(256, ge=1, description="width of the two-layer projection")
+
+
+class TeacherSection(ModelSection):
+    """The PLM, its head, and how much of it learns."""
+
+    trunk: str = Field(
+        "demo:all-MiniLM-L6-v2", description="folder, hub id, 'demo:all-MiniLM-L6-v2', or a Parquet/NPZ file of vectors"
+    )
+    revision: str = Field("main", description="revision of a hub id")
+    tuning: Tuning = Field("head", description="head, last:k, or full")
+    pooling: Literal["auto", "mean", "attention", "cls", "last"] = Field(
+        "auto", description="over tokens; auto: the folder's own, else mean for encoders and last for decoders"
+    )
+    whiten: bool = Field(False, description="whiten the pooled vectors with the catalogue's covariance")
+    max_tokens: int = Field(32, ge=4, description="tokens of a text that are read")
+    choose: list[dict[str, object]] = Field(
+        default_factory=list,
+        description="variants of this section; each is trained and the best on validation data is the teacher",
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: a GPU where there is one")
+    seed: int = Field(0, description="initial weights, order of the data, dropout")
+    optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="how the head is trained")
+    trunk_optimizer: OptimizerSection | None = Field(
+        None, description="how the trunk is tuned, after the head has converged; the same as optimizer where not given"
+    )
+
+
+class LossSection(Section):
+    """Weights of the distillation objective, L = a·L_score + b·L_repr + c·L_click (design: three signals)."""
+
+    kl: float = Field(1.0, ge=0, description="KL to the teacher's softened scores (catalogue, or shown candidates)")
+    temperature: float = Field(1.0, gt=0, description="temperature of both sides of the KL")
+    click: float = Field(0.5, ge=0, description="cross-entropy of the clicks")
+    item_cosine: float = Field(1.0, ge=0, description="1 - cosine between student's and teacher's item vectors")
+    item_mse: float = Field(0.0, ge=0, description="mean squared error between item vectors")
+    user_cosine: float = Field(1.0, ge=0, description="1 - cosine between user vectors")
+    user_mse: float = Field(0.0, ge=0, description="mean squared error between user vectors")
+
+
+class StudentSection(ModelSection):
+    """The small model and how it learns from the teacher."""
+
+    kind: Literal["static", "transformer"] = Field("static", description="static (sub-word table) or transformer")
+    table_dim: int = Field(128, ge=2, description="static: dimensions of the sub-word table")
+    layers: int = Field(1, ge=1, le=4, description="transformer: layers copied from the teacher's trunk")
+    trunk: str = Field("", description="PLM of tokens and initial weights; the teacher's where not given")
+    max_tokens: int = Field(32, ge=4, description="tokens of a text that are read")
+    projection: Literal["linear", "mlp"] = Field("mlp", description="linear, or two layers")
+    undistilled: bool = Field(True, description="also train the same student on clicks alone, for comparison")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: a GPU where there is one")
+    seed: int = Field(0, description="initial weights, order of the data, dropout")
+    loss: LossSection = Field(default_factory=LossSection, description="the distillation objective")
+    optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="how the student is trained")
+
+
+class ExportSection(Section):
+    """The artifact."""
+
+    parity_samples: int = Field(200, ge=100, description="real items and histories on which torch and export must agree")
+    keep: int = Field(3, ge=1, description="versions kept")
+
+
+class EvaluateSection(Section):
+    """The protocol and the report."""
+
+    bootstrap: int = Field(2000, ge=100, description="paired resamples of users for the intervals")
+    max_users: int | None = Field(None, description="test users drawn when there are more; all where not given")
+    cost: bool = Field(True, description="measure memory and latency of teacher and student")
+    examples: int = Field(20, ge=0, description="disagreements kept, by title")
+    seed: int = Field(0, description="draws users and resamples")
+
+
+class Recipe(Section):
+    """A whole run."""
+
+    name: str = Field("run", description="name of the run; its folder is runs/NAME")
+    data: DataSection = Field(default_factory=DataSection, description="items and clicks")
+    teacher: TeacherSection | None = Field(None, description="the teacher; left out: no teaching")
+    student: StudentSection | None = Field(None, description="the student; left out: no distillation")
+    export: ExportSection | None = Field(None, description="the artifact; left out: no export")
+    evaluate: EvaluateSection | None = Field(None, description="the report; left out: no evaluation")

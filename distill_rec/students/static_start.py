@@ -1,0 +1,103 @@
+"""Where a static student starts: the trunk's sub-word vectors, reduced and weighted, and a map fitted to a target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from distill_rec.data.dataset import Dataset
+from distill_rec.data.ragged import Ragged
+from distill_rec.nn.projection import Projection, principal_directions
+from distill_rec.nn.settings import training_texts
+from distill_rec.progress import Progress
+from distill_rec.recipe import StudentSection
+from distill_rec.runtime.tokenizer import TextTokenizer
+from distill_rec.students.static_encoder import StaticEncoder
+from distill_rec.trunks.load import Trunk
+from distill_rec.trunks.tokens import cached_tokens
+from distill_rec.trunks.vocabulary import vocabulary_vectors
+
+RARE = 1e-3
+RIDGE = 1e-3
+
+
+def static_tokenizer(tokenizer_json: str, max_tokens: int) -> TextTokenizer:
+    """A static student reads content tokens only: no special ones, unknown ones dropped."""
+    return TextTokenizer(tokenizer_json, max_tokens, special_tokens=False, drop_unknown=True)
+
+
+@dataclass(frozen=True)
+class SubWords:
+    """A vocabulary cut to the training texts.
+
+    Attributes:
+        vocabulary: see `StaticEncoder`.
+        used, others: token ids that are rows of the table and of the fallback.
+        weight: `[n_tokens]`, smooth inverse frequency (Arora et al. 2017), 1 for tokens that do not occur.
+        vectors: the trunk's, centred and reduced, `[n_tokens, table_dim]`.
+        tokens: token ids of all texts.
+    """
+
+    vocabulary: Tensor
+    used: Tensor
+    others: Tensor
+    weight: Tensor
+    vectors: Tensor
+    tokens: Ragged
+
+
+def sub_words(section: StudentSection, trunk: Trunk, dataset: Dataset, progress: Progress) -> SubWords:
+    """Cut the vocabulary and reduce the trunk's vectors; both are fitted without new items."""
+    tokenizer = static_tokenizer(trunk.tokenizer_json, section.max_tokens)
+    key = f"static|{section.max_tokens}|{trunk.tokenizer_json}"
+    tokens = cached_tokens(dataset.texts, tokenizer, key)
+    vectors = torch.from_numpy(np.array(vocabulary_vectors(trunk, progress)))
+    counts = torch.zeros(len(vectors))
+    seen = torch.from_numpy(tokens.take(training_texts(dataset).numpy()).values.astype(np.int64))
+    counts += torch.bincount(seen, minlength=len(vectors))
+    used, others = torch.nonzero(counts > 0)[:, 0], torch.nonzero(counts == 0)[:, 0]
+    vocabulary = torch.empty(len(vectors), dtype=torch.int32)
+    vocabulary[used] = torch.arange(len(used), dtype=torch.int32)
+    vocabulary[others] = -1 - torch.arange(len(others), dtype=torch.int32)
+    centred = vectors - vectors[used].mean(0)
+    reduced = centred @ principal_directions(centred[used], section.table_dim)
+    weight = RARE / (RARE + counts / counts.sum().clamp_min(1))
+    return SubWords(vocabulary, used, others, weight, reduced, tokens)
+
+
+def start_static(section: StudentSection, words: SubWords, dataset: Dataset, target: Tensor | None) -> StaticEncoder:
+    """A static encoder whose linear map is a ridge fit to `target` `[n_texts, dim]`.
+
+    Args:
+        target: the teacher's text vectors; where not given (an undistilled student, or another number of
+            dimensions) the map keeps the principal directions of the mean sub-word vectors.
+    """
+    weighted = words.vectors * words.weight[:, None]
+    hidden = section.hidden if section.projection == "mlp" else 0
+    projection = Projection(section.table_dim, section.dim, hidden)
+    encoder = StaticEncoder(words.vocabulary, weighted[words.used], weighted[words.others], projection, words.tokens)
+    rows = training_texts(dataset)
+    with torch.no_grad():
+        mean = encoder.mean(rows)
+        unit = mean / mean.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        projection.start_from(principal_directions(unit, section.dim) if target is None else ridge(unit, target[rows]))
+    return encoder
+
+
+def ridge(x: Tensor, y: Tensor, strength: float = RIDGE) -> Tensor:
+    """The map `[width, dim]` from `x` `[n, width]` to `y` `[n, dim]` by least squares with a ridge (a share of x's size)."""
+    x64, y64 = x.double(), y.double()
+    gram = x64.t() @ x64
+    gram += torch.eye(len(gram), dtype=gram.dtype) * gram.diagonal().mean() * strength
+    return torch.linalg.solve(gram, x64.t() @ y64).to(x.dtype)
+
+
+def fit_fallback(encoder: StaticEncoder, words: SubWords) -> None:
+    """Carry what training did to the table over to sub-words that it never saw: a ridge fit from start to end."""
+    weighted = words.vectors * words.weight[:, None]
+    with torch.no_grad():
+        bent = ridge(weighted[words.used], encoder.table.detach().cpu())
+        encoder.set_fallback((weighted[words.others] @ bent).to(encoder.table.device))

@@ -1,0 +1,64 @@
+"""A transformer student: the first layers of the teacher's trunk, then pooling and a projection of its own."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from distill_rec.data.dataset import Dataset
+from distill_rec.data.ragged import Ragged
+from distill_rec.nn.projection import principal_directions
+from distill_rec.nn.settings import training_texts
+from distill_rec.nn.text_head import TextHead
+from distill_rec.recipe import StudentSection
+from distill_rec.students.static_start import ridge
+from distill_rec.trunks.encoder import TrunkEncoder
+from distill_rec.trunks.load import Trunk, layer_list, pool
+
+
+def cut_trunk(trunk: Trunk, layers: int) -> None:
+    """Leave the trunk's first `layers` layers, in place."""
+    parent, name = layer_list(trunk.model)
+    every = cast(nn.ModuleList, getattr(parent, name))
+    setattr(parent, name, nn.ModuleList(list(every)[:layers]))
+    config = cast(Any, trunk.model).config
+    attribute = "num_hidden_layers" if hasattr(config, "num_hidden_layers") else "n_layers"
+    setattr(config, attribute, layers)
+
+
+def start_transformer(
+    section: StudentSection, trunk: Trunk, tokens: Ragged, dataset: Dataset, target: Tensor | None
+) -> TrunkEncoder:
+    """A cut trunk (all its layers learn, its embeddings do not) with a linear map fitted as `start_static` does."""
+    hidden = section.hidden if section.projection == "mlp" else 0
+    head = TextHead(trunk.width, section.dim, hidden)
+    encoder = TrunkEncoder(trunk, tokens, head, len(trunk.layers), None, section.optimizer.item_chunk)
+    encoder.eval()
+    rows = training_texts(dataset)
+    pooled = torch.empty(len(rows), trunk.width)
+    place = torch.empty(encoder.n_texts, dtype=torch.int64)
+    place[rows] = torch.arange(len(rows))
+    with torch.no_grad():
+        for chunk in encoder.chunks(rows):
+            pooled[place[chunk]] = encoder.pooled(chunk)
+        unit = head.normalise(pooled)
+        directions = principal_directions(unit, section.dim) if target is None else ridge(unit, target[rows])
+        head.projection.start_from(directions)
+    return encoder
+
+
+class OnnxItemEncoder(nn.Module):
+    """What is exported: token ids and mask to item vectors, everything included."""
+
+    def __init__(self, encoder: TrunkEncoder) -> None:
+        super().__init__()
+        self.model = encoder.trunk.model
+        self.head = encoder.head
+        self.pooling = encoder.trunk.pooling
+        cast(Any, self.model).set_attn_implementation("eager")
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        hidden = cast(Any, self.model)(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return self.head(pool(hidden, attention_mask, self.pooling))  # type: ignore[no-any-return]

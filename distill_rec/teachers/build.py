@@ -1,0 +1,113 @@
+"""From a teacher's settings to a model, its trunk loaded and its frozen part cached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from distill_rec.data.dataset import Dataset
+from distill_rec.nn.pooled_encoder import PooledEncoder
+from distill_rec.nn.recommender import Recommender, TextEncoder
+from distill_rec.nn.settings import make_offsets, training_texts, user_settings
+from distill_rec.nn.text_head import TextHead
+from distill_rec.nn.user_encoders import make_user_encoder
+from distill_rec.progress import Progress
+from distill_rec.recipe import TeacherSection
+from distill_rec.trunks.encoder import TrunkEncoder
+from distill_rec.trunks.load import Trunk, load_trunk
+from distill_rec.trunks.prefix import cached_pooled, cached_states
+from distill_rec.trunks.tokens import cached_tokens
+from distill_rec.trunks.vectors import is_vector_file, read_vectors
+
+
+@dataclass
+class Source:
+    """Where a teacher's texts come from: a trunk with its tokens, or vectors of a file.
+
+    Attributes:
+        record: what is written down of it: source, revision, digest, pooling, prefix, longest text.
+    """
+
+    trunk: Trunk | None
+    vectors: Tensor | None
+    record: dict[str, Any]
+
+
+def open_source(section: TeacherSection, dataset: Dataset, device: torch.device) -> Source:
+    """Load the trunk (onto the device), or read the file of vectors."""
+    if is_vector_file(section.trunk):
+        vectors, digest = read_vectors(section.trunk, dataset.items["item_id"].to_list())
+        record = {"source": section.trunk, "revision": "", "digest": digest, "width": vectors.shape[1]}
+        return Source(None, torch.from_numpy(vectors), record)
+    trunk = load_trunk(section.trunk, section.revision, section.pooling, section.max_tokens)
+    trunk.model.to(device)
+    record = {
+        "source": trunk.source,
+        "revision": trunk.revision,
+        "digest": trunk.digest,
+        "width": trunk.width,
+        "pooling": trunk.pooling,
+        "prefix": trunk.prefix,
+        "max_tokens": trunk.max_tokens,
+    }
+    return Source(trunk, None, record)
+
+
+def pooled_vectors(source: Source, dataset: Dataset, progress: Progress) -> Tensor:
+    """Vectors of the untouched trunk, mean-pooled where the head learns to pool, `[n, width]`; one row a text.
+
+    A file of vectors has one row an item instead.
+    """
+    if source.trunk is None:
+        assert source.vectors is not None
+        return source.vectors
+    trunk = source.trunk
+    pooling = "mean" if trunk.pooling == "attention" else trunk.pooling
+    tokens = cached_tokens(dataset.texts, trunk.tokenizer(), _tokens_key(trunk))
+    return torch.from_numpy(np.array(cached_pooled(dataset.texts, tokens, trunk, pooling, progress)))
+
+
+def _tokens_key(trunk: Trunk) -> str:
+    return f"{trunk.tokenizer_json}|{trunk.prefix}|{trunk.max_tokens}"
+
+
+def build_teacher(
+    section: TeacherSection, source: Source, dataset: Dataset, device: torch.device, progress: Progress
+) -> Recommender:
+    """A teacher with fitted, untrained head; `section.seed` draws what is random in it."""
+    torch.manual_seed(section.seed)
+    pooled = pooled_vectors(source, dataset, progress)
+    by_item = source.trunk is None
+    attention = source.trunk is not None and source.trunk.pooling == "attention"
+    hidden = section.hidden if section.projection == "mlp" else 0
+    head = TextHead(pooled.shape[1], section.dim, hidden, section.whiten, attention)
+    fitted = torch.from_numpy(np.flatnonzero(~dataset.new)) if by_item else training_texts(dataset)
+    head.fit(pooled[fitted])
+    encoder: TextEncoder
+    if source.trunk is None or (section.tuning == "head" and not attention):
+        encoder = PooledEncoder(pooled, head)
+    else:
+        encoder = _trunk_encoder(section, source.trunk, head, dataset, progress)
+    item_text = torch.arange(dataset.n_items) if by_item else torch.from_numpy(dataset.item_text.astype(np.int64))
+    users = make_user_encoder(**user_settings(section, dataset))
+    return Recommender(encoder, users, item_text, make_offsets(section, dataset)).to(device)
+
+
+def _trunk_encoder(
+    section: TeacherSection, trunk: Trunk, head: TextHead, dataset: Dataset, progress: Progress
+) -> TrunkEncoder:
+    depth = len(trunk.layers)
+    tokens = cached_tokens(dataset.texts, trunk.tokenizer(), _tokens_key(trunk))
+    optimizer = section.trunk_optimizer or section.optimizer
+    if section.tuning == "full":
+        return TrunkEncoder(trunk, tokens, head, None, None, optimizer.item_chunk)
+    tuned = 0 if section.tuning == "head" else min(depth, int(section.tuning.split(":")[1]))
+    states = cached_states(dataset.texts, tokens, trunk, depth - tuned, progress)
+    encoder = TrunkEncoder(trunk, tokens, head, tuned, states, optimizer.item_chunk)
+    encoder.to(next(trunk.model.parameters()).device)
+    encoder.check_states()
+    return encoder

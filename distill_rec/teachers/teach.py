@@ -1,0 +1,127 @@
+"""The teach stage: train each variant, keep the best on validation data, cache its knowledge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from distill_rec.data.dataset import Dataset
+from distill_rec.files import fingerprint, read_json, write_json
+from distill_rec.knowledge import write_knowledge
+from distill_rec.nn.recommender import Recommender
+from distill_rec.nn.settings import user_settings
+from distill_rec.progress import Progress, Quiet
+from distill_rec.recipe import TeacherSection
+from distill_rec.device import choose_device
+from distill_rec.teachers.build import Source, build_teacher, open_source
+from distill_rec.teachers.settings import variants_of
+from distill_rec.training import Objective, Training
+from distill_rec.training.checkpoint import load_trainable, save_weights, trainable
+
+FORMAT_VERSION = 1
+
+
+def teach(section: TeacherSection, dataset: Dataset, folder: Path, *, progress: Progress | None = None) -> None:
+    """Train the teacher, or go on where a killed run stopped; leave model, history and knowledge in `folder`.
+
+    Raises:
+        ModelError: the trunk cannot be used.
+        TrainingError: a loss that is not finite.
+    """
+    progress = progress or Quiet()
+    variants = variants_of(section)
+    folders = [_train(variant, dataset, folder, progress) for variant in variants]
+    outcomes = [read_json(path / "history.json") for path in folders]
+    best = max(range(len(variants)), key=lambda number: outcomes[number]["best"])
+    choice = [
+        {"tuning": v.tuning, "settings": _differences(v, section), "ndcg@10": o["best"], "seconds": o["seconds"],
+         "updates": o["updates"], "stopped": o["stopped"], "rising": o["rising"]}
+        for v, o in zip(variants, outcomes, strict=True)
+    ]  # fmt: skip
+    _publish(variants[best], dataset, folders[best], folder, progress)
+    write_json(folder / "history.json", outcomes[best] | {"variants": choice, "chosen": best})
+
+
+def _differences(variant: TeacherSection, section: TeacherSection) -> dict[str, Any]:
+    base = section.model_dump(exclude={"choose"})
+    return {key: value for key, value in variant.model_dump(exclude={"choose"}).items() if value != base[key]}
+
+
+def _train(variant: TeacherSection, dataset: Dataset, root: Path, progress: Progress) -> Path:
+    """Train one variant in a folder named by its settings; a finished one is not trained again.
+
+    Trunk tuning starts from the head alone, trained to its plateau on cached activations: that training has the
+    same folder as the variant `tuning = "head"`, so that the two share it.
+    """
+    folder = root / "variants" / f"{variant.tuning.replace(':', '-')}-{fingerprint(variant.model_dump(), dataset.fingerprint)}"
+    if (folder / "history.json").exists():
+        return folder
+    warm_start = None
+    if variant.tuning != "head":
+        head = variant.model_copy(update={"tuning": "head", "trunk_optimizer": None})
+        warm_start = _train(head, dataset, root, progress) / "best.safetensors"
+    device = choose_device(variant.device)
+    model = build_teacher(variant, open_source(variant, dataset, device), dataset, device, progress)
+    optimizer = variant.optimizer
+    if warm_start is not None:
+        weights = trainable(model, Objective())
+        weights.update(load_file(warm_start))
+        load_trainable(weights, model, Objective())
+        optimizer = variant.trunk_optimizer or optimizer
+    torch.manual_seed(variant.seed)
+    training = Training(
+        model,
+        Objective(),
+        dataset,
+        optimizer,
+        folder,
+        seed=variant.seed,
+        name=f"teacher {variant.tuning}",
+        offset_decay=variant.offset_decay,
+        settings=variant.model_dump(exclude={"optimizer", "trunk_optimizer"}),
+        progress=progress,
+    )
+    training.run()
+    training.checkpoints.clear()
+    return folder
+
+
+def _publish(variant: TeacherSection, dataset: Dataset, trained: Path, folder: Path, progress: Progress) -> None:
+    """Write the chosen variant as the teacher, with its knowledge."""
+    device = choose_device(variant.device)
+    source = open_source(variant, dataset, device)
+    model = build_teacher(variant, source, dataset, device, progress)
+    weights = load_file(trained / "best.safetensors")
+    load_trainable(weights, model, Objective())
+    model.eval()
+    settings = user_settings(variant, dataset)
+    with progress.task("teacher's knowledge") as task:
+        texts = model.text_encoder.encode()
+        task.advance()
+    write_knowledge(folder / "knowledge", model, texts, dataset, settings)
+    save_weights(folder / "weights.safetensors", dict(model.state_dict()))
+    if source.trunk is not None:
+        (folder / "tokenizer.json").write_text(source.trunk.tokenizer_json, encoding="utf-8")
+    write_json(folder / "model.json", _record(variant, source, dataset, model, settings))
+
+
+def _record(
+    variant: TeacherSection, source: Source, dataset: Dataset, model: Recommender, settings: dict[str, Any]
+) -> dict[str, Any]:
+    total = sum(p.numel() for p in model.parameters())
+    if source.trunk is not None:
+        tuned = sum(p.numel() for p in model.text_encoder.trunk_parameters())
+        total += sum(p.numel() for p in source.trunk.model.parameters()) - tuned
+    return {
+        "format_version": FORMAT_VERSION,
+        "section": variant.model_dump(),
+        "trunk": source.record,
+        "user_encoder": settings,
+        "template": dataset.template,
+        "items": dataset.n_items,
+        "parameters": total,
+        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+    }

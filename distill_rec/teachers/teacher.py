@@ -1,0 +1,121 @@
+"""A trained teacher, loaded for notebooks and comparison: ranks from its cached item vectors, encodes with its trunk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor
+
+from distill_rec.data.ragged import Ragged
+from distill_rec.evaluation.scorer import Scorer
+from distill_rec.files import read_json
+from distill_rec.knowledge import Knowledge, history_rows
+from distill_rec.nn.recommender import user_vectors
+from distill_rec.nn.text_head import TextHead
+from distill_rec.recipe import TeacherSection
+from distill_rec.runtime.errors import ModelError, RunError
+from distill_rec.trunks.encoder import TrunkEncoder
+from distill_rec.trunks.load import load_trunk
+from distill_rec.trunks.tokens import tokenize
+
+
+@dataclass
+class Teacher:
+    """A teacher's folder, read.
+
+    Attributes:
+        config: `model.json`.
+        knowledge: cached item vectors and user encoder; ranking needs no trunk.
+        item_ids: the catalogue's ids.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    knowledge: Knowledge
+    item_ids: list[str]
+    _place: dict[str, int] = field(default_factory=dict)
+
+    @staticmethod
+    def load(folder: str | Path) -> Teacher:
+        """Read `teach/` of a run.
+
+        Raises:
+            RunError: the folder holds no finished teacher.
+        """
+        folder = Path(folder)
+        if not (folder / "model.json").exists():
+            raise RunError(folder, "no finished teacher here", "model.json", "Run `distill-rec teach` first.")
+        ids = read_json(folder / "knowledge" / "item_ids.json")
+        teacher = Teacher(folder, read_json(folder / "model.json"), Knowledge.load(folder / "knowledge"), ids)
+        teacher._place = {item: number for number, item in enumerate(ids)}
+        return teacher
+
+    def scorer(self, name: str = "teacher") -> Scorer:
+        """As the evaluation sees it: cached item vectors, user encoder on the fly."""
+        return Scorer(name, np.asarray(self.knowledge.item_vectors), self.user_vectors)
+
+    def user_vectors(self, history: Ragged) -> NDArray[np.float32]:
+        """User vectors `[n, d]` of rows of item indices."""
+        return user_vectors(self.knowledge.user_encoder, history, self.knowledge.tensor("item_vectors", torch.device("cpu")))
+
+    def encode_user(self, history: list[str]) -> NDArray[np.float32]:
+        """User vector `[d]` of a history of item ids, oldest first; unknown ids are left out."""
+        return self.user_vectors(history_rows(self._place, history))[0]
+
+    def rank(self, history: list[str], candidates: list[str]) -> NDArray[np.float32]:
+        """Scores in the order of `candidates`.
+
+        Raises:
+            RunError: a candidate is not in the catalogue.
+        """
+        unknown = [item for item in candidates if item not in self._place]
+        if unknown:
+            raise RunError("candidates", f"unknown item {unknown[0]!r}", "ids of the teacher's catalogue")
+        vectors = self.knowledge.item_vectors[[self._place[item] for item in candidates]]
+        return vectors @ self.encode_user(history)  # type: ignore[no-any-return]
+
+    def recommend(self, history: list[str], k: int = 10) -> list[tuple[str, float]]:
+        """The best k items with their scores, those of the history left out."""
+        scores = np.array(self.knowledge.item_vectors @ self.encode_user(history))
+        scores[history_rows(self._place, history).values] = -np.inf
+        best = np.argsort(-scores, kind="stable")[:k]
+        return [(self.item_ids[item], float(scores[item])) for item in best if np.isfinite(scores[item])]
+
+    def encode_items(self, texts: list[str]) -> NDArray[np.float32]:
+        """Text vectors `[n, d]` of any texts, through the whole trunk.
+
+        Raises:
+            ModelError: the trunk is a file of vectors, or its weights are not those the teacher was trained on.
+        """
+        encoder = self.text_encoder(texts)
+        return encoder.encode().float().cpu().numpy()
+
+    def text_encoder(self, texts: list[str]) -> TrunkEncoder:
+        """The whole text side, tuned weights loaded, over the given texts."""
+        section = TeacherSection.model_validate(self.config["section"])
+        record = self.config["trunk"]
+        if "pooling" not in record:
+            raise ModelError(record["source"], "a file of vectors cannot encode new texts", "a trunk that is a model")
+        trunk = load_trunk(section.trunk, section.revision, section.pooling, section.max_tokens)
+        if trunk.digest != record["digest"]:
+            raise ModelError(section.trunk, f"weights {trunk.digest[:12]}", f"weights {record['digest'][:12]}, as trained")
+        hidden = section.hidden if section.projection == "mlp" else 0
+        head = TextHead(trunk.width, section.dim, hidden, section.whiten, trunk.pooling == "attention")
+        depth = len(trunk.layers)
+        tuned = None if section.tuning == "full" else 0
+        if section.tuning.startswith("last:"):
+            tuned = min(depth, int(section.tuning.split(":")[1]))
+        encoder = TrunkEncoder(trunk, tokenize(texts, trunk.tokenizer()), head, tuned, None, chunk=64)
+        weights = _under(load_file(self.folder / "weights.safetensors"), "text_encoder.")
+        encoder.load_state_dict(weights, strict=True)
+        return encoder.eval()
+
+
+def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value.clone() for name, value in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,35 @@
+"""The untrained PLM as a recommender: its own pooled vectors, a history's mean, cosine."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from distill_rec.data.dataset import Dataset
+from distill_rec.data.ragged import Ragged
+from distill_rec.device import choose_device
+from distill_rec.evaluation.scorer import Scorer
+from distill_rec.progress import Progress, Quiet
+from distill_rec.recipe import TeacherSection
+from distill_rec.teachers.build import open_source, pooled_vectors
+
+
+def untrained_scorer(section: TeacherSection, dataset: Dataset, progress: Progress | None = None) -> Scorer:
+    """The column that a teacher must beat to have learnt anything."""
+    source = open_source(section, dataset, choose_device(section.device))
+    pooled = pooled_vectors(source, dataset, progress or Quiet())
+    unit = torch.nn.functional.normalize(pooled, dim=1).numpy()
+    items = unit if source.trunk is None else unit[dataset.item_text]
+
+    def mean(history: Ragged) -> NDArray[np.float32]:
+        rows = np.repeat(np.arange(len(history)), history.lengths)
+        out = np.zeros((len(history), items.shape[1]), dtype=np.float32)
+        # A block of histories at a time: all gathered vectors at once would not fit for large logs.
+        for start in range(0, len(history), 4096):
+            stop = min(start + 4096, len(history))
+            part = slice(int(history.offsets[start]), int(history.offsets[stop]))
+            np.add.at(out, rows[part], items[history.values[part]])
+        return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
+
+    return Scorer("untrained", np.ascontiguousarray(items), mean)

@@ -1,0 +1,162 @@
+"""Batches of training samples, each epoch in an order drawn from a seed and the epoch's number alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill_rec.data.dataset import Dataset, Impressions, Sequences
+from distill_rec.data.ragged import Ragged
+
+Indices = NDArray[np.int64]
+BUCKET = 16
+
+
+@dataclass(frozen=True)
+class SequenceBatch:
+    """Clicks of several users; every position is a target.
+
+    Attributes:
+        history, mask: items `[batch, length]`, oldest first, padded on the right.
+        row, position: `[n_targets]`; the user vector of target t is that of row `row[t]` after `position[t]` clicks.
+        target: item `[n_targets]`.
+        weight: float32 `[n_targets]`.
+    """
+
+    history: Indices
+    mask: NDArray[np.bool_]
+    row: Indices
+    position: Indices
+    target: Indices
+    weight: NDArray[np.float32]
+
+    @property
+    def items(self) -> Indices:
+        return np.unique(np.concatenate([self.history[self.mask], self.target]))
+
+
+@dataclass(frozen=True)
+class ImpressionBatch:
+    """Impressions: histories, candidates and which were clicked, all padded on the right."""
+
+    history: Indices
+    mask: NDArray[np.bool_]
+    candidates: Indices
+    shown: NDArray[np.bool_]
+    labels: NDArray[np.bool_]
+
+    @property
+    def items(self) -> Indices:
+        return np.unique(np.concatenate([self.history[self.mask], self.candidates[self.shown]]))
+
+
+Batch = SequenceBatch | ImpressionBatch
+
+
+class Batches(Protocol):
+    """Where a training loop takes its batches from."""
+
+    per_epoch: int
+
+    def epoch(self, number: int) -> list[Indices]:
+        """Sample numbers of each batch of an epoch."""
+
+    def make(self, samples: Indices) -> Batch: ...
+
+
+def _order(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: int) -> list[Indices]:
+    """Shuffled batches of like lengths: shuffle, sort within pools of `BUCKET` batches, shuffle the batches."""
+    generator = np.random.default_rng([seed, epoch])
+    shuffled = generator.permutation(len(lengths))
+    batches = []
+    for start in range(0, len(shuffled), batch_size * BUCKET):
+        pool = shuffled[start : start + batch_size * BUCKET]
+        pool = pool[np.argsort(lengths[pool], kind="stable")]
+        batches += [pool[at : at + batch_size] for at in range(0, len(pool), batch_size)]
+    return [batches[index] for index in generator.permutation(len(batches))]
+
+
+class SequenceBatches:
+    """Windows of at most `max_history` clicks; each click is a target exactly once, seen from earlier seconds only.
+
+    A sequence longer than a window is cut into windows that overlap by half, so that no target but the first
+    ones has less than half a window of history.
+    """
+
+    def __init__(self, sequences: Sequences, max_history: int, batch_size: int, seed: int) -> None:
+        self.batch_size, self.seed = batch_size, seed
+        self.items, self.targets, self.positions, self.weights = _windows(sequences, max_history)
+        self.per_epoch = -(-len(self.items) // batch_size)
+
+    def epoch(self, number: int) -> list[Indices]:
+        return _order(self.items.lengths, self.batch_size, self.seed, number)
+
+    def make(self, samples: Indices) -> SequenceBatch:
+        history, mask = self.items.take(samples).padded()
+        targets = self.targets.take(samples)
+        return SequenceBatch(
+            history.astype(np.int64),
+            mask,
+            np.repeat(np.arange(len(samples)), targets.lengths),
+            self.positions.take(samples).values.astype(np.int64),
+            targets.values.astype(np.int64),
+            self.weights.take(samples).values,
+        )
+
+
+def _windows(sequences: Sequences, max_history: int) -> tuple[Ragged, Ragged, Ragged, Ragged]:
+    """Items, targets, visible prefix lengths and weights of each window."""
+    stride = max(1, max_history // 2)
+    items, targets, positions, weights = [], [], [], []
+    for clicks, times, weight in zip(sequences.items, sequences.times, sequences.weights, strict=True):
+        visible = np.searchsorted(times, times, side="left")
+        window = np.maximum(0, -(-(visible - max_history) // stride))
+        for number in np.unique(window):
+            chosen = window == number
+            start = number * stride
+            end = int(visible[chosen].max())
+            items.append(clicks[start:end])
+            targets.append(clicks[chosen])
+            positions.append(visible[chosen] - start)
+            weights.append(weight[chosen])
+    return (
+        Ragged.from_rows(items, np.int32),
+        Ragged.from_rows(targets, np.int32),
+        Ragged.from_rows(positions, np.int32),
+        Ragged.from_rows(weights, np.float32),
+    )
+
+
+class ImpressionBatches:
+    """Impressions with at least one click and one candidate that was not clicked."""
+
+    def __init__(self, impressions: Impressions, batch_size: int, seed: int) -> None:
+        self.batch_size, self.seed = batch_size, seed
+        clicks = np.add.reduceat(
+            np.append(impressions.labels.values, 0).astype(np.int64), impressions.labels.offsets[:-1]
+        ) * (impressions.labels.lengths > 0)
+        useful = (clicks > 0) & (clicks < impressions.labels.lengths)
+        self.impressions = impressions.take(np.flatnonzero(useful))
+        self.per_epoch = -(-len(self.impressions) // batch_size)
+
+    def epoch(self, number: int) -> list[Indices]:
+        return _order(self.impressions.candidates.lengths, self.batch_size, self.seed, number)
+
+    def make(self, samples: Indices) -> ImpressionBatch:
+        part = self.impressions.take(samples)
+        history, mask = part.history.padded()
+        candidates, shown = part.candidates.padded()
+        labels, _ = part.labels.padded()
+        return ImpressionBatch(
+            history.astype(np.int64), mask, candidates.astype(np.int64), shown, labels.astype(np.bool_)
+        )
+
+
+def make_batches(dataset: Dataset, batch_size: int, seed: int) -> Batches:
+    """The training samples of a data set."""
+    if isinstance(dataset.train, Sequences):
+        return SequenceBatches(dataset.train, dataset.max_history, batch_size, seed)
+    return ImpressionBatches(dataset.train, batch_size, seed)

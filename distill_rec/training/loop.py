@@ -1,0 +1,240 @@
+"""The training loop: teachers and students, clicks and impressions, all run here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from distill_rec.data.dataset import Dataset, Impressions, Queries
+from distill_rec.evaluation.protocol import validation_metric
+from distill_rec.evaluation.scorer import Scorer
+from distill_rec.files import fingerprint, write_json
+from distill_rec.nn.recommender import Recommender
+from distill_rec.progress import Progress, Quiet
+from distill_rec.recipe import OptimizerSection
+from distill_rec.runtime.errors import TrainingError
+from distill_rec.training.batches import Batch, make_batches
+from distill_rec.training.checkpoint import Checkpoints, LoopState, load_trainable, save_weights, trainable
+from distill_rec.training.objective import Objective
+from distill_rec.training.optimizers import Optimizers, make_optimizers
+from distill_rec.training.plateau import Plateau
+from distill_rec.training.window import choose_rows, run_window, window_items
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended.
+
+    Attributes:
+        best: nDCG@10 on validation of the weights that were kept.
+        updates, seconds: work done.
+        history: one record a validation (`update`, `seconds`, `loss`, `ndcg@10`).
+        stopped: "plateau", "max_epochs", "max_updates" or "max_seconds".
+        reproducible: false where the clock ended it.
+        rising: the last validation was still a gain that counts.
+    """
+
+    best: float
+    updates: int
+    seconds: float
+    history: list[dict[str, float]]
+    stopped: str
+    reproducible: bool
+    rising: bool
+
+
+def scorer_of(model: Recommender, name: str, texts: Tensor | None = None) -> Scorer:
+    """A model as the evaluation sees it, in evaluation mode."""
+    model.eval()
+    items = model.item_vectors(texts)
+    return Scorer(name, items.float().cpu().numpy(), lambda history: model.user_vectors(history, items))
+
+
+class Training:
+    """One training: a model, an objective, a data set, a folder that holds its checkpoint.
+
+    Args:
+        folder: holds the checkpoint while it runs, `best.safetensors` and `history.json` after.
+        settings: what else decides the result, for the checkpoint's fingerprint.
+        offset_decay: AdamW's decay of offsets.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        model: Recommender,
+        objective: Objective,
+        dataset: Dataset,
+        section: OptimizerSection,
+        folder: Path,
+        *,
+        seed: int,
+        name: str,
+        offset_decay: float = 0.0,
+        settings: object = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.model, self.objective, self.dataset, self.section = model, objective, dataset, section
+        self.folder, self.name, self.progress = folder, name, progress or Quiet()
+        self.device = model.item_text.device
+        self.batches = make_batches(dataset, section.batch_size, seed)
+        self.optimizers: Optimizers = make_optimizers(model, objective, section, offset_decay)
+        self.generator = torch.Generator().manual_seed(seed + 1)
+        self.validation = _sample(dataset.validation, section.validation_users, seed)
+        self.warm = torch.from_numpy(np.flatnonzero(dataset.warm)).to(self.device)
+        encoder = model.text_encoder
+        self.table = torch.zeros(encoder.n_texts, encoder.dim, device=self.device, dtype=model.user_encoder.empty.dtype)
+        self.state = LoopState(plateau=Plateau(section.patience, section.min_gain).state())
+        key = fingerprint(section.model_dump(exclude={"checkpoint_seconds"}), dataset.fingerprint, seed, settings)
+        self.checkpoints = Checkpoints(folder, key)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def _modules(self) -> tuple[Recommender, Objective]:
+        return self.model, self.objective
+
+    def run(self) -> Outcome:
+        """Train to the plateau (or a limit), from the checkpoint where there is one; leave the best weights loaded."""
+        deterministic = torch.are_deterministic_algorithms_enabled()
+        torch.use_deterministic_algorithms(self.device.type == "cpu")
+        try:
+            return self._run()
+        finally:
+            torch.use_deterministic_algorithms(deterministic)
+
+    def _run(self) -> Outcome:
+        found = self.checkpoints.read(self.optimizers, self.table, self.generator, *self._modules)
+        if found is not None:
+            self.state = found
+        else:
+            self._validate()
+        began, before = time.monotonic(), self.state.seconds
+        saved = began
+        stopped = self._limit()
+        with self.progress.task(self.name, self._total()) as task:
+            task.advance(self.state.update)
+            while stopped is None:
+                loss = self._window()
+                task.advance(self.section.window)
+                task.note(f"loss {loss:.3f} best {Plateau.from_state(self.state.plateau).best:.4f}")
+                self.state.seconds = before + time.monotonic() - began
+                if self.state.since_validation >= (self.section.validate_every or self.batches.per_epoch):
+                    self._validate()
+                stopped = self._limit()
+                if stopped is None and time.monotonic() - saved >= self.section.checkpoint_seconds:
+                    self.checkpoints.write(self.state, self.optimizers, self.table, self.generator, *self._modules)
+                    saved = time.monotonic()
+        if self.state.since_validation:
+            self._validate()
+        return self._finish(stopped)
+
+    def _total(self) -> int:
+        limits = [self.section.max_epochs * self.batches.per_epoch]
+        if self.section.max_updates is not None:
+            limits.append(self.section.max_updates)
+        return min(limits)
+
+    def _limit(self) -> str | None:
+        section, state = self.section, self.state
+        if Plateau.from_state(state.plateau).finished:
+            return "plateau"
+        if section.max_updates is not None and state.update >= section.max_updates:
+            return "max_updates"
+        if state.epoch >= section.max_epochs:
+            return "max_epochs"
+        if section.max_seconds is not None and state.seconds >= section.max_seconds:
+            return "max_seconds"
+        return None
+
+    def _next_batches(self) -> list[Batch]:
+        order = self.batches.epoch(self.state.epoch)
+        end = self.state.batch + self.section.window
+        if self.section.max_updates is not None:
+            end = min(end, self.state.batch + self.section.max_updates - self.state.update)
+        chosen = order[self.state.batch : end]
+        return [self.batches.make(samples) for samples in chosen]
+
+    def _window(self) -> float:
+        """Run one window and step; windows do not cross the end of an epoch."""
+        model, state, section = self.model, self.state, self.section
+        model.train()
+        batches = self._next_batches()
+        items = window_items(model, batches, self.warm)
+        needed = torch.unique(model.item_text[items])
+        refresh = state.window % section.refresh_windows == 0
+        own = needed
+        if section.sampled_items is not None:
+            in_batches = torch.from_numpy(np.unique(np.concatenate([batch.items for batch in batches])))
+            own = torch.unique(model.item_text[in_batches.to(self.device)])
+        rows = choose_rows(needed, own, section.sampled_items, refresh, self.generator)
+        extra = self.objective.extra_texts(self.generator)
+        if extra is not None:
+            extra = extra[~torch.isin(extra, needed)]
+
+        def step(loss: float, number: int) -> None:
+            if not np.isfinite(loss):
+                self._stop_at(loss, number)
+            self.optimizers.step("batch", state.update)
+            state.update += 1
+
+        loss = run_window(model, self.objective, batches, items, rows, self.table, extra, step)
+        if not np.isfinite(loss):
+            self._stop_at(loss, len(batches) - 1)
+        self.optimizers.step("window", state.window)
+        state.window += 1
+        state.since_validation += len(batches)
+        state.loss_sum, state.loss_windows = state.loss_sum + loss, state.loss_windows + 1
+        state.batch += len(batches)
+        if state.batch >= self.batches.per_epoch:
+            state.epoch, state.batch = state.epoch + 1, 0
+        return loss
+
+    def _stop_at(self, loss: float, number: int) -> None:
+        rate = self.optimizers.batch.param_groups[0]["lr"]
+        raise TrainingError(
+            self.folder,
+            f"{self.name}: the loss is {loss} at step {self.state.update}, batch {self.state.batch + number} of "
+            f"epoch {self.state.epoch}, learning rate {rate:g}",
+            "a finite number",
+            "Lower the learning rate; the last checkpoint is kept, and the same command goes on from it.",
+        )
+
+    def _validate(self) -> None:
+        state = self.state
+        value = validation_metric(scorer_of(self.model, self.name), self.validation, self.dataset)
+        plateau = Plateau.from_state(state.plateau)
+        if plateau.update(value):
+            save_weights(self.folder / "best.safetensors", trainable(*self._modules))
+        state.plateau = plateau.state()
+        loss = state.loss_sum / max(state.loss_windows, 1)
+        record = {"update": state.update, "seconds": round(state.seconds, 2), "loss": loss, "ndcg@10": value}
+        state.history.append(record)
+        state.since_validation, state.loss_sum, state.loss_windows = 0, 0.0, 0
+
+    def _finish(self, stopped: str | None) -> Outcome:
+        load_trainable(load_file(self.folder / "best.safetensors"), *self._modules)
+        plateau = Plateau.from_state(self.state.plateau)
+        outcome = Outcome(
+            best=plateau.best,
+            updates=self.state.update,
+            seconds=self.state.seconds,
+            history=self.state.history,
+            stopped=stopped or "plateau",
+            reproducible=stopped != "max_seconds",
+            rising=stopped != "plateau" and plateau.stale == 0,
+        )
+        write_json(self.folder / "history.json", outcome.__dict__)
+        self.model.eval()
+        return outcome
+
+
+def _sample(samples: Queries | Impressions, most: int, seed: int) -> Queries | Impressions:
+    """At most so many validation samples, drawn from a seed."""
+    if len(samples) <= most:
+        return samples
+    return samples.take(np.sort(np.random.default_rng(seed).choice(len(samples), most, replace=False)))

@@ -1,0 +1,94 @@
+"""What a batch is trained on: the clicks alone here; `distill_rec.distillation` adds the teacher."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from distill_rec.losses import catalogue_loss, impression_click_loss
+from distill_rec.nn.recommender import Recommender
+from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A batch's tensors, items renumbered within the window.
+
+    Attributes:
+        items: item indices `[m]` of the window; for clicks, all warm items (those that may be negatives).
+        vectors: their vectors `[m, dim]`, offsets included.
+        history, mask: `[batch, length]`, numbers within `items`.
+        users: the user vector of each target `[n_targets, dim]`, or of each impression `[batch, dim]`.
+    """
+
+    items: Tensor
+    vectors: Tensor
+    history: Tensor
+    mask: Tensor
+    users: Tensor
+    batch: Batch
+
+
+def gather_users(positions: Tensor, batch: SequenceBatch) -> Tensor:
+    """User vectors of a batch's targets `[n_targets, dim]` from those of all positions."""
+    _, length, dim = positions.shape
+    index = torch.from_numpy(batch.row * length + batch.position).to(positions.device)
+    # embedding's gradient is deterministic and several times faster than that of indexing.
+    return functional.embedding(index, positions.reshape(-1, dim))
+
+
+def make_scene(model: Recommender, items: Tensor, place: Tensor, vectors: Tensor, batch: Batch) -> Scene:
+    """Run the user encoder over a batch.
+
+    Args:
+        items: item indices of the window `[m]`.
+        place: `[n_items]`, where in `items` each item stands.
+        vectors: `[m, dim]`.
+    """
+    device = vectors.device
+    history = place[torch.from_numpy(batch.history).to(device)]
+    mask = torch.from_numpy(batch.mask).to(device)
+    clicked = functional.embedding(history, vectors)
+    if isinstance(batch, SequenceBatch):
+        users = gather_users(model.user_encoder.all_positions(clicked, mask), batch)
+    else:
+        users = model.user_encoder(clicked, mask)
+    return Scene(items, vectors, history, mask, users, batch)
+
+
+def candidates_of(scene: Scene, batch: ImpressionBatch, place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Candidates (numbers within the window), mask and labels `[batch, n_candidates]` as tensors."""
+    device = scene.vectors.device
+    candidates = place[torch.from_numpy(batch.candidates).to(device)]
+    return candidates, torch.from_numpy(batch.shown).to(device), torch.from_numpy(batch.labels).to(device)
+
+
+class Objective(nn.Module):
+    """The click loss; a subclass adds signals and owns the modules that only training needs."""
+
+    def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
+        """Loss of a batch, a scalar."""
+        batch = scene.batch
+        if isinstance(batch, SequenceBatch):
+            target, weight = sequence_targets(scene, batch, place)
+            return catalogue_loss(scene.users, scene.vectors, target, weight)
+        candidates, shown, labels = candidates_of(scene, batch, place)
+        scores = (functional.embedding(candidates, scene.vectors) * scene.users[:, None]).sum(-1)
+        return impression_click_loss(scores, labels, shown)
+
+    def text_loss(self, rows: Tensor, vectors: Tensor) -> Tensor | None:
+        """Loss of text vectors `[n, dim]` themselves, added where the text encoder is run with its graph."""
+        return None
+
+    def extra_texts(self, generator: torch.Generator) -> Tensor | None:
+        """Texts that a window encodes for `text_loss` beside its own; drawn at random."""
+        return None
+
+
+def sequence_targets(scene: Scene, batch: SequenceBatch, place: Tensor) -> tuple[Tensor, Tensor]:
+    """Targets (numbers within the window) and weights `[n_targets]` as tensors."""
+    device = scene.vectors.device
+    return place[torch.from_numpy(batch.target).to(device)], torch.from_numpy(batch.weight).to(device)

@@ -1,0 +1,76 @@
+"""Two optimisers: one stepped every batch (offsets, user encoder), one every window (text encoder)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from distill_rec.nn.recommender import Recommender
+from distill_rec.recipe import OptimizerSection
+from distill_rec.training.objective import Objective
+
+DECAY_FREE_DIMS = 1
+
+
+@dataclass
+class Optimizers:
+    """AdamW for what is stepped every batch and what is stepped every window, with a linear warm-up."""
+
+    batch: torch.optim.AdamW
+    window: torch.optim.AdamW | None
+    clip: float
+    warmup: int
+    rates: list[list[float]]
+
+    def step(self, which: str, update: int) -> None:
+        """Clip each group, set its rate, step, and clear the gradients."""
+        optimizer = self.batch if which == "batch" else self.window
+        if optimizer is None:
+            return
+        rates = self.rates[0 if which == "batch" else 1]
+        factor = min(1.0, (update + 1) / self.warmup) if self.warmup else 1.0
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            nn.utils.clip_grad_norm_(group["params"], self.clip)
+            group["lr"] = rate * factor
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    def named(self) -> dict[str, torch.optim.AdamW]:
+        both = {"batch": self.batch}
+        return both if self.window is None else both | {"window": self.window}
+
+
+def _groups(parameters: list[nn.Parameter], rate: float, decay: float) -> list[dict[str, object]]:
+    """Matrices with decay, the rest without."""
+    matrices = [p for p in parameters if p.ndim > DECAY_FREE_DIMS]
+    others = [p for p in parameters if p.ndim <= DECAY_FREE_DIMS]
+    groups: list[dict[str, object]] = []
+    for members, weight_decay in ((matrices, decay), (others, 0.0)):
+        if members:
+            groups.append({"params": members, "lr": rate, "weight_decay": weight_decay})
+    return groups
+
+
+def make_optimizers(model: Recommender, objective: Objective, section: OptimizerSection, decay: float) -> Optimizers:
+    """Optimisers over every weight that learns, each weight in exactly one group.
+
+    Args:
+        decay: AdamW's decay of offsets.
+    """
+    offsets = [] if model.offsets is None else [p for p in model.offsets.parameters() if p.requires_grad]
+    adapters = [p for p in objective.parameters() if p.requires_grad]
+    users = [p for p in model.user_encoder.parameters() if p.requires_grad]
+    trunk = [p for p in model.text_encoder.trunk_parameters() if p.requires_grad]
+    in_trunk = {id(p) for p in trunk}
+    head = [p for p in model.text_encoder.parameters() if p.requires_grad and id(p) not in in_trunk]
+    every_batch = _groups(users, section.learning_rate, section.weight_decay)
+    if offsets:
+        every_batch.append({"params": offsets, "lr": section.learning_rate, "weight_decay": decay})
+    every_window = _groups(head + adapters, section.learning_rate, section.weight_decay)
+    every_window += _groups(trunk, section.trunk_learning_rate, section.weight_decay)
+    batch = torch.optim.AdamW(every_batch)
+    window = torch.optim.AdamW(every_window) if every_window else None
+    rates = [[float(group["lr"]) for group in groups] for groups in (batch.param_groups, every_window)]  # type: ignore[arg-type]
+    return Optimizers(batch, window, section.clip, section.warmup_updates, rates)

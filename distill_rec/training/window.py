@@ -1,0 +1,161 @@
+"""A window: encode each distinct text once, let every batch read it, send the collected gradient back once.
+
+GRAM's accumulation (Yang et al. 2022, section 3) over `window` batches: the vectors are leaves, every batch
+updates offsets and user encoder and adds its dL/dv, then the texts are encoded again in chunks, with a graph,
+and the sum is back-propagated. Memory is bounded by the chunk. With a window of one batch the gradient is that
+of ordinary training with duplicates removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from distill_rec.nn.recommender import Recommender
+from distill_rec.training.batches import Batch, SequenceBatch
+from distill_rec.training.objective import Objective, make_scene
+
+RandomState = Tensor
+
+
+@dataclass(frozen=True)
+class TextRows:
+    """Texts of a window.
+
+    Attributes:
+        needed: text indices `[k]`, ascending, of all items that the window's batches may read.
+        learn: those that receive a gradient.
+        share: `[len(learn)]`, factor of each one's gradient (inverse inclusion probability of sampled ones).
+        stale: texts of `needed` outside `learn` that are encoded anew all the same.
+    """
+
+    needed: Tensor
+    learn: Tensor
+    share: Tensor
+    stale: Tensor
+
+
+def window_items(model: Recommender, batches: Sequence[Batch], warm: Tensor) -> Tensor:
+    """Items that the batches may read: all warm ones where the softmax is over the catalogue, else their own."""
+    if isinstance(batches[0], SequenceBatch):
+        return warm
+    own = np.unique(np.concatenate([batch.items for batch in batches]))
+    return torch.from_numpy(own).to(warm.device)
+
+
+def choose_rows(
+    needed: Tensor, own: Tensor, sampled: int | None, refresh: bool, generator: torch.Generator
+) -> TextRows:
+    """All texts learn, or the window's own and `sampled` others, each standing for its share of the others."""
+    others = needed[~torch.isin(needed, own)]
+    if sampled is None or sampled >= len(others):
+        return TextRows(needed, needed, torch.ones(len(needed), device=needed.device), needed[:0])
+    drawn = torch.randperm(len(others), generator=generator)[:sampled].to(needed.device)
+    learn = torch.cat([own, others[drawn]])
+    share = torch.ones(len(learn), device=needed.device)
+    share[len(own) :] = len(others) / max(sampled, 1)
+    left = torch.ones(len(others), dtype=torch.bool, device=needed.device)
+    left[drawn] = False
+    return TextRows(needed, learn, share, others[left] if refresh else others[:0])
+
+
+def encode_window(model: Recommender, rows: TextRows, table: Tensor) -> list[tuple[Tensor, RandomState]]:
+    """Write the texts' vectors into `table` `[n_texts, dim]`; return the chunks that learn, with their random state."""
+    encoder = model.text_encoder
+    chunks = []
+    with torch.no_grad():
+        for chunk in encoder.chunks(rows.learn):
+            chunks.append((chunk, torch.get_rng_state()))
+            table[chunk] = encoder(chunk)
+        for chunk in encoder.chunks(rows.stale):
+            table[chunk] = encoder(chunk)
+    return chunks
+
+
+def backward_window(
+    model: Recommender,
+    objective: Objective,
+    chunks: list[tuple[Tensor, RandomState]],
+    gradient: Tensor,
+    extra: Tensor | None,
+) -> float:
+    """Send the collected gradient through the text encoder; return the texts' own loss.
+
+    Args:
+        chunks: text indices and the random state in which each was encoded (so that dropout falls alike).
+        gradient: dL/dv `[n_texts, dim]`.
+        extra: texts outside the window for the texts' own loss.
+    """
+    encoder = model.text_encoder
+    after = torch.get_rng_state()
+    total = sum(len(chunk) for chunk, _ in chunks) + (0 if extra is None else len(extra))
+    own_loss = 0.0
+    pieces = [(chunk, state, True) for chunk, state in chunks]
+    if extra is not None and len(extra):
+        pieces += [(chunk, after, False) for chunk in encoder.chunks(extra)]
+    for chunk, state, collected in pieces:
+        torch.set_rng_state(state)
+        vectors = encoder(chunk)
+        if not vectors.requires_grad:
+            break
+        roots: list[Tensor] = [vectors]
+        slopes: list[Tensor | None] = [gradient[chunk] if collected else torch.zeros_like(vectors)]
+        loss = objective.text_loss(chunk, vectors)
+        if loss is not None:
+            loss = loss * (len(chunk) / total)
+            own_loss += float(loss.detach())
+            roots.append(loss)
+            slopes.append(None)
+        torch.autograd.backward(roots, slopes)
+    torch.set_rng_state(after)
+    return own_loss
+
+
+def run_window(
+    model: Recommender,
+    objective: Objective,
+    batches: Sequence[Batch],
+    items: Tensor,
+    rows: TextRows,
+    table: Tensor,
+    extra: Tensor | None,
+    step_batch: Callable[[float, int], None],
+) -> float:
+    """One window: forward and backward of every batch, then of the texts; gradients of the text encoder are left.
+
+    Args:
+        items: item indices `[m]` that the batches read.
+        table: `[n_texts, dim]`, vectors of texts; those of `rows` are replaced.
+        step_batch: called after each batch's backward with its loss and number; steps offsets and user encoder.
+
+    Returns:
+        The mean loss of a batch.
+    """
+    chunks = encode_window(model, rows, table)
+    leaf = functional.embedding(rows.needed, table).requires_grad_()
+    local = torch.searchsorted(rows.needed, model.item_text[items])
+    identical = len(local) == len(leaf) and bool((local == torch.arange(len(leaf), device=local.device)).all())
+    place = torch.full((len(model.item_text),), -1, dtype=torch.int64, device=items.device)
+    place[items] = torch.arange(len(items), device=items.device)
+    losses = 0.0
+    for number, batch in enumerate(batches):
+        vectors = leaf if identical else functional.embedding(local, leaf)
+        if model.offsets is not None:
+            vectors = vectors + model.offsets(items)
+        loss = objective.batch_loss(make_scene(model, items, place, vectors, batch), place)
+        value = float(loss.detach())
+        if np.isfinite(value):
+            loss.backward()  # type: ignore[no-untyped-call]
+        step_batch(value, number)
+        losses += value
+    collected = torch.zeros_like(table)
+    if leaf.grad is not None:
+        collected[rows.needed] = leaf.grad / len(batches)
+    collected[rows.learn] *= rows.share[:, None].to(collected.dtype)
+    own = backward_window(model, objective, chunks, collected, extra)
+    return losses / len(batches) + own

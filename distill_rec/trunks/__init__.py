@@ -1,0 +1,1 @@
+"""PLM trunks: loading, the frozen-prefix cache, encoders that run them."""

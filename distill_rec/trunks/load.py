@@ -1,0 +1,160 @@
+"""A PLM from a folder or a hub id: weights from safetensors only, no code from the folder is ever run."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from distill_rec.files import sha256_file
+from distill_rec.runtime.errors import ModelError
+from distill_rec.runtime.tokenizer import TextTokenizer
+from distill_rec.trunks.sentence_transformers import read_settings
+
+Pooling = Literal["mean", "attention", "cls", "last"]
+FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
+
+
+@dataclass
+class Trunk:
+    """A loaded PLM with what its folder says of its use.
+
+    Attributes:
+        model: in evaluation mode, all weights frozen, float32.
+        tokenizer_json: the tokenizer's serialised form, for artifacts.
+        pooling: over tokens; the folder's own where the recipe says "auto".
+        prefix: text put before every text (a sentence-transformers prompt).
+        max_tokens: the smaller of the recipe's and the folder's.
+        source, revision, digest: where it came from, the hub's commit where there is one, sha256 of the weights.
+    """
+
+    model: nn.Module
+    tokenizer_json: str
+    pooling: Pooling
+    prefix: str
+    max_tokens: int
+    source: str
+    revision: str
+    digest: str
+
+    @property
+    def width(self) -> int:
+        return int(cast(Any, self.model).config.hidden_size)
+
+    def tokenizer(self) -> TextTokenizer:
+        return TextTokenizer(self.tokenizer_json, self.max_tokens, special_tokens=True, prefix=self.prefix)
+
+    @property
+    def layers(self) -> nn.ModuleList:
+        parent, name = layer_list(self.model)
+        return cast(nn.ModuleList, getattr(parent, name))
+
+
+def load_trunk(source: str, revision: str = "main", pooling: str = "auto", max_tokens: int = 32) -> Trunk:
+    """Load a PLM.
+
+    Args:
+        source: a folder, or a hub id (fetched with the hub's client, which honours `HF_HUB_OFFLINE`).
+        pooling: "auto" takes the folder's own, else mean for encoders and last for decoders.
+
+    Raises:
+        ModelError: there is no such folder or hub id, it holds no safetensors weights, or it pools in a way
+            that is not offered here.
+    """
+    from transformers import AutoConfig, AutoModel  # noqa: PLC0415  (a second to import)
+
+    folder, commit = _find(source, revision)
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise ModelError(folder, "no weights in safetensors form", "*.safetensors", "Convert the model's weights first.")
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        model = AutoModel.from_pretrained(
+            folder, config=config, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(folder, f"cannot be loaded: {error}", "a model folder of transformers") from error
+    model.eval().requires_grad_(False)
+    settings = read_settings(folder)
+    chosen = pooling
+    if pooling == "auto":
+        chosen = settings.pooling or ("last" if is_decoder(config) else "mean")
+    digest = hashlib.sha256("".join(sha256_file(path) for path in weights).encode()).hexdigest()
+    limit = min(max_tokens, settings.max_tokens or max_tokens)
+    tokenizer_json = _tokenizer_json(folder)
+    return Trunk(model, tokenizer_json, cast(Pooling, chosen), settings.prefix, limit, source, commit, digest)
+
+
+def is_decoder(config: object) -> bool:
+    """Whether tokens see only what stands before them, by the architecture's name."""
+    names = getattr(config, "architectures", None) or []
+    return bool(getattr(config, "is_decoder", False)) or any("CausalLM" in name or "LMHead" in name for name in names)
+
+
+def _find(source: str, revision: str) -> tuple[Path, str]:
+    folder = Path(source).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").exists():
+            raise ModelError(folder, "no config.json", "a model folder of transformers")
+        return folder, ""
+    if folder.is_absolute() or source.startswith(".") or source.count("/") != 1:
+        raise ModelError(source, "no such folder", "a model folder, a hub id (owner/name) or a file of vectors")
+    from huggingface_hub import snapshot_download  # noqa: PLC0415
+
+    try:
+        path = Path(snapshot_download(source, revision=revision, allow_patterns=FILES))
+    except Exception as error:  # the hub's client raises a dozen kinds
+        raise ModelError(
+            source,
+            f"not reached on the hub: {type(error).__name__}",
+            "a folder, or a hub id while the hub can be reached",
+            "Name a local folder as teacher.trunk, or fetch the model once with the network on.",
+        ) from error
+    return path, path.name
+
+
+def _tokenizer_json(folder: Path) -> str:
+    path = folder / "tokenizer.json"
+    if path.exists():
+        return path.read_text(encoding="utf-8")
+    from transformers import AutoTokenizer  # noqa: PLC0415
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        return str(cast(Any, tokenizer).backend_tokenizer.to_str())
+    except Exception as error:
+        raise ModelError(folder, "no tokenizer.json, and none can be made", "a fast tokenizer") from error
+
+
+def layer_list(model: nn.Module) -> tuple[nn.Module, str]:
+    """The module that holds the model's list of layers, and the list's name in it.
+
+    Raises:
+        ModelError: no list has as many members as the configuration has layers.
+    """
+    config = cast(Any, model).config
+    depth = len_of_layers(config)
+    for parent in model.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, nn.ModuleList) and len(child) == depth:
+                return parent, name
+    raise ModelError(type(model).__name__, "its layers were not found", "a ModuleList with num_hidden_layers members")
+
+
+def len_of_layers(config: Any) -> int:
+    return int(getattr(config, "num_hidden_layers", None) or config.n_layers)
+
+
+def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
+    """One vector a text from its tokens' `[n, tokens, width]`, by "mean", "cls" or "last" (padding on the right)."""
+    if pooling == "cls":
+        return hidden[:, 0]
+    if pooling == "last":
+        last = (mask.sum(1) - 1).clamp_min(0)
+        return hidden[torch.arange(len(hidden), device=hidden.device), last]
+    weights = mask[..., None].to(hidden.dtype)
+    return (hidden * weights).sum(1) / weights.sum(1).clamp_min(1)

@@ -1,0 +1,192 @@
+"""The frozen prefix: run the layers that never change once a text, keep what comes out, start every step there.
+
+States are kept ragged, `[n_tokens, width]` in fp16 (fp32 where values pass what fp16 holds), in the cache folder,
+under the texts, the trunk's weights, its tokenizer's settings and the depth. An interrupted pass goes on at the
+next shard of texts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from distill_rec.data.ragged import Ragged
+from distill_rec.files import cache_folder, fingerprint, read_json, write_json
+from distill_rec.progress import Progress
+from distill_rec.trunks.load import Trunk, layer_list, pool
+
+SHARD = 2048
+FP16_LIMIT = 6e4
+
+
+def pad_tokens(tokens: Ragged, rows: NDArray[np.int64], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Token ids and mask `[n, longest]`; a text without tokens gets one masked position."""
+    padded, mask = tokens.take(rows).padded()
+    if padded.shape[1] == 0:
+        padded, mask = np.zeros((len(rows), 1), np.int32), np.zeros((len(rows), 1), np.bool_)
+    ids = torch.from_numpy(padded.astype(np.int64)).to(device)
+    return ids, torch.from_numpy(mask).to(device)
+
+
+def forward_all(trunk: Trunk, ids: Tensor, mask: Tensor) -> Tensor:
+    """Hidden states `[n, tokens, width]` of the whole model."""
+    out = cast(Any, trunk.model)(input_ids=ids, attention_mask=mask.long())
+    return out.last_hidden_state  # type: ignore[no-any-return]
+
+
+@contextlib.contextmanager
+def only_layers(trunk: Trunk, start: int, stop: int | None = None) -> Iterator[nn.ModuleList]:
+    """Leave the model with layers `start:stop` while the block runs."""
+    parent, name = layer_list(trunk.model)
+    every = getattr(parent, name)
+    kept = nn.ModuleList(list(every)[start:stop])
+    setattr(parent, name, kept)
+    try:
+        yield kept
+    finally:
+        setattr(parent, name, every)
+
+
+def forward_upper(trunk: Trunk, ids: Tensor, mask: Tensor, states: Tensor, start: int) -> Tensor:
+    """Hidden states of the model from layer `start` on, given what enters that layer.
+
+    The model's own forward runs, with the layers below taken out and the first one's input replaced, so that
+    masks and position schemes stay the architecture's.
+    """
+
+    def substitute(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        if args:
+            return (states, *args[1:]), kwargs
+        return args, kwargs | {"hidden_states": states}
+
+    with only_layers(trunk, start) as kept:
+        handle = kept[0].register_forward_pre_hook(substitute, with_kwargs=True)
+        try:
+            return forward_all(trunk, ids, mask)
+        finally:
+            handle.remove()
+
+
+class _Caught(Exception):
+    """Ends a forward pass at the layer whose input was wanted."""
+
+
+def forward_lower(trunk: Trunk, ids: Tensor, mask: Tensor, stop: int) -> Tensor:
+    """What enters layer `stop` (the final states where `stop` is the depth)."""
+    if stop == len(trunk.layers):
+        return forward_all(trunk, ids, mask)
+    caught: list[Tensor] = []
+
+    def catch(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        caught.append(args[0] if args else kwargs["hidden_states"])
+        raise _Caught
+
+    handle = trunk.layers[stop].register_forward_pre_hook(catch, with_kwargs=True)
+    try:
+        forward_all(trunk, ids, mask)
+    except _Caught:
+        pass
+    finally:
+        handle.remove()
+    return caught[0]
+
+
+def _key(trunk: Trunk, texts: list[str], *more: object) -> str:
+    return fingerprint(texts, trunk.digest, trunk.tokenizer_json, trunk.prefix, trunk.max_tokens, *more)
+
+
+class RowFile:
+    """A flat file of rows, appended shard by shard by ordinary writes, readable when it is whole."""
+
+    def __init__(self, folder: Path, dtype: type[np.generic], width: int) -> None:
+        self.folder, self.dtype, self.width = folder, np.dtype(dtype), width
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.part, self.whole, self.state = folder / "rows.part", folder / "rows.bin", folder / "progress.json"
+
+    def done(self) -> int:
+        """Shards that are safely on disk."""
+        if self.whole.exists():
+            return -1
+        if not self.state.exists() or not self.part.exists():
+            self.part.write_bytes(b"")
+            write_json(self.state, {"shards": 0, "bytes": 0})
+        state = read_json(self.state)
+        os.truncate(self.part, state["bytes"])
+        return int(state["shards"])
+
+    def append(self, shard: int, rows: NDArray[Any]) -> None:
+        with self.part.open("ab") as file:
+            file.write(rows.astype(self.dtype, copy=False).tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.tell()
+        write_json(self.state, {"shards": shard + 1, "bytes": size})
+
+    def finish(self) -> None:
+        if not self.whole.exists():
+            os.replace(self.part, self.whole)
+
+    def read(self) -> NDArray[Any]:
+        return np.memmap(self.whole, dtype=self.dtype, mode="r").reshape(-1, self.width)
+
+
+def run_lower(
+    rows: RowFile, tokens: Ragged, trunk: Trunk, stop: int, pooling: str | None, progress: Progress, title: str
+) -> NDArray[Any]:
+    """Run the lower layers over all texts, shard by shard, in chunks of like lengths."""
+    device = next(trunk.model.parameters()).device
+    begin = rows.done()
+    if begin >= 0:
+        with progress.task(title, len(tokens)) as task, torch.no_grad():
+            task.advance(min(begin * SHARD, len(tokens)))
+            for shard in range(begin, -(-len(tokens) // SHARD)):
+                numbers = np.arange(shard * SHARD, min((shard + 1) * SHARD, len(tokens)))
+                out: list[NDArray[Any]] = [np.empty(0)] * len(numbers)
+                order = np.argsort(tokens.lengths[numbers], kind="stable")
+                for at in range(0, len(order), 64):
+                    chosen = order[at : at + 64]
+                    ids, mask = pad_tokens(tokens, numbers[chosen], device)
+                    hidden = forward_lower(trunk, ids, mask, stop)
+                    if pooling is not None:
+                        hidden = pool(hidden, mask, pooling)[:, None]
+                    values = hidden.float().cpu().numpy()
+                    lengths = tokens.lengths[numbers[chosen]] if pooling is None else np.ones(len(chosen), np.int64)
+                    for number, value, length in zip(chosen, values, lengths, strict=True):
+                        out[number] = value[:length].copy()
+                    task.advance(len(chosen))
+                block = np.concatenate(out) if out else np.empty((0, rows.width))
+                if rows.dtype == np.float16 and np.abs(block).max(initial=0) > FP16_LIMIT:
+                    raise OverflowError
+                rows.append(shard, block)
+        rows.finish()
+    return rows.read()
+
+
+def cached_states(texts: list[str], tokens: Ragged, trunk: Trunk, start: int, progress: Progress) -> Ragged:
+    """What enters layer `start` for each token of each text, memory-mapped.
+
+    Args:
+        start: the lowest layer that learns; the depth where none does.
+    """
+    folder = cache_folder() / "states" / _key(trunk, texts, start)
+    title = f"frozen layers 1-{start}"
+    try:
+        values = run_lower(RowFile(folder / "fp16", np.float16, trunk.width), tokens, trunk, start, None, progress, title)
+    except OverflowError:
+        values = run_lower(RowFile(folder / "fp32", np.float32, trunk.width), tokens, trunk, start, None, progress, title)
+    return Ragged(values, tokens.offsets)
+
+
+def cached_pooled(texts: list[str], tokens: Ragged, trunk: Trunk, pooling: str, progress: Progress) -> NDArray[Any]:
+    """Pooled vectors `[n_texts, width]` of the whole frozen trunk, fp32, memory-mapped."""
+    folder = cache_folder() / "pooled" / _key(trunk, texts, pooling)
+    depth = len(trunk.layers)
+    return run_lower(RowFile(folder, np.float32, trunk.width), tokens, trunk, depth, pooling, progress, "frozen trunk")

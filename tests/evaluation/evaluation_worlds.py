@@ -1,0 +1,117 @@
+"""Small data sets made of arrays, without reading a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import pytest
+from numpy.typing import NDArray
+
+from distill_rec.data.dataset import Dataset, Impressions, Queries, Sequences
+from distill_rec.data.ragged import Ragged
+from distill_rec.evaluation.scorer import Scorer
+
+
+def make_dataset(
+    train_clicks: list[int],
+    test: Queries | Impressions,
+    test_new: Queries | Impressions | None = None,
+    new: list[int] | None = None,
+) -> Dataset:
+    n, users = len(train_clicks), int(max(test.user, default=0)) + 1
+    none = Ragged.from_rows([])
+    clicks = isinstance(test, Queries)
+    return Dataset(
+        kind="clicks" if clicks else "impressions",
+        items=pl.DataFrame(
+            {
+                "item_id": [f"i{i}" for i in range(n)],
+                "title": [f"Title {i}" for i in range(n)],
+                "text": [f"Title {i}" for i in range(n)],
+            }
+        ),
+        users=pl.DataFrame({"user_id": [f"u{i}" for i in range(users)]}),
+        texts=[f"Title {i}" for i in range(n)],
+        item_text=np.arange(n, dtype=np.int32),
+        train_clicks=np.array(train_clicks, dtype=np.int32),
+        new=np.isin(np.arange(n), new or []),
+        train=Sequences(np.empty(0, np.int32), none, none, none) if clicks else test.take(np.empty(0, np.int64)),
+        validation=test,
+        test=test,
+        test_new=test_new,
+        max_history=50,
+        template="{title}",
+        fingerprint="test",
+    )
+
+
+def queries(targets: list[int], exclude: list[list[int]] | None = None, users: list[int] | None = None) -> Queries:
+    rows = exclude if exclude is not None else [[] for _ in targets]
+    return Queries(
+        user=np.array(users if users is not None else range(len(targets)), dtype=np.int32),
+        time=np.zeros(len(targets), dtype=np.int64),
+        target=np.array(targets, dtype=np.int32),
+        history=Ragged.from_rows(rows),
+        exclude=Ragged.from_rows(rows),
+    )
+
+
+def impressions(candidates: list[list[int]], labels: list[list[int]], users: list[int]) -> Impressions:
+    return Impressions(
+        user=np.array(users, dtype=np.int32),
+        time=np.zeros(len(users), dtype=np.int64),
+        history=Ragged.from_rows([[] for _ in users]),
+        candidates=Ragged.from_rows(candidates),
+        labels=Ragged.from_rows(labels, dtype=np.int8),
+    )
+
+
+def fixed(name: str, item_scores: list[float] | NDArray[np.float32]) -> Scorer:
+    """The same score of an item for everyone."""
+    vectors = np.asarray(item_scores, dtype=np.float32)[:, None]
+    return Scorer(name, vectors, lambda history: np.ones((len(history), 1), dtype=np.float32))
+
+
+@pytest.fixture
+def clicks_world() -> Callable[..., tuple[Dataset, dict[str, Scorer]]]:
+    """A data set of which users follow a direction, and models that know it more or less well."""
+
+    def build(
+        quality: dict[str, float], n_users: int = 300, n_items: int = 60, d: int = 8, seed: int = 0, new: int = 6
+    ) -> tuple[Dataset, dict[str, Scorer]]:
+        rng = np.random.default_rng(seed)
+        items = rng.normal(size=(n_items, d)).astype(np.float32)
+        tastes = rng.normal(size=(n_users, d)).astype(np.float32)
+        old = n_items - new
+        history = np.stack([rng.choice(old, 4, replace=False, p=softmax(items[:old] @ taste)) for taste in tastes])
+        target = np.array([draw(rng, items @ t, seen, old) for t, seen in zip(tastes, history, strict=True)])
+        later = np.array([old + draw(rng, items[old:] @ t, [], new) for t in tastes]) if new else target
+        test = queries(target.tolist(), history.tolist())
+        test_new = queries(later.tolist(), history.tolist()) if new else None
+        clicks = np.bincount(history.ravel(), minlength=n_items)
+        dataset = make_dataset(clicks.tolist(), test, test_new, list(range(old, n_items)))
+        lookup = {tuple(sorted(row)): taste for row, taste in zip(history.tolist(), tastes, strict=True)}
+
+        def users(rows: Ragged) -> NDArray[np.float32]:
+            return np.stack([lookup.get(tuple(sorted(row.tolist())), np.zeros(d, np.float32)) for row in rows])
+
+        scorers = {
+            name: Scorer(name, items * share + (1 - share) * rng.normal(size=items.shape).astype(np.float32), users)
+            for name, share in quality.items()
+        }
+        return dataset, scorers
+
+    return build
+
+
+def softmax(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    weights = np.exp(scores.astype(np.float64) - scores.max())
+    return weights / weights.sum()
+
+
+def draw(rng: np.random.Generator, scores: NDArray[np.float32], seen: list[int] | NDArray[np.int64], n: int) -> int:
+    weights = softmax(2 * scores[:n])
+    weights[np.asarray(seen, dtype=np.int64)] = 0
+    return int(rng.choice(n, p=weights / weights.sum()))
