@@ -32,7 +32,7 @@ class TextEncoder(nn.Module):
 
     def chunks(self, rows: Tensor) -> list[Tensor]:
         """The rows in pieces that may be encoded with a graph in bounded memory."""
-        return list(rows.split(16384))
+        return list(rows.split(16384)) if len(rows) else []
 
     def trunk_parameters(self) -> list[nn.Parameter]:
         """Pre-trained weights that learn (at the trunk's own rate)."""

@@ -58,7 +58,7 @@ class StaticEncoder(TextEncoder):
         self.fallback.copy_((vectors / scale[:, None]).round())
 
     def chunks(self, rows: Tensor) -> list[Tensor]:
-        return list(rows.split(65536))
+        return list(rows.split(65536)) if len(rows) else []
 
     def mean(self, rows: Tensor) -> Tensor:
         """Mean row of each text `[n, table_dim]`; the learned vector where a text has no tokens."""

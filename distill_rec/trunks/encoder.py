@@ -43,6 +43,8 @@ class TrunkEncoder(TextEncoder):
         return list(self.tuned.parameters())
 
     def chunks(self, rows: Tensor) -> list[Tensor]:
+        if len(rows) == 0:
+            return []
         lengths = torch.from_numpy(self.tokens.lengths[rows.cpu().numpy()])
         return list(rows[lengths.argsort(stable=True).to(rows.device)].split(self.chunk))
 

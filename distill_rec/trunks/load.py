@@ -66,18 +66,30 @@ def load_trunk(source: str, revision: str = "main", pooling: str = "auto", max_t
             that is not offered here.
     """
     from transformers import AutoConfig, AutoModel  # noqa: PLC0415  (a second to import)
+    from transformers.utils import logging as transformers_logging  # noqa: PLC0415
 
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
     folder, commit = _find(source, revision)
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise ModelError(folder, "no weights in safetensors form", "*.safetensors", "Convert the model's weights first.")
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        model = AutoModel.from_pretrained(
-            folder, config=config, dtype=torch.float32, trust_remote_code=False, use_safetensors=True
+        model, info = AutoModel.from_pretrained(
+            folder,
+            config=config,
+            dtype=torch.float32,
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
         )
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(folder, f"cannot be loaded: {error}", "a model folder of transformers") from error
+    # BERT's pooler is left out of many folders and is never read here; any other gap would be random weights.
+    missing = sorted(key for key in info["missing_keys"] if not key.startswith("pooler."))
+    if missing:
+        raise ModelError(folder, f"no weights for {', '.join(missing[:5])} ({len(missing)} in all)", "all of the model's")
     model.eval().requires_grad_(False)
     settings = read_settings(folder)
     chosen = pooling

@@ -1,0 +1,43 @@
+# Needs Python 3.11 to 3.13 with pip and venv, and make. Everything is installed into .venv.
+#   make demo    from clicks to a distilled student, left in runs/demo
+#   make test    lint, types, import layers, tests
+# TORCH_INDEX: index of PyTorch wheels (the address that PyTorch's site shows for pip and CPU).
+PYTHON ?= python3
+VENV ?= .venv
+TORCH_INDEX ?=
+TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test check pytest clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.installed
+	$(BIN)/distill-rec demo --out runs/demo
+
+test: check pytest
+
+check: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+pytest: $(VENV)/.installed
+	$(BIN)/python -m pytest
+
+$(VENV)/.python:
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+# torch first, so that its CPU wheels are not replaced by larger ones.
+$(VENV)/.torch: $(VENV)/.python constraints.txt
+	$(PIP) install -q $(TORCH) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.torch pyproject.toml constraints.txt
+	$(PIP) install -q -c constraints.txt -e '.[train,demo,notebooks,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,54 @@
+"""The entry point `distill-rec`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from distill_rec import __version__
+from distill_rec.cli import compare, demo, distill, evaluate, export, init, prepare, rank, recommend, run, teach
+
+app = typer.Typer(
+    name="distill-rec",
+    help="From clicks and a pre-trained language model to a small, fast recommender.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"distill-rec {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def group(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """From clicks and a pre-trained language model to a small, fast recommender."""
+
+
+for command in (
+    demo.demo,
+    init.init,
+    run.run,
+    prepare.prepare,
+    teach.teach,
+    distill.distill,
+    export.export,
+    evaluate.evaluate,
+    compare.compare,
+    rank.rank,
+    recommend.recommend,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,31 @@
+"""`run --dry-run`: stages, sizes and an estimate of time."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from distill_rec.recipe import Recipe
+
+
+def print_plan(recipe: Recipe, folder: Path, base: Path, restart: str | None, as_json: bool) -> None:
+    """Tell what a run would do; nothing is fetched, written or locked."""
+    from distill_rec.pipeline.plan import plan_of
+
+    plan = plan_of(recipe, folder, base, restart)
+    if as_json:
+        print(json.dumps({"run": str(folder), "stages": [step.__dict__ for step in plan]}, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for name in ("stage", "state", "work", "about"):
+        table.add_column(name, justify="right" if name == "about" else "left")
+    for step in plan:
+        table.add_row(step.stage, step.state, step.work, f"{step.seconds:,.0f} s")
+    left = sum(step.seconds for step in plan if step.state != "finished")
+    Console().print(table)
+    print(f"run: {folder}; about {left:,.0f} s left on two cores. Early stopping makes it shorter, a GPU much shorter.")

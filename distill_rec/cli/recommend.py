@@ -1,0 +1,34 @@
+"""`distill-rec recommend`."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from distill_rec.cli.guard import guarded
+from distill_rec.cli.options import ArtifactArgument, JsonOption
+
+
+@guarded
+def recommend(
+    artifact: ArtifactArgument,
+    history: Annotated[str, typer.Option("--history", help="ids of clicked items, oldest first, as 1,50")] = "",
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="how many items")] = 10,
+    exclude: Annotated[str, typer.Option("--exclude", help="ids that are left out as well, as 7,9")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Recommend items for a history with an exported student; works in the light install.
+
+    Example: distill-rec recommend runs/demo/export/student --history 1,50 -k 5
+    """
+    from distill_rec.cli.artifact import ids_of, load_artifact
+
+    student = load_artifact(artifact)
+    found = student.recommend(history=ids_of(history), k=k, exclude=ids_of(exclude))
+    if as_json:
+        print(json.dumps([{"item": item, "score": float(score)} for item, score in found]))
+    else:
+        for item, score in found:
+            print(f"{item}\t{score:.6f}")

@@ -1,0 +1,136 @@
+"""What `run` and the commands of single stages share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distill_rec.pipeline import StageReport
+    from distill_rec.recipe import Recipe
+
+
+def run_to(
+    stage: str, recipe: str, changes: Sequence[str], out: Path | None, restart: str | None, as_json: bool
+) -> None:
+    """Run a recipe's stages up to one; tell what that stage made."""
+    checked, folder, base = opened(recipe, changes, out)
+    run_checked(stage, checked, folder, base, restart, as_json)
+
+
+def opened(recipe: str, changes: Sequence[str], out: Path | None) -> tuple[Recipe, Path, Path]:
+    """The recipe, the run's folder, and what the data's files are relative to."""
+    from distill_rec.recipe_io import find_recipe, load_recipe
+
+    checked = load_recipe(recipe, changes)
+    return checked, out or Path("runs") / checked.name, find_recipe(recipe).parent
+
+
+def run_checked(
+    stage: str, recipe: Recipe, folder: Path, base: Path, restart: str | None, as_json: bool
+) -> None:
+    from distill_rec.cli.bars import make_progress
+    from distill_rec.pipeline import run_stages
+
+    progress = make_progress()
+    reports = run_stages(
+        recipe,
+        folder,
+        base=base,
+        until=stage,
+        restart=restart,
+        progress=progress,
+        begin=lambda name: print(f"{name} ...", file=sys.stderr, flush=True),
+    )
+    if as_json:
+        print(json.dumps(as_dict(folder, reports), indent=2, ensure_ascii=False))
+    else:
+        tell(folder, reports)
+
+
+def as_dict(folder: Path, reports: list[StageReport]) -> dict[str, Any]:
+    """For `--json`."""
+    out: dict[str, Any] = {"run": str(folder), "stages": [report.__dict__ for report in reports]}
+    ended = reports[-1].stage
+    if ended == "evaluate":
+        out["results"] = json.loads((folder / "evaluate" / "results.json").read_text(encoding="utf-8"))
+    elif ended == "prepare":
+        out["summary"] = json.loads((folder / "prepare" / "summary.json").read_text(encoding="utf-8"))
+    elif ended == "export":
+        out["artifact"] = str(folder / "export" / "student")
+    else:
+        out["trained"] = histories(folder / ended)
+    return out
+
+
+def histories(folder: Path) -> dict[str, Any]:
+    """How the trainings of a stage ended, by folder."""
+    paths = [folder / "history.json", *sorted(folder.glob("*/history.json"))]
+    found = {str(path.parent.relative_to(folder)): json.loads(path.read_text("utf-8")) for path in paths if path.exists()}
+    return {name.replace(".", folder.name) if name == "." else name: content for name, content in found.items()}
+
+
+def tell(folder: Path, reports: list[StageReport]) -> None:
+    """Tables on stdout: what the last stage made, and what each took."""
+    from rich.console import Console
+
+    console = Console()
+    ended = reports[-1].stage
+    if ended == "prepare":
+        _tell_summary(folder, console)
+    elif ended in ("teach", "distill"):
+        _tell_histories(folder / ended, console)
+    elif ended == "evaluate":
+        from distill_rec.evaluation.render import render
+        from distill_rec.evaluation.results import Results
+
+        render(Results.read(folder / "evaluate"), console)
+    _tell_stages(reports, console)
+    paths = {"artifact": folder / "export" / "student", "report": folder / "evaluate" / "report.html"}
+    for name, path in paths.items():
+        if path.exists():
+            console.print(f"{name}: {path}", soft_wrap=True, highlight=False)
+
+
+def _tell_summary(folder: Path, console: Any) -> None:
+    from rich.table import Table
+
+    from distill_rec.data import read_summary
+
+    table = Table("what was read", "", box=None, header_style="bold")
+    for name, value in read_summary(folder / "prepare").lines():
+        table.add_row(name, value)
+    console.print(table)
+
+
+def _tell_histories(folder: Path, console: Any) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for name in ("trained", "validation nDCG@10", "updates", "seconds", "ended by"):
+        table.add_column(name, justify="left" if name in ("trained", "ended by") else "right")
+    for name, found in histories(folder).items():
+        variants = found.get("variants") or [found | {"tuning": "", "ndcg@10": found["best"]}]
+        for number, one in enumerate(variants):
+            chosen = " (chosen)" if len(variants) > 1 and number == found["chosen"] else ""
+            ended = one["stopped"] + (", still rising" if one["rising"] else "")
+            if one["stopped"] == "max_seconds":
+                ended += "; will not reproduce"
+            label = f"{name} {one['tuning']}{chosen}".strip()
+            table.add_row(label, f"{one['ndcg@10']:.4f}", str(one["updates"]), f"{one['seconds']:.1f}", ended)
+    console.print(table)
+
+
+def _tell_stages(reports: list[StageReport], console: Any) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for name in ("stage", "seconds", "peak memory", ""):
+        table.add_column(name, justify="left" if name in ("stage", "") else "right")
+    for report in reports:
+        note = "" if report.ran else "finished before"
+        table.add_row(report.stage, f"{report.seconds:.1f}", f"{report.peak_bytes / 2**20:,.0f} MiB", note)
+    console.print(table)

@@ -1,0 +1,58 @@
+"""A new recipe as TOML, each key with its description."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from distill_rec.recipe import DataSection, EvaluateSection, ExportSection, LossSection, StudentSection, TeacherSection
+
+SHOWN = {
+    "teacher": (TeacherSection, ("trunk", "tuning", "dim", "user_encoder", "offsets", "whiten", "projection", "max_tokens")),
+    "student": (StudentSection, ("kind", "dim", "table_dim", "offsets", "projection", "undistilled")),
+    "student.loss": (LossSection, ("kl", "temperature", "click", "item_cosine", "user_cosine")),
+    "export": (ExportSection, ("keep",)),
+    "evaluate": (EvaluateSection, ("bootstrap", "max_users", "cost")),
+}
+
+
+def recipe_text(data: Mapping[str, Any], folder: Path) -> str:
+    """The text of a recipe for the guessed `[data]`; its files are named relative to the recipe where they lie below it."""
+    lines = [
+        "# Written by `distill-rec init`. Keys that are commented out show their defaults.",
+        f"name = {_toml(folder.name or 'run')}",
+        "",
+        "[data]",
+    ]
+    shown = dict(data)
+    for key in ("clicks", "items"):
+        path = Path(shown[key])
+        shown[key] = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+    others = ("min_rating", "split", "test_share", "validation_share", "new_items", "repeats", "min_user_clicks", "timezone")
+    if not shown["time_column"]:
+        shown["split"] = "leave-last-out"
+    lines += [_line(DataSection, key, value) for key, value in shown.items()]
+    lines += [_line(DataSection, key) for key in others if key not in shown]
+    for section, (model, keys) in SHOWN.items():
+        lines += ["", f"[{section}]", *(_line(model, key) for key in keys)]
+    return "\n".join(lines) + "\n"
+
+
+def _line(model: type[BaseModel], key: str, value: Any = None) -> str:
+    """`key = value  # description`; commented out where the value is the default."""
+    field = model.model_fields[key]
+    description = field.description or ""
+    if value is not None:
+        return f"{key} = {_toml(value)}  # {description}"
+    default = field.get_default(call_default_factory=True)
+    return f"# {key} =   # {description}" if default is None else f"# {key} = {_toml(default)}  # {description}"
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(str(key))} = {_toml(inner)}" for key, inner in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False)

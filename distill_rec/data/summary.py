@@ -1,0 +1,71 @@
+"""What `prepare` read, for people and for the record."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from distill_rec.files import read_json, write_json
+
+
+@dataclass
+class Summary:
+    """Counts of a prepared data set; `mended` and `refused` by reason: how many, and where the first stand."""
+
+    kind: str
+    users: int
+    items: int
+    interactions: int
+    clicks: int
+    distinct_texts: int
+    items_without_text: int
+    first_time: int | None
+    last_time: int | None
+    time_kinds: dict[str, int]
+    train: int
+    validation: int
+    test: int
+    test_new: int
+    new_items: int
+    empty_histories: float
+    items_without_training_click: int
+    rows: int
+    mended: dict[str, dict[str, Any]] = field(default_factory=dict)
+    refused: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Name and value of each line of the table."""
+        unit = "impressions" if self.kind == "impressions" else "clicks"
+        out = [
+            ("users", f"{self.users:,}"),
+            ("items", f"{self.items:,}"),
+            ("interactions", f"{self.interactions:,}, of which {self.clicks:,} clicks"),
+            ("texts", f"{self.distinct_texts:,} distinct; {self.items_without_text:,} items without text"),
+            ("time", self._times()),
+            ("train / validation / test", f"{self.train:,} / {self.validation:,} / {self.test:,} {unit}"),
+            ("test histories that are empty", f"{self.empty_histories:.1%}"),
+            ("items without a training click", f"{self.items_without_training_click:,}"),
+        ]
+        if self.new_items:
+            out.append(("new items", f"{self.new_items:,} kept out of training; {self.test_new:,} tests on them"))
+        for name, kinds in (("mended", self.mended), ("refused", self.refused)):
+            for reason, fault in kinds.items():
+                out.append((f"{name}: {reason}", f"{fault['count']:,} ({', '.join(fault['first'])})"))
+        return out
+
+    def _times(self) -> str:
+        if self.first_time is None or self.last_time is None:
+            return "none; the file's order"
+        first, last = (f"{datetime.fromtimestamp(t, UTC):%Y-%m-%d %H:%M}" for t in (self.first_time, self.last_time))
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.time_kinds.items())
+        return f"{first} to {last} UTC ({kinds})"
+
+    def write(self, folder: Path) -> None:
+        write_json(folder / "summary.json", asdict(self))
+
+
+def read_summary(folder: Path) -> Summary:
+    """The summary of a prepared folder."""
+    return Summary(**read_json(folder / "summary.json"))

@@ -1,0 +1,33 @@
+"""A transformer's item encoder as one ONNX file, weights inside, batch and length dynamic."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from torch import nn
+
+
+def write_onnx(module: nn.Module, path: Path) -> None:
+    """Export `module(input_ids, attention_mask)`; both int64 `[batch, tokens]`, the result float32 `[batch, dim]`."""
+    ids = torch.ones(2, 6, dtype=torch.int64)
+    mask = torch.tensor([[1] * 6, [1] * 4 + [0] * 2])
+    batch, tokens = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("tokens", min=1, max=512)
+    # The exporter talks to stdout and warns of its own internals; neither is for the user.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module,
+            (ids, mask),
+            dynamo=True,
+            input_names=["input_ids", "attention_mask"],
+            output_names=["vectors"],
+            dynamic_shapes=({0: batch, 1: tokens}, {0: batch, 1: tokens}),
+        )
+        assert program is not None
+        program.save(str(path), external_data=False)

@@ -1,0 +1,70 @@
+"""The evaluate stage: all models of a run as columns, what they cost to serve, the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from distill_rec.files import read_json
+from distill_rec.pipeline.folder import RunFolder
+from distill_rec.progress import Progress
+from distill_rec.recipe import Recipe
+
+if TYPE_CHECKING:
+    from distill_rec.data.dataset import Dataset
+    from distill_rec.evaluation.results import Results
+    from distill_rec.evaluation.scorer import Scorer
+
+HISTORIES = {"teacher": "teach", "undistilled": "distill/undistilled", "student": "distill/student"}
+
+
+def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress) -> Results:
+    """Compare the run's models; write `results.json`, `per_user.parquet`, `report.html`."""
+    from distill_rec.evaluation.compare import compare
+
+    section = recipe.evaluate
+    assert section is not None
+    costs = costs_of(run, dataset) if section.cost else None
+    results = compare(scorers_of(run, recipe, dataset, progress), dataset, section, costs=costs, progress=progress)
+    results.name = recipe.name
+    results.curves = curves_of(run.path)
+    results.write(run.stage("evaluate"))
+    return results
+
+
+def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress) -> dict[str, Scorer]:
+    """The columns in their order; those whose model the run does not hold are left out."""
+    from distill_rec.evaluation.scorer import popularity
+    from distill_rec.students import load_student
+    from distill_rec.teachers import Teacher, untrained_scorer
+
+    found = {"popularity": popularity(dataset.train_clicks)}
+    if recipe.teacher is not None:
+        found["untrained"] = untrained_scorer(recipe.teacher, dataset, progress)
+    for name in ("undistilled", "student"):
+        folder = run.path / HISTORIES[name]
+        if (folder / "model.json").exists():
+            found[name] = load_student(folder).scorer(name)
+    if recipe.teacher is not None:
+        found["teacher"] = Teacher.load(run.stage("teach")).scorer("teacher")
+    return found
+
+
+def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, object] | None:
+    """What serving teacher and student costs; None where nothing was exported."""
+    from distill_rec.evaluation.cost import measure_costs
+
+    artifact, teacher = run.stage("export") / "student", run.stage("teach")
+    if not artifact.exists():
+        return None
+    return measure_costs(artifact, {"folder": str(teacher)} if (teacher / "model.json").exists() else None, dataset)
+
+
+def curves_of(path: Path) -> dict[str, list[tuple[float, float]]]:
+    """Validation nDCG@10 by update of each model that was trained."""
+    curves = {}
+    for name, folder in HISTORIES.items():
+        file = path / folder / "history.json"
+        if file.exists():
+            curves[name] = [(record["update"], record["ndcg@10"]) for record in read_json(file)["history"]]
+    return curves

@@ -1,0 +1,118 @@
+"""What each stage does: it reads the folders of the stages before and writes its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill_rec.files import read_json
+from distill_rec.pipeline.folder import RunFolder
+from distill_rec.pipeline.stages import Context
+from distill_rec.progress import Progress
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from distill_rec.data.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a stage gets.
+
+    Attributes:
+        fingerprints: of the stages so far, by name.
+        clicks, items: frames in place of the recipe's files.
+    """
+
+    run: RunFolder
+    context: Context
+    progress: Progress
+    fingerprints: dict[str, str]
+    clicks: pl.DataFrame | None = None
+    items: pl.DataFrame | None = None
+
+    def folder(self, stage: str) -> Path:
+        return self.run.stage(stage)
+
+    def dataset(self) -> Dataset:
+        from distill_rec.data import Dataset
+
+        return Dataset.load(self.folder("prepare"))
+
+
+def prepare_stage(work: Work) -> None:
+    from distill_rec.data import prepare
+
+    section = work.context.resolved.data
+    prepare(
+        section,
+        work.folder("prepare"),
+        base=work.context.base,
+        clicks=work.clicks,
+        items=work.items,
+        progress=work.progress,
+    )
+
+
+def teach_stage(work: Work) -> None:
+    from distill_rec.teachers import teach
+
+    section = work.context.resolved.teacher
+    assert section is not None
+    teach(section, work.dataset(), work.folder("teach"), progress=work.progress)
+
+
+def distill_stage(work: Work) -> None:
+    """The student, and the same student on clicks alone. Without a teacher there is only the latter, as the student."""
+    from distill_rec.distillation import distill
+
+    section, teacher = work.context.resolved.student, work.context.resolved.teacher
+    assert section is not None
+    trunk = section.trunk or (teacher.trunk if teacher is not None else "")
+    knowledge = work.folder("teach") / "knowledge" if teacher is not None else None
+    folder, dataset = work.folder("distill"), work.dataset()
+    distill(section, knowledge, dataset, folder / "student", trunk=trunk, progress=work.progress)
+    if teacher is not None and section.undistilled:
+        distill(section, None, dataset, folder / "undistilled", trunk=trunk, progress=work.progress)
+
+
+def export_stage(work: Work) -> None:
+    from distill_rec.export import export_student
+
+    section = work.context.resolved.export
+    assert section is not None
+    export_student(
+        section,
+        work.folder("distill") / "student",
+        work.dataset(),
+        work.folder("export"),
+        metrics=validation_metrics(work.run),
+        fingerprints=dict(work.fingerprints),
+        progress=work.progress,
+    )
+
+
+def validation_metrics(run: RunFolder) -> dict[str, Any]:
+    """nDCG@10 on validation data of the models that were trained; the test comes after the export."""
+    folders = {"teacher": "teach", "student": "distill/student", "undistilled": "distill/undistilled"}
+    paths = {name: run.path / folder / "history.json" for name, folder in folders.items()}
+    found = {name: read_json(path)["best"] for name, path in paths.items() if path.exists()}
+    return {"validation ndcg@10": found}
+
+
+def evaluate_stage(work: Work) -> None:
+    from distill_rec.pipeline.evaluate import evaluate_run
+
+    evaluate_run(work.run, work.context.resolved, work.dataset(), work.progress)
+
+
+STAGE: dict[str, Callable[[Work], None]] = {
+    "prepare": prepare_stage,
+    "teach": teach_stage,
+    "distill": distill_stage,
+    "export": export_stage,
+    "evaluate": evaluate_stage,
+}

@@ -1,0 +1,113 @@
+"""A run folder: one folder a stage, `stage.json` written last in each, one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from distill_rec.files import read_json, write_json
+from distill_rec.runtime.errors import RunError
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """What `stage.json` says: the stage is finished and this is what it was made with.
+
+    Attributes:
+        version: of the stage's code.
+        fingerprint: of settings, inputs, version and the stages before.
+        settings: dotted key to value.
+        inputs: name to hash.
+        before: fingerprint of the stage before; "" for the first.
+    """
+
+    stage: str
+    version: int
+    fingerprint: str
+    settings: dict[str, Any]
+    inputs: dict[str, str]
+    before: str
+    seconds: float = 0.0
+    peak_bytes: int = 0
+    format_version: int = FORMAT_VERSION
+
+
+class RunFolder:
+    """Names and records within a run's folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def stage(self, name: str) -> Path:
+        return self.path / name
+
+    def finished(self, name: str) -> Record | None:
+        """The record of a finished stage; None where it is not finished."""
+        return self._record(name, "stage.json")
+
+    def begun(self, name: str) -> Record | None:
+        """What an unfinished stage was begun with."""
+        return self._record(name, "begun.json")
+
+    def _record(self, name: str, file: str) -> Record | None:
+        path = self.stage(name) / file
+        if not path.exists():
+            return None
+        content = read_json(path)
+        if content.get("format_version") != FORMAT_VERSION:
+            raise RunError(path, f"format version {content.get('format_version')}", str(FORMAT_VERSION), "Use a new folder.")
+        return Record(**content)
+
+    def begin(self, record: Record) -> None:
+        write_json(self.stage(record.stage) / "begun.json", asdict(record))
+
+    def finish(self, record: Record) -> None:
+        write_json(self.stage(record.stage) / "stage.json", asdict(record))
+        (self.stage(record.stage) / "begun.json").unlink(missing_ok=True)
+
+    def set_aside(self, name: str) -> Path | None:
+        """Rename a stage's folder to `NAME.old-N`; an exported artifact stays, as its versions are kept anyway."""
+        folder = self.stage(name)
+        if not folder.exists():
+            return None
+        if name == "export":
+            (folder / "stage.json").unlink(missing_ok=True)
+            return None
+        number = 1
+        while (old := folder.with_name(f"{name}.old-{number}")).exists():
+            number += 1
+        folder.rename(old)
+        return old
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run folder; the lock goes with the process, so that a killed one leaves none.
+
+        Raises:
+            RunError: another process holds it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                owner = os.read(handle, 64).decode(errors="replace").strip() or "another"
+                raise RunError(
+                    self.path,
+                    f"in use by process {owner}",
+                    "one process at a time",
+                    "Wait until it has ended, or name another folder with --out.",
+                ) from error
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
+            yield
+        finally:
+            os.close(handle)

@@ -1,0 +1,50 @@
+"""Seconds and peak memory of a stage."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+STATUS = Path("/proc/self/status")
+
+
+@dataclass
+class Measured:
+    """Filled in when the block ends.
+
+    Attributes:
+        peak_bytes: most resident memory of this process during the block; since the process began where the system
+            cannot start its peak anew.
+    """
+
+    seconds: float = 0.0
+    peak_bytes: int = 0
+
+
+@contextlib.contextmanager
+def measured() -> Iterator[Measured]:
+    found = Measured()
+    # Writing 5 starts the peak (VmHWM) anew; a container may forbid it.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+    began = time.monotonic()
+    try:
+        yield found
+    finally:
+        found.seconds = round(time.monotonic() - began, 3)
+        found.peak_bytes = peak_bytes()
+
+
+def peak_bytes() -> int:
+    """Peak of resident memory, bytes."""
+    with contextlib.suppress(OSError):
+        for line in STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,70 @@
+"""From a pydantic error to one that names the key, the nearest right key and what it is for."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from distill_rec.recipe import Recipe
+from distill_rec.runtime.errors import RecipeError
+
+
+def recipe_error(error: ValidationError, where: str) -> RecipeError:
+    """The first fault of a recipe, told to its reader."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    key = ".".join(path)
+    if first["type"] == "extra_forbidden":
+        return _unknown_key(path, where)
+    description = descriptions().get(key, "")
+    expected = first["msg"][0].lower() + first["msg"][1:]
+    shown = first["input"] if not isinstance(first["input"], dict) else "a section"
+    return RecipeError(f"{where}, key {key}", f"{shown!r}", expected, f"{key}: {description}." if description else "")
+
+
+def _unknown_key(path: list[str], where: str) -> RecipeError:
+    key, known = ".".join(path), descriptions()
+    nearest = _nearest(path, list(known))
+    found = f"unknown key {key}"
+    if nearest is None:
+        siblings = [name for name in known if name.rpartition(".")[0] == ".".join(path[:-1])]
+        return RecipeError(where, found, f"one of {', '.join(siblings)}")
+    return RecipeError(where, found, "a key of the recipe", f"Did you mean {nearest}? ({known[nearest]})")
+
+
+def _nearest(path: list[str], known: list[str]) -> str | None:
+    """The right key: spelt alike in the same section, else of the same name in another, else alike as a whole."""
+    section, name = ".".join(path[:-1]), path[-1]
+    siblings = {key.rpartition(".")[2]: key for key in known if key.rpartition(".")[0] == section}
+    if close := difflib.get_close_matches(name, siblings, 1, 0.6):
+        return siblings[close[0]]
+    same = [key for key in known if key.rpartition(".")[2] == name]
+    if same:
+        return max(same, key=lambda key: key.split(".")[0] == path[0])
+    close = difflib.get_close_matches(".".join(path), known, 1, 0.7)
+    return close[0] if close else None
+
+
+def descriptions() -> dict[str, str]:
+    """Description of every key, by its dotted name."""
+    return {key: text for key, text, _ in describe(Recipe)}
+
+
+def describe(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str, Any]]:
+    """`(dotted key, description, default)` of a section's fields, sections within it after their own line."""
+    out: list[tuple[str, str, Any]] = []
+    for name, field in model.model_fields.items():
+        out.append((prefix + name, field.description or "", field.get_default(call_default_factory=True)))
+        if inner := section_of(field.annotation):
+            out += describe(inner, f"{prefix}{name}.")
+    return out
+
+
+def section_of(annotation: Any) -> type[BaseModel] | None:
+    """The section that a field holds, if any."""
+    for candidate in (annotation, *get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None

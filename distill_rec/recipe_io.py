@@ -1,0 +1,188 @@
+"""Recipes from TOML: `extends`, `--set`, shelf names; every path made absolute; errors that name the key."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from distill_rec.recipe import Recipe
+from distill_rec.recipe_errors import recipe_error
+from distill_rec.runtime.errors import RecipeError
+
+Settings = dict[str, Any]
+
+SHELVES = ("students", "teachers")
+TRUNKS = (("teacher", "trunk"), ("student", "trunk"))
+FILES = ("data.clicks", "data.items", "data.test")
+DEMO = "demo:"
+
+
+def load_recipe(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] | Mapping[str, Any] = ()) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        recipe: path of a TOML file, shelf name (`students/static`, `students/static/demo`), or its sections.
+            Paths inside a file are relative to it.
+        changes: `key=value` with dotted keys, later ones win; or a mapping of dotted keys. Paths in them are relative
+            to the current folder.
+
+    Raises:
+        RecipeError: naming the file or key.
+    """
+    if isinstance(recipe, Mapping):
+        settings, where = absolute_paths(_merged_bases(dict(recipe), Path.cwd(), ()), Path.cwd()), "recipe"
+    else:
+        path = find_recipe(recipe)
+        settings, where = _read(path, ()), str(path)
+    for key, value in _parse(changes):
+        if key in FILES and (Path.cwd() / str(value)).exists():
+            value = _absolute(str(value), Path.cwd())
+        settings = merge(settings, absolute_paths(_nested(key, value), Path.cwd()))
+    return check(settings, where)
+
+
+def check(settings: Settings, where: str = "recipe") -> Recipe:
+    """Validate sections, the teacher's variants included.
+
+    Raises:
+        RecipeError: for the first fault.
+    """
+    try:
+        recipe = Recipe.model_validate(settings)
+        teacher = settings.get("teacher") or {}
+        base = {key: value for key, value in teacher.items() if key != "choose"}
+        for variant in teacher.get("choose", []):
+            Recipe.model_validate({"teacher": merge(base, variant)})
+    except ValidationError as error:
+        raise recipe_error(error, where) from None
+    return recipe
+
+
+def find_recipe(name: str | Path) -> Path:
+    """The file of a recipe.
+
+    A name that begins with a shelf is looked up among the installed package's files and nowhere else; write
+    `./students/mine.toml` for a file below the current folder.
+    """
+    text = str(name)
+    shelf = text.split("/")[0]
+    if not isinstance(name, Path) and shelf in SHELVES and "/" in text:
+        return _on_shelf(text)
+    path = Path(text).expanduser()
+    if path.is_dir() and (path / "recipe.toml").exists():
+        path = path / "recipe.toml"
+    if not path.exists():
+        raise RecipeError(path, "no such file", "a recipe's path or shelf name", f"On the shelves: {', '.join(shelf_names())}.")
+    return path.resolve()
+
+
+def shelf_root() -> Path:
+    """The folder that holds the installed shelves: the one that holds this package."""
+    return Path(__file__).resolve().parent.parent
+
+
+def shelf_names() -> list[str]:
+    """Names of all recipes on the shelves."""
+    names = []
+    for shelf in SHELVES:
+        for path in sorted((shelf_root() / shelf).glob("*/*.toml")):
+            folder = f"{shelf}/{path.parent.name}"
+            names.append(folder if path.name == "recipe.toml" else f"{folder}/{path.stem}")
+    return names
+
+
+def _on_shelf(name: str) -> Path:
+    plain = name.removesuffix(".toml").removesuffix("/recipe").rstrip("/")
+    if plain not in shelf_names():
+        raise RecipeError(
+            name, "not on the shelves", f"one of {', '.join(shelf_names())}", f"For a file of yours write ./{name}."
+        )
+    path = shelf_root() / plain
+    return path / "recipe.toml" if (path / "recipe.toml").exists() else path.with_suffix(".toml")
+
+
+def _read(path: Path, above: tuple[Path, ...]) -> Settings:
+    if path in above:
+        raise RecipeError(path, "a recipe that extends itself", "a chain of `extends` with an end")
+    try:
+        settings = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(path, str(error), "a TOML file in UTF-8") from error
+    return absolute_paths(_merged_bases(settings, path.parent, (*above, path)), path.parent)
+
+
+def _merged_bases(settings: Settings, folder: Path, above: tuple[Path, ...]) -> Settings:
+    base = settings.pop("extends", None)
+    if base is None:
+        return settings
+    if not isinstance(base, str):
+        raise RecipeError("extends", f"{base!r}", "a recipe's path or shelf name")
+    found = find_recipe(base) if base.split("/")[0] in SHELVES else find_recipe(folder / base)
+    return merge(_read(found, above), absolute_paths(settings, folder))
+
+
+def merge(base: Settings, changes: Mapping[str, Any]) -> Settings:
+    """`base` with the changes on top, section by section."""
+    out = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+        out[key] = merge(out[key], value) if both else value
+    return out
+
+
+def absolute_paths(settings: Settings, folder: Path) -> Settings:
+    """Make the paths of a layer absolute. Files named in `data` stay relative to `data.path`."""
+    out = {key: dict(value) if isinstance(value, Mapping) else value for key, value in settings.items()}
+    data = out.get("data")
+    if isinstance(data, dict):
+        if isinstance(data.get("path"), str) and data["path"]:
+            data["path"] = _absolute(data["path"], folder)
+    for section, key in TRUNKS:
+        part = out.get(section)
+        if isinstance(part, dict) and isinstance(part.get(key), str):
+            part[key] = _absolute_trunk(part[key], folder)
+        if isinstance(part, dict) and isinstance(part.get("choose"), list):
+            part["choose"] = [absolute_paths({section: one}, folder)[section] for one in part["choose"]]
+    return out
+
+
+def _absolute(value: str, folder: Path) -> str:
+    return value if value.startswith(DEMO) else str((folder / Path(value).expanduser()).resolve())
+
+
+def _absolute_trunk(value: str, folder: Path) -> str:
+    """A hub id (`owner/name`) looks like a path: it is one where it says so, or where it is there."""
+    if not value or value.startswith(DEMO):
+        return value
+    says_so = value.startswith((".", "~", "/"))
+    return _absolute(value, folder) if says_so or (folder / value).exists() else value
+
+
+def _parse(changes: Sequence[str] | Mapping[str, Any]) -> list[tuple[str, Any]]:
+    if isinstance(changes, Mapping):
+        return list(changes.items())
+    pairs = []
+    for change in changes:
+        key, sign, text = change.partition("=")
+        if not sign or not key.strip():
+            raise RecipeError(f"--set {change}", "no key=value", "for example --set teacher.dim=32")
+        pairs.append((key.strip(), _value(text.strip())))
+    return pairs
+
+
+def _value(text: str) -> Any:
+    """A TOML value; what is none is text, so that quotes may be left out."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _nested(key: str, value: Any) -> Settings:
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return value  # type: ignore[no-any-return]

@@ -1,0 +1,134 @@
+"""A run from Python: `run(recipe)` makes one, `Run.load(folder)` reads one that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from distill_rec.files import read_json
+from distill_rec.pipeline import Frames, run_stages
+from distill_rec.progress import Progress
+from distill_rec.recipe import Recipe
+from distill_rec.recipe_io import load_recipe
+from distill_rec.runtime.errors import RunError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from distill_rec.data.dataset import Dataset
+    from distill_rec.evaluation.results import Results
+    from distill_rec.runtime import Student
+    from distill_rec.teachers import Teacher
+
+    Frame = pl.DataFrame | pl.LazyFrame | pd.DataFrame
+
+
+class Run:
+    """A run folder, read when asked.
+
+    Attributes:
+        path: the folder.
+        recipe: as it was run.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not (self.path / "recipe.json").exists():
+            raise RunError(self.path, "no run here", "a run's folder, as runs/demo", "Make one with `distill-rec run`.")
+        self.recipe = Recipe.model_validate(read_json(self.path / "recipe.json")["recipe"])
+
+    @classmethod
+    def load(cls, path: str | Path) -> Run:
+        """Read a run.
+
+        Raises:
+            RunError: the folder holds none.
+        """
+        return cls(path)
+
+    @cached_property
+    def results(self) -> Results:
+        """All that the evaluation found."""
+        from distill_rec.evaluation.results import Results
+
+        return Results.read(self.path / "evaluate")
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """`part, metric` and a column a model: means over users."""
+        return self.results.table()
+
+    @property
+    def per_user(self) -> pl.DataFrame:
+        """`user_id, model, samples` and a column a metric."""
+        found = self.results.per_user
+        if found is None:
+            raise RunError(self.path / "evaluate", "no per_user.parquet", "", "Evaluate anew with --restart evaluate.")
+        return found
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The prepared data."""
+        from distill_rec.data import Dataset
+
+        return Dataset.load(self.path / "prepare")
+
+    @cached_property
+    def teacher(self) -> Teacher:
+        """The teacher, in torch."""
+        from distill_rec.teachers import Teacher
+
+        return Teacher.load(self.path / "teach")
+
+    @cached_property
+    def student(self) -> Student:
+        """The exported student, without torch."""
+        from distill_rec.runtime import Student
+
+        return Student.load(self.path / "export" / "student")
+
+    def disagreements(self, n: int = 10) -> pl.DataFrame:
+        """The n users on whom teacher and student differ most, by title."""
+        return pl.DataFrame([example.model_dump() for example in self.results.examples[:n]])
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+
+def run(  # noqa: PLR0913
+    recipe: str | Path | Mapping[str, Any],
+    clicks: Frame | None = None,
+    items: Frame | None = None,
+    out: str | Path | None = None,
+    set: Sequence[str] | Mapping[str, Any] = (),
+    progress: Progress | None = None,
+) -> Run:
+    """Run all stages of a recipe; those that an earlier call finished are not run again.
+
+    Args:
+        recipe: path, shelf name, or the sections as a mapping.
+        clicks, items: polars or pandas frames in place of the recipe's files (columns as the recipe names them).
+        out: folder of the run; `runs/NAME` where not given.
+        set: changes to the recipe, `key=value` or a mapping of dotted keys.
+
+    Raises:
+        RecipeError, DataError, ModelError, TrainingError, ArtifactError, RunError: as the stages do.
+    """
+    checked = load_recipe(recipe, set)
+    folder = Path(out) if out is not None else Path("runs") / checked.name
+    base = Path(recipe).resolve().parent if not isinstance(recipe, Mapping) and Path(recipe).is_file() else Path.cwd()
+    frames = Frames(_polars(clicks), _polars(items))
+    run_stages(checked, folder, base=base, frames=frames, progress=progress)
+    return Run.load(folder)
+
+
+def _polars(frame: Frame | None) -> pl.DataFrame | None:
+    if frame is None or isinstance(frame, pl.DataFrame):
+        return frame
+    if isinstance(frame, pl.LazyFrame):
+        return frame.collect()
+    return pl.from_pandas(frame)

@@ -1,0 +1,6 @@
+"""The light runtime: load an exported student, rank and recommend. Needs numpy and tokenizers; no torch."""
+
+from distill_rec.runtime.errors import ArtifactError, DataError, DistillRecError
+from distill_rec.runtime.student import Student
+
+__all__ = ["ArtifactError", "DataError", "DistillRecError", "Student"]

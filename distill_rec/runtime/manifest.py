@@ -1,0 +1,130 @@
+"""`manifest.json`: what an artifact is, and the hash and size of every file in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distill_rec.runtime.errors import ArtifactError
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+CARD = "README.md"
+AGAIN = "Copy the artifact again, or export it again with `distill-rec export`."
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """One file: sha256 (hexadecimal) and size in bytes."""
+
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """An artifact's description; the manifest and the card are the only files that `files` does not list.
+
+    Attributes:
+        kind: "static" or "transformer".
+        dim: dimensions of item and user vectors.
+        max_tokens, prefix: how texts are read.
+        template: how an item's fields become its text.
+        user_encoder: kind, dim, max_history, layers, heads.
+        projection: "linear" or "mlp".
+        items: number of items in the catalogue.
+        metrics: teacher's and student's on the same test, where the exporter had them.
+        parity: largest difference to torch and what it was measured on.
+        fingerprints: of recipe and data.
+        trunk: where tokens and initial weights came from.
+    """
+
+    kind: str
+    dim: int
+    max_tokens: int
+    prefix: str
+    template: str
+    user_encoder: dict[str, Any]
+    projection: str
+    items: int
+    parameters: int
+    files: dict[str, FileRecord]
+    metrics: dict[str, Any] = field(default_factory=dict)
+    parity: dict[str, Any] = field(default_factory=dict)
+    fingerprints: dict[str, Any] = field(default_factory=dict)
+    trunk: dict[str, Any] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @staticmethod
+    def from_json(content: bytes, where: Path) -> Manifest:
+        """Parse a manifest.
+
+        Raises:
+            ArtifactError: it is no JSON object, of another format version, or lacks a key.
+        """
+        try:
+            values = json.loads(content)
+            version = values.pop("format_version")
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            raise ArtifactError(where, f"cannot be read: {error}", "a manifest", AGAIN) from error
+        if version != FORMAT_VERSION:
+            raise ArtifactError(
+                where, f"format version {version!r}", f"version {FORMAT_VERSION}", "Export it again with this release."
+            )
+        try:
+            files = {name: FileRecord(**record) for name, record in values.pop("files").items()}
+            return Manifest(**values, files=files)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ArtifactError(where, f"a key is missing or unknown: {error}", "a manifest", AGAIN) from error
+
+
+class Files:
+    """An artifact's files, read below one real folder and checked against the manifest.
+
+    The folder is resolved once: a link that is switched to a new version while this one is read changes nothing.
+
+    Args:
+        path: the artifact, or a link to it.
+        verify: compare sizes and hashes.
+
+    Raises:
+        ArtifactError: a file is missing, outside the folder, of another size or with another hash.
+    """
+
+    def __init__(self, path: str | Path, verify: bool = True) -> None:
+        self.folder = Path(path).resolve()
+        self.verify = verify
+        manifest = self.folder / MANIFEST
+        if not manifest.is_file():
+            raise ArtifactError(
+                Path(path), "no manifest.json", "the folder of an exported student", "Name export/student of a run."
+            )
+        content = manifest.read_bytes()
+        self.digest = hashlib.sha256(content).hexdigest()
+        self.manifest = Manifest.from_json(content, manifest)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a file that the manifest lists."""
+        record = self.manifest.files.get(name)
+        if record is None:
+            raise ArtifactError(self.folder / name, "not listed in the manifest", "a listed file", AGAIN)
+        path = (self.folder / name).resolve()
+        if not path.is_relative_to(self.folder) or Path(name).is_absolute():
+            raise ArtifactError(self.folder / name, "leads out of the artifact", "a file in its folder", AGAIN)
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ArtifactError(path, f"cannot be read: {error.strerror}", "a file", AGAIN) from error
+        if self.verify:
+            if len(content) != record.size:
+                raise ArtifactError(path, f"{len(content)} bytes", f"{record.size} bytes", AGAIN)
+            digest = hashlib.sha256(content).hexdigest()
+            if digest != record.sha256:
+                raise ArtifactError(path, f"sha256 {digest[:16]}...", f"{record.sha256[:16]}...", AGAIN)
+        return content

@@ -1,0 +1,57 @@
+"""The transformer item encoder: an ONNX graph, run by onnxruntime from verified bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distill_rec.runtime.errors import ArtifactError
+from distill_rec.runtime.projection import Floats
+from distill_rec.runtime.tokenizer import TextTokenizer
+
+BATCH = 64
+
+
+class OnnxItemEncoder:
+    """Texts to item vectors.
+
+    A session is opened from bytes: without a path there is no folder that external data could be read from.
+
+    Raises:
+        ArtifactError: onnxruntime is not installed, or refuses the graph.
+    """
+
+    def __init__(self, graph: bytes, tokenizer: TextTokenizer, dim: int, threads: int | None, where: Path) -> None:
+        try:
+            import onnxruntime as ort  # noqa: PLC0415  (a transformer student alone needs it)
+        except ImportError as error:
+            raise ArtifactError(where, "needs onnxruntime", "onnxruntime installed", "pip install onnxruntime") from error
+        options: Any = ort.SessionOptions()
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises its own kinds
+            raise ArtifactError(where, f"refused by onnxruntime: {error}", "a self-contained graph") from error
+        self._tokenizer, self._dim = tokenizer, dim
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Vectors `[n, dim]`, in batches of like lengths."""
+        ids, offsets = self._tokenizer.encode(texts)
+        lengths = np.diff(offsets)
+        out = np.empty((len(texts), self._dim), dtype=np.float32)
+        order = np.argsort(lengths, kind="stable")
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            width = max(int(lengths[rows].max()), 1)
+            mask = np.arange(width)[None] < lengths[rows, None]
+            tokens = np.zeros((len(rows), width), dtype=np.int64)
+            places = (offsets[rows][:, None] + np.arange(width)[None])[mask]
+            tokens[mask] = ids[places]
+            feed = {"input_ids": tokens, "attention_mask": mask.astype(np.int64)}
+            out[rows] = self._session.run(None, feed)[0]
+        return out
