@@ -104,7 +104,9 @@ class Lists(Part):
 
     coverage: float = Field(description="share of the catalogue that stands in at least one list")
     novelty: float = Field(description="mean self-information of a listed item, bits of its training clicks")
-    popularity_lift: float | None = Field(description="mean training clicks of listed items over those of the histories")
+    popularity_lift: float | None = Field(
+        description="mean training clicks of listed items over those of the histories"
+    )
 
 
 class Agreement(Part):

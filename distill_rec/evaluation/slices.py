@@ -25,9 +25,7 @@ def by_clicks(clicks: NDArray[np.float64]) -> Iterator[tuple[str, NDArray[np.boo
     yield from _unless_empty(clicks, rest & (clicks > second))
 
 
-def _unless_empty(
-    clicks: NDArray[np.float64], rows: NDArray[np.bool_]
-) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def _unless_empty(clicks: NDArray[np.float64], rows: NDArray[np.bool_]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     if rows.any():
         low, high = clicks[rows].min(), clicks[rows].max()
         yield (f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"), rows

@@ -17,6 +17,7 @@ from distill_rec.nn.text_head import TextHead
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.progress import Progress
 from distill_rec.recipe import TeacherSection
+from distill_rec.teachers.settings import tuned_layers
 from distill_rec.trunks.encoder import TrunkEncoder
 from distill_rec.trunks.load import Trunk, load_trunk
 from distill_rec.trunks.prefix import cached_pooled, cached_states
@@ -103,9 +104,9 @@ def _trunk_encoder(
     depth = len(trunk.layers)
     tokens = cached_tokens(dataset.texts, trunk.tokenizer(), _tokens_key(trunk))
     optimizer = section.trunk_optimizer or section.optimizer
-    if section.tuning == "full":
+    tuned = tuned_layers(section, trunk)
+    if tuned is None:
         return TrunkEncoder(trunk, tokens, head, None, None, optimizer.item_chunk)
-    tuned = 0 if section.tuning == "head" else min(depth, int(section.tuning.split(":")[1]))
     states = cached_states(dataset.texts, tokens, trunk, depth - tuned, progress)
     encoder = TrunkEncoder(trunk, tokens, head, tuned, states, optimizer.item_chunk)
     encoder.to(next(trunk.model.parameters()).device)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from distill_rec.recipe import TeacherSection
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.trunks.load import Trunk
 from distill_rec.trunks.vectors import is_vector_file
 
 
@@ -43,3 +44,10 @@ def _check(section: TeacherSection) -> TeacherSection:
             "tuning = 'head' and pooling = 'auto'",
         )
     return section
+
+
+def tuned_layers(section: TeacherSection, trunk: Trunk) -> int | None:
+    """Top layers that learn: 0 for the head alone, None for the whole model, embeddings included."""
+    if section.tuning == "full":
+        return None
+    return 0 if section.tuning == "head" else min(len(trunk.layers), int(section.tuning.split(":")[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from distill_rec.nn.recommender import user_vectors
 from distill_rec.nn.text_head import TextHead
 from distill_rec.recipe import TeacherSection
 from distill_rec.runtime.errors import ModelError, RunError
+from distill_rec.teachers.settings import tuned_layers
 from distill_rec.trunks.encoder import TrunkEncoder
 from distill_rec.trunks.load import load_trunk
 from distill_rec.trunks.tokens import tokenize
@@ -93,11 +95,10 @@ class Teacher:
         Raises:
             ModelError: the trunk is a file of vectors, or its weights are not those the teacher was trained on.
         """
-        encoder = self.text_encoder(texts)
-        return encoder.encode().float().cpu().numpy()
+        return self.encoder()(texts)
 
-    def text_encoder(self, texts: list[str]) -> TrunkEncoder:
-        """The whole text side, tuned weights loaded, over the given texts."""
+    def encoder(self) -> Callable[[list[str]], NDArray[np.float32]]:
+        """`encode_items` with the trunk loaded once, for those who encode often."""
         section = TeacherSection.model_validate(self.config["section"])
         record = self.config["trunk"]
         if "pooling" not in record:
@@ -107,14 +108,17 @@ class Teacher:
             raise ModelError(section.trunk, f"weights {trunk.digest[:12]}", f"weights {record['digest'][:12]}, as trained")
         hidden = section.hidden if section.projection == "mlp" else 0
         head = TextHead(trunk.width, section.dim, hidden, section.whiten, trunk.pooling == "attention")
-        depth = len(trunk.layers)
-        tuned = None if section.tuning == "full" else 0
-        if section.tuning.startswith("last:"):
-            tuned = min(depth, int(section.tuning.split(":")[1]))
-        encoder = TrunkEncoder(trunk, tokenize(texts, trunk.tokenizer()), head, tuned, None, chunk=64)
-        weights = _under(load_file(self.folder / "weights.safetensors"), "text_encoder.")
-        encoder.load_state_dict(weights, strict=True)
-        return encoder.eval()
+        module = TrunkEncoder(trunk, Ragged.from_rows([]), head, tuned_layers(section, trunk), None, chunk=64)
+        module.load_state_dict(_under(load_file(self.folder / "weights.safetensors"), "text_encoder."))
+        module.eval()
+        tokenizer = trunk.tokenizer()
+
+        def encode(texts: list[str]) -> NDArray[np.float32]:
+            module.tokens = tokenize(texts, tokenizer)
+            module.n_texts = len(texts)
+            return module.encode().float().cpu().numpy()
+
+        return encode
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

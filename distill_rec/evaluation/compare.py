@@ -1,0 +1,158 @@
+"""The comparison: every model by the same protocol on the same samples, and what may be said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from distill_rec.data.dataset import Dataset, Queries
+from distill_rec.evaluation.disagreements import agreement, disagreements
+from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
+from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, user_means
+from distill_rec.evaluation.results import ModelCost, Results, Table
+from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.slices import by_clicks
+from distill_rec.evaluation.tables import build
+from distill_rec.evaluation.verdicts import verdicts
+from distill_rec.progress import Progress, Quiet
+from distill_rec.recipe import EvaluateSection
+
+ORDER = ("popularity", "untrained", "id-only", "undistilled", "student", "teacher")
+
+
+def ordered(models: Mapping[str, object]) -> list[str]:
+    """The columns of a table: those that are known in their order, then the others."""
+    return [name for name in ORDER if name in models] + [name for name in models if name not in ORDER]
+
+
+def compare(
+    scorers: Mapping[str, Scorer | Sequence[Scorer]],
+    dataset: Dataset,
+    section: EvaluateSection,
+    *,
+    name: str = "run",
+    costs: dict[str, ModelCost] | None = None,
+    curves: dict[str, list[tuple[float, float]]] | None = None,
+    progress: Progress | None = None,
+) -> Results:
+    """Evaluate models on the test (and on new items where there are some).
+
+    Args:
+        scorers: by name; several seeds of a model as a sequence, whose values are averaged.
+        dataset: test samples, training clicks, new items.
+        section: resamples, most users, examples, seed.
+        costs, curves: shown beside the figures.
+
+    Raises:
+        DataError: a model gives scores that are not finite, or the test is empty.
+    """
+    seeds = {
+        key: [scorers[key]] if isinstance(scorers[key], Scorer) else list(scorers[key]) for key in ordered(scorers)
+    }  # type: ignore[call-overload]
+    samples = _drawn(dataset.test, section)
+    total = sum(len(found) for found in seeds.values()) * (3 if dataset.test_new is not None else 1)
+    with (progress or Quiet()).task("evaluating", total) as task:
+        found = _evaluate(seeds, samples, dataset, False, task)
+        registry = CATALOGUE if isinstance(samples, Queries) else IMPRESSIONS
+        tables = [_table("test", "test", found, section)]
+        if dataset.test_new is not None:
+            for among, title in ((False, "new items, ranked among all"), (True, "new items, ranked among the new")):
+                new = _evaluate(seeds, _drawn(dataset.test_new, section), dataset, among, task)
+                tables.append(_table("new-all" if not among else "new-new", title, new, section))
+    slices = _slices(found, section)
+    results = Results(
+        name=name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        protocol="catalogue" if isinstance(samples, Queries) else "impressions",
+        grouping="one target, the full catalogue, seen items left out"
+        if isinstance(samples, Queries)
+        else "by impression",
+        models=list(seeds),
+        seeds={key: len(value) for key, value in seeds.items()},
+        metrics={key: metric.title for key, metric in registry.items()},  # type: ignore[attr-defined]
+        main_metric="ndcg@10" if isinstance(samples, Queries) else "auc",
+        resamples=section.bootstrap,
+        data=_facts(dataset),
+        tables=[table for table in tables if table is not None],
+        slices=slices,
+        costs=costs or {},
+        curves=curves or {},
+    )
+    if "teacher" in seeds and "student" in seeds:
+        pair = seeds["teacher"][0], seeds["student"][0]
+        results.agreement = agreement(*pair, samples, section.seed)
+        results.examples = disagreements(*pair, samples, dataset, section.examples, section.seed)
+    results.verdicts = verdicts(results)
+    results._per_user = _per_user(found, dataset)
+    return results
+
+
+def _drawn(samples: Samples, section: EvaluateSection) -> Samples:
+    """All samples of at most so many users."""
+    users = np.unique(samples.user)
+    if section.max_users is None or len(users) <= section.max_users:
+        return samples
+    chosen = np.random.default_rng(section.seed).choice(users, section.max_users, replace=False)
+    return samples.take(np.flatnonzero(np.isin(samples.user, chosen)))
+
+
+def _evaluate(
+    seeds: dict[str, list[Scorer]], samples: Samples, dataset: Dataset, among_new: bool, task: object
+) -> dict[str, list[PerSample]]:
+    out: dict[str, list[PerSample]] = {}
+    for name, scorers in seeds.items():
+        out[name] = []
+        for scorer in scorers:
+            out[name].append(evaluate(scorer, samples, dataset, among_new=among_new))
+            task.advance()  # type: ignore[attr-defined]
+    return out
+
+
+def _table(key: str, title: str, found: dict[str, list[PerSample]], section: EvaluateSection) -> Table | None:
+    first = next(iter(found.values()))[0]
+    empty = int(np.isnan(next(iter(first.values.values()))).sum())
+    left_out = {"without a click, or with only clicks": empty} if empty else {}
+    return build(key, title, found, resamples=section.bootstrap, seed=section.seed, left_out=left_out)
+
+
+def _slices(found: dict[str, list[PerSample]], section: EvaluateSection) -> list[Table]:
+    first = next(iter(found.values()))[0]
+    out = []
+    for number, (bounds, rows) in enumerate(by_clicks(first.target_clicks)):
+        title = f"target with {bounds} training clicks"
+        table = build(f"slice-{number}", title, found, rows=rows, resamples=section.bootstrap, seed=section.seed)
+        if table is not None:
+            out.append(table)
+    return out
+
+
+def _facts(dataset: Dataset) -> dict[str, str | int | float]:
+    lengths: NDArray[np.int64] = dataset.test.history.lengths
+    return {
+        "items": dataset.n_items,
+        "items without a training click": int((dataset.train_clicks == 0).sum()),
+        "new items": int(dataset.new.sum()),
+        "test samples": len(dataset.test),
+        "test users": len(np.unique(dataset.test.user)),
+        "empty histories": round(float((lengths == 0).mean()), 4) if len(lengths) else 0.0,
+    }
+
+
+def _per_user(found: dict[str, list[PerSample]], dataset: Dataset) -> pl.DataFrame:
+    """`user_id, model, samples` and a column a metric: means over seeds, then over each user's samples."""
+    ids = dataset.users["user_id"]
+    frames = []
+    for model, seeds in found.items():
+        kept = ~np.isnan(next(iter(seeds[0].values.values())))
+        users, counts = np.unique(seeds[0].user[kept], return_counts=True)
+        values = {
+            metric: user_means(seeds[0].user[kept], np.mean([seed.values[metric][kept] for seed in seeds], axis=0))
+            for metric in seeds[0].values
+        }
+        columns = {"user_id": ids.gather(users), "model": [model] * len(users), "samples": counts}
+        frames.append(pl.DataFrame(columns | values))
+    return pl.concat(frames)

@@ -1,0 +1,97 @@
+"""What serving costs: each model alone in a process of its own, one thread, as a service would hold it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from distill_rec.data.dataset import Dataset
+from distill_rec.evaluation.results import ModelCost
+from distill_rec.files import read_json
+
+CANDIDATES = 100
+TEXTS = 256
+LIMIT_S = 300
+
+
+def measure_costs(artifact: Path | None, teacher: dict[str, str] | None, dataset: Dataset) -> dict[str, ModelCost]:
+    """Costs of the exported student and of the teacher; a part that fails says so and never stops an evaluation.
+
+    Args:
+        artifact: `export/student` of a run.
+        teacher: `{"folder": ...}`, `teach/` of a run; its requests rank cached item vectors, its new items pass through the trunk.
+    """
+    request = _request(dataset)
+    out = {}
+    if artifact is not None:
+        out["student"] = _measure("student", artifact, request, _student_size(artifact))
+    if teacher is not None:
+        folder = Path(teacher["folder"])
+        out["teacher"] = _measure("teacher", folder, request, _teacher_size(folder))
+    return out
+
+
+def _request(dataset: Dataset) -> dict[str, Any]:
+    """A request with the longest history of the test, 100 candidates, and texts of the catalogue."""
+    ids = dataset.items["item_id"]
+    pool = dataset.test.history if len(dataset.test) else dataset.validation.history
+    longest = pool[int(np.argmax(pool.lengths))] if len(pool) else np.empty(0, np.int64)
+    generator = np.random.default_rng(0)
+    candidates = generator.choice(len(ids), min(CANDIDATES, len(ids)), replace=False)
+    rows = generator.choice(len(dataset.texts), TEXTS)
+    return {
+        "history": ids.gather(np.asarray(longest, dtype=np.int64)).to_list(),
+        "candidates": ids.gather(candidates).to_list(),
+        "texts": [dataset.texts[row] for row in rows],
+    }
+
+
+def _student_size(artifact: Path) -> tuple[int, int]:
+    files = [path for path in artifact.resolve().iterdir() if path.is_file()]
+    return int(read_json(artifact / "manifest.json")["parameters"]), sum(path.stat().st_size for path in files)
+
+
+def _teacher_size(folder: Path) -> tuple[int, int]:
+    config = read_json(folder / "model.json")
+    source = Path(config["trunk"]["source"])
+    weights = [folder / "weights.safetensors", *(folder / "knowledge").iterdir()]
+    weights += list(source.glob("*.safetensors")) if source.is_dir() else [source] if source.is_file() else []
+    return int(config["parameters"]), sum(path.stat().st_size for path in weights if path.is_file())
+
+
+def _measure(kind: str, path: Path, request: dict[str, Any], size: tuple[int, int]) -> ModelCost:
+    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    shape = {"candidates": len(request["candidates"]), "history": len(request["history"])}
+    parameters, disk = size
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "distill_rec.evaluation.serving_cost"],
+            input=json.dumps({"kind": kind, "path": str(path), **request}),
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=True,
+            env={**os.environ, **threads},
+        )
+        found = json.loads(done.stdout.splitlines()[-1])
+    except (subprocess.SubprocessError, OSError, ValueError, IndexError) as error:
+        detail = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1:]
+        missing = {"process": " ".join(detail)}
+        return ModelCost(parameters=parameters, disk_bytes=disk, missing=missing, **shape)
+    return ModelCost(
+        parameters=parameters,
+        disk_bytes=disk,
+        private_bytes=found.get("RssAnon"),
+        mapped_bytes=found.get("RssFile"),
+        items_per_second=found.get("items_per_second"),
+        p50_ms=found["p50_ms"],
+        p99_ms=found["p99_ms"],
+        missing=found["missing"],
+        **shape,
+    )

@@ -1,0 +1,66 @@
+"""The child process of `cost`: load one model as a service would, use it, print what it took as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+REQUESTS = 300
+
+
+def memory() -> dict[str, int]:
+    """RssAnon and RssFile of this process in bytes; empty where /proc does not tell."""
+    out = {}
+    try:
+        for line in Path("/proc/self/status").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name in ("RssAnon", "RssFile"):
+                out[name] = int(value.split()[0]) * 1024
+    except OSError:
+        pass
+    return out
+
+
+def main() -> None:
+    """Read the request as JSON on stdin: kind, path, texts, history, candidates."""
+    request = json.load(sys.stdin)
+    model: Any
+    if request["kind"] == "student":
+        from distill_rec.runtime import Student
+
+        model = Student.load(request["path"], threads=1)
+    else:
+        import torch
+
+        from distill_rec.teachers import Teacher
+
+        torch.set_num_threads(1)
+        model = Teacher.load(request["path"])
+    history, candidates, texts = request["history"], request["candidates"], request["texts"]
+    result: dict[str, Any] = {"missing": {}}
+    times = []
+    for _ in range(REQUESTS):
+        begin = time.perf_counter()
+        model.rank(history, candidates)
+        times.append(time.perf_counter() - begin)
+    times.sort()
+    result["p50_ms"] = times[len(times) // 2] * 1e3
+    result["p99_ms"] = times[int(len(times) * 0.99)] * 1e3
+    try:
+        # A service holds its encoder ready: it is opened once, and only encoding is timed.
+        encode = model.encode_items if request["kind"] == "student" else model.encoder()
+        encode(texts[:8])
+        begin = time.perf_counter()
+        encode(texts)
+        result["items_per_second"] = len(texts) / (time.perf_counter() - begin)
+    except Exception as error:  # a trunk that is a file of vectors cannot encode
+        result["missing"]["items_per_second"] = str(error)
+    result |= memory()
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
