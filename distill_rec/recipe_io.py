@@ -76,7 +76,8 @@ def find_recipe(name: str | Path) -> Path:
     if path.is_dir() and (path / "recipe.toml").exists():
         path = path / "recipe.toml"
     if not path.exists():
-        raise RecipeError(path, "no such file", "a recipe's path or shelf name", f"On the shelves: {', '.join(shelf_names())}.")
+        shelf = ", ".join(shelf_names())
+        raise RecipeError(path, "no such file", "a recipe's path or shelf name", f"On the shelves: {shelf}.")
     return path.resolve()
 
 
@@ -138,9 +139,8 @@ def absolute_paths(settings: Settings, folder: Path) -> Settings:
     """Make the paths of a layer absolute. Files named in `data` stay relative to `data.path`."""
     out = {key: dict(value) if isinstance(value, Mapping) else value for key, value in settings.items()}
     data = out.get("data")
-    if isinstance(data, dict):
-        if isinstance(data.get("path"), str) and data["path"]:
-            data["path"] = _absolute(data["path"], folder)
+    if isinstance(data, dict) and isinstance(data.get("path"), str) and data["path"]:
+        data["path"] = _absolute(data["path"], folder)
     for section, key in TRUNKS:
         part = out.get(section)
         if isinstance(part, dict) and isinstance(part.get(key), str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from distill_rec.runtime import Student
     from distill_rec.teachers import Teacher
 
-    Frame = pl.DataFrame | pl.LazyFrame | pd.DataFrame
+    Frame: TypeAlias = pl.DataFrame | pl.LazyFrame | pd.DataFrame
 
 
 class Run:
@@ -99,7 +99,7 @@ class Run:
         return f"Run({str(self.path)!r})"
 
 
-def run(  # noqa: PLR0913
+def run(
     recipe: str | Path | Mapping[str, Any],
     clicks: Frame | None = None,
     items: Frame | None = None,

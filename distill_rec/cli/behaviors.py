@@ -47,7 +47,8 @@ def read_impressions(path: Path) -> Iterator[Impression]:
             except UnicodeDecodeError as error:
                 raise DataError(f"{path}, line {number}", "bytes that are not UTF-8", "UTF-8") from error
             if len(columns) != COLUMNS:
-                raise DataError(f"{path}, line {number}", f"{len(columns)} columns", f"{COLUMNS} columns, tab-separated")
+                where = f"{path}, line {number}"
+                raise DataError(where, f"{len(columns)} columns", f"{COLUMNS} columns, tab-separated")
             candidates = [LABEL.sub("", candidate) for candidate in columns[4].split()]
             yield Impression(columns[0], columns[3].split(), candidates)
 
@@ -60,7 +61,7 @@ def rankings(student: Student, impressions: list[Impression], unknown: Unknown) 
     for one, candidates, history in zip(impressions, known, histories, strict=True):
         unknown.candidates += len(one.candidates) - len(candidates)
         unknown.history += len(one.history) - len(history)
-    scores = student.rank_many(histories, known)
+    scores = student.rank_many(list(zip(histories, known, strict=True)))
     for one, found in zip(impressions, scores, strict=True):
         values = iter(found)
         whole = np.array([next(values) if item in catalogue else -np.inf for item in one.candidates])

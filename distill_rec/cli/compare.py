@@ -50,7 +50,7 @@ def comparison(runs: dict[str, Run]) -> list[dict[str, Any]]:
             "samples": part.samples,
             "model": model,
             "metrics": {
-                run.results.metrics[metric]: {"mean": cells[model].mean, "low": cells[model].low, "high": cells[model].high}
+                run.results.metrics[metric]: cells[model].model_dump(include={"mean", "low", "high"})
                 for metric, cells in part.cells.items()
                 if model in cells
             },

@@ -19,7 +19,11 @@ EXTRAS = {
     **dict.fromkeys(("sklearn", "torch", "transformers"), "train"),
     **dict.fromkeys(("matplotlib", "nbclient", "nbformat", "pandas"), "notebooks"),
 }
-FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up", errno.EFBIG: "the file may not grow"}
+FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EFBIG: "the file may not grow",
+}
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
@@ -37,8 +41,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             package = (error.name or "").split(".")[0]
             if package not in EXTRAS:
                 raise
-            extra = EXTRAS[package]
-            fail(f"this command needs {package}, which is not installed. Install the extra: pip install 'distill-rec[{extra}]'")
+            extra = f"distill-rec[{EXTRAS[package]}]"
+            fail(f"this command needs {package}, which is not installed. Install the extra: pip install '{extra}'")
         except OSError as error:
             fail(_told(error))
 

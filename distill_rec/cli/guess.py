@@ -52,7 +52,7 @@ def guess(clicks: Path, items: Path) -> dict[str, Any]:
             others.remove(column)
     if found["event_column"]:
         kinds = sorted({str(row[found["event_column"]]) for row in click_rows if row.get(found["event_column"])})
-        found["event_weights"] = {kind: 1.0 for kind in kinds}
+        found["event_weights"] = dict.fromkeys(kinds, 1.0)
     found["text"] = _template(items, item, item_columns)
     return found
 
@@ -70,7 +70,10 @@ def _first(pattern: str, columns: list[str]) -> str | None:
 
 def _missing(path: Path, what: str, columns: list[str]) -> str:
     raise DataError(
-        path, f"no column that looks like a {what}: {', '.join(columns)}", f"a {what} column", "Write the recipe by hand."
+        path,
+        f"no column that looks like a {what}: {', '.join(columns)}",
+        f"a {what} column",
+        "Write the recipe by hand.",
     )
 
 
@@ -86,9 +89,8 @@ def sample(path: Path) -> list[dict[str, Any]]:
 
         rows = pl.scan_parquet(path).head(SAMPLE).collect().to_dicts()
     else:
-        with cast("IO[str]", gzip.open(path, "rt", encoding="utf-8-sig", errors="replace")) if suffixes[-1:] == [
-            ".gz"
-        ] else path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        opener = gzip.open if suffixes[-1:] == [".gz"] else open
+        with cast("IO[str]", opener(path, "rt", encoding="utf-8-sig", errors="replace")) as file:
             lines = [line for _, line in zip(range(SAMPLE), file, strict=False) if line.strip()]
         rows = _parse(lines, bool({".jsonl", ".json", ".ndjson"} & set(suffixes)))
     if not rows:

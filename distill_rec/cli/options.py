@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -14,9 +14,9 @@ SetOption = Annotated[
     list[str],
     typer.Option("--set", metavar="KEY=VALUE", help="change a key, as --set teacher.dim=32; may be repeated"),
 ]
-OutOption = Annotated[Optional[Path], typer.Option("--out", help="folder of the run; runs/NAME where not given")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="folder of the run; runs/NAME where not given")]
 RestartOption = Annotated[
-    Optional[str],
+    str | None,
     typer.Option("--restart", metavar="STAGE", help="run this stage and all later ones anew; the old folders are kept"),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON on stdout, for scripts")]

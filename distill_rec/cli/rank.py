@@ -6,7 +6,7 @@ import json
 import sys
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def rank(
     artifact: ArtifactArgument,
     history: Annotated[str, typer.Option("--history", help="ids of clicked items, oldest first, as 1,50")] = "",
-    candidates: Annotated[Optional[str], typer.Option("--candidates", help="ids of items to rank, as 181,7")] = None,
+    candidates: Annotated[str | None, typer.Option("--candidates", help="ids of items to rank, as 181,7")] = None,
     behaviors: Annotated[
-        Optional[Path], typer.Option("--behaviors", help="a MIND behaviors.tsv: one line of ranks an impression")
+        Path | None, typer.Option("--behaviors", help="a MIND behaviors.tsv: one line of ranks an impression")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,6 +62,7 @@ def _rank_file(student: Student, path: Path, as_json: bool) -> None:
                 print(f"{one.name} [{','.join(map(str, ranks))}]")
     if unknown.candidates or unknown.history:
         print(
-            f"{unknown.candidates} unknown candidates ranked last, {unknown.history} unknown items left out of histories",
+            f"{unknown.candidates} unknown candidates ranked last, "
+            f"{unknown.history} unknown items left out of histories",
             file=sys.stderr,
         )

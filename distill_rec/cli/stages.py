@@ -29,9 +29,7 @@ def opened(recipe: str, changes: Sequence[str], out: Path | None) -> tuple[Recip
     return checked, out or Path("runs") / checked.name, find_recipe(recipe).parent
 
 
-def run_checked(
-    stage: str, recipe: Recipe, folder: Path, base: Path, restart: str | None, as_json: bool
-) -> None:
+def run_checked(stage: str, recipe: Recipe, folder: Path, base: Path, restart: str | None, as_json: bool) -> None:
     from distill_rec.cli.bars import make_progress
     from distill_rec.pipeline import run_stages
 
@@ -68,9 +66,9 @@ def as_dict(folder: Path, reports: list[StageReport]) -> dict[str, Any]:
 
 def histories(folder: Path) -> dict[str, Any]:
     """How the trainings of a stage ended, by folder."""
-    paths = [folder / "history.json", *sorted(folder.glob("*/history.json"))]
-    found = {str(path.parent.relative_to(folder)): json.loads(path.read_text("utf-8")) for path in paths if path.exists()}
-    return {name.replace(".", folder.name) if name == "." else name: content for name, content in found.items()}
+    own = folder / "history.json"
+    paths = [own] if own.exists() else sorted(folder.glob("*/history.json"))
+    return {path.parent.name: json.loads(path.read_text("utf-8")) for path in paths}
 
 
 def tell(folder: Path, reports: list[StageReport]) -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from distill_rec.recipe import DataSection, EvaluateSection, ExportSection, LossSection, StudentSection, TeacherSection
 
 SHOWN = {
-    "teacher": (TeacherSection, ("trunk", "tuning", "dim", "user_encoder", "offsets", "whiten", "projection", "max_tokens")),
+    "teacher": (TeacherSection, ("trunk", "tuning", "dim", "user_encoder", "offsets", "whiten", "max_tokens")),
     "student": (StudentSection, ("kind", "dim", "table_dim", "offsets", "projection", "undistilled")),
     "student.loss": (LossSection, ("kl", "temperature", "click", "item_cosine", "user_cosine")),
     "export": (ExportSection, ("keep",)),
@@ -21,7 +21,7 @@ SHOWN = {
 
 
 def recipe_text(data: Mapping[str, Any], folder: Path) -> str:
-    """The text of a recipe for the guessed `[data]`; its files are named relative to the recipe where they lie below it."""
+    """The text of a recipe for the guessed `[data]`; files that lie below the recipe's folder are named relative to it."""
     lines = [
         "# Written by `distill-rec init`. Keys that are commented out show their defaults.",
         f"name = {_toml(folder.name or 'run')}",
@@ -32,7 +32,7 @@ def recipe_text(data: Mapping[str, Any], folder: Path) -> str:
     for key in ("clicks", "items"):
         path = Path(shown[key])
         shown[key] = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
-    others = ("min_rating", "split", "test_share", "validation_share", "new_items", "repeats", "min_user_clicks", "timezone")
+    others = ("min_rating", "split", "test_share", "validation_share", "new_items", "repeats", "min_user_clicks")
     if not shown["time_column"]:
         shown["split"] = "leave-last-out"
     lines += [_line(DataSection, key, value) for key, value in shown.items()]

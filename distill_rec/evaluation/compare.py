@@ -18,7 +18,7 @@ from distill_rec.evaluation.scorer import Scorer
 from distill_rec.evaluation.slices import by_clicks
 from distill_rec.evaluation.tables import build
 from distill_rec.evaluation.verdicts import verdicts
-from distill_rec.progress import Progress, Quiet
+from distill_rec.progress import Progress, Quiet, Task
 from distill_rec.recipe import EvaluateSection
 
 ORDER = ("popularity", "untrained", "id-only", "undistilled", "student", "teacher")
@@ -50,9 +50,7 @@ def compare(
     Raises:
         DataError: a model gives scores that are not finite, or the test is empty.
     """
-    seeds = {
-        key: [scorers[key]] if isinstance(scorers[key], Scorer) else list(scorers[key]) for key in ordered(scorers)
-    }  # type: ignore[call-overload]
+    seeds = {key: _seeds(scorers[key]) for key in ordered(scorers)}
     samples = _drawn(dataset.test, section)
     total = sum(len(found) for found in seeds.values()) * (3 if dataset.test_new is not None else 1)
     with (progress or Quiet()).task("evaluating", total) as task:
@@ -73,7 +71,7 @@ def compare(
         else "by impression",
         models=list(seeds),
         seeds={key: len(value) for key, value in seeds.items()},
-        metrics={key: metric.title for key, metric in registry.items()},  # type: ignore[attr-defined]
+        metrics={key: metric.title for key, metric in registry.items()},
         main_metric="ndcg@10" if isinstance(samples, Queries) else "auc",
         resamples=section.bootstrap,
         data=_facts(dataset),
@@ -91,6 +89,10 @@ def compare(
     return results
 
 
+def _seeds(scorers: Scorer | Sequence[Scorer]) -> list[Scorer]:
+    return [scorers] if isinstance(scorers, Scorer) else list(scorers)
+
+
 def _drawn(samples: Samples, section: EvaluateSection) -> Samples:
     """All samples of at most so many users."""
     users = np.unique(samples.user)
@@ -101,14 +103,14 @@ def _drawn(samples: Samples, section: EvaluateSection) -> Samples:
 
 
 def _evaluate(
-    seeds: dict[str, list[Scorer]], samples: Samples, dataset: Dataset, among_new: bool, task: object
+    seeds: dict[str, list[Scorer]], samples: Samples, dataset: Dataset, among_new: bool, task: Task
 ) -> dict[str, list[PerSample]]:
     out: dict[str, list[PerSample]] = {}
     for name, scorers in seeds.items():
         out[name] = []
         for scorer in scorers:
             out[name].append(evaluate(scorer, samples, dataset, among_new=among_new))
-            task.advance()  # type: ignore[attr-defined]
+            task.advance()
     return out
 
 

@@ -25,7 +25,7 @@ def measure_costs(artifact: Path | None, teacher: dict[str, str] | None, dataset
 
     Args:
         artifact: `export/student` of a run.
-        teacher: `{"folder": ...}`, `teach/` of a run; its requests rank cached item vectors, its new items pass through the trunk.
+        teacher: `{"folder": ...}`, `teach/` of a run; its requests rank cached item vectors, new items pass the trunk.
     """
     request = _request(dataset)
     out = {}
@@ -66,8 +66,8 @@ def _teacher_size(folder: Path) -> tuple[int, int]:
 
 
 def _measure(kind: str, path: Path, request: dict[str, Any], size: tuple[int, int]) -> ModelCost:
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    shape = {"candidates": len(request["candidates"]), "history": len(request["history"])}
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    shape: dict[str, Any] = {"candidates": len(request["candidates"]), "history": len(request["history"])}
     parameters, disk = size
     try:
         done = subprocess.run(

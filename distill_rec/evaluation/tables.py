@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from distill_rec.evaluation.protocol import PerSample
 from distill_rec.evaluation.results import Cell, Difference, Ratio, Table
 
 Floats = NDArray[np.float64]
-ByModel = dict[str, Sequence[PerSample]]
+ByModel = Mapping[str, Sequence[PerSample]]
 """Per model, one entry a seed; all on the same samples."""
 
 PAIRS = (
@@ -119,7 +119,7 @@ def ratios(means: Means) -> list[Ratio]:
     """Retention Q on nDCG@10, Q' where chance gets one half, and gain recovered G on both."""
     if not {"student", "teacher"} <= set(means.models):
         return []
-    registry: dict[str, float] = {name: m.chance for name, m in (CATALOGUE | IMPRESSIONS).items()}  # type: ignore[operator]
+    registry: dict[str, float] = {name: m.chance for name, m in (CATALOGUE | IMPRESSIONS).items()}
     against_chance = [name for name in means.metrics if registry[name] > 0]
     out = [_retention(means, "Q", "ndcg@10", 0.0)]
     out += [_retention(means, "Q'", name, registry[name]) for name in against_chance]

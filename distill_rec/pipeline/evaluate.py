@@ -12,7 +12,7 @@ from distill_rec.recipe import Recipe
 
 if TYPE_CHECKING:
     from distill_rec.data.dataset import Dataset
-    from distill_rec.evaluation.results import Results
+    from distill_rec.evaluation.results import ModelCost, Results
     from distill_rec.evaluation.scorer import Scorer
 
 HISTORIES = {"teacher": "teach", "undistilled": "distill/undistilled", "student": "distill/student"}
@@ -25,9 +25,15 @@ def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Pro
     section = recipe.evaluate
     assert section is not None
     costs = costs_of(run, dataset) if section.cost else None
-    results = compare(scorers_of(run, recipe, dataset, progress), dataset, section, costs=costs, progress=progress)
-    results.name = recipe.name
-    results.curves = curves_of(run.path)
+    results = compare(
+        scorers_of(run, recipe, dataset, progress),
+        dataset,
+        section,
+        name=recipe.name,
+        costs=costs,
+        curves=curves_of(run.path),
+        progress=progress,
+    )
     results.write(run.stage("evaluate"))
     return results
 
@@ -50,7 +56,7 @@ def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progr
     return found
 
 
-def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, object] | None:
+def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, ModelCost] | None:
     """What serving teacher and student costs; None where nothing was exported."""
     from distill_rec.evaluation.cost import measure_costs
 

@@ -62,7 +62,8 @@ class RunFolder:
             return None
         content = read_json(path)
         if content.get("format_version") != FORMAT_VERSION:
-            raise RunError(path, f"format version {content.get('format_version')}", str(FORMAT_VERSION), "Use a new folder.")
+            found = f"format version {content.get('format_version')}"
+            raise RunError(path, found, str(FORMAT_VERSION), "Use a new folder.")
         return Record(**content)
 
     def begin(self, record: Record) -> None:

@@ -93,9 +93,10 @@ def _estimate(stage: str, recipe: Recipe, sizes: Sizes) -> tuple[str, float]:
     if stage == "distill" and recipe.student is not None:
         return _distill(recipe.student, sizes, recipe.teacher is not None)
     if stage == "export" and recipe.student is not None:
-        return f"{recipe.student.kind}, parity on real items and histories", 5 if recipe.student.kind == "static" else 40
-    cost = recipe.evaluate is not None and recipe.evaluate.cost
-    return "all models on the test, report", 5 + 5 * sizes.clicks * 0.2 * sizes.items * 64 / SCORES_A_SECOND / 100 + 40 * cost
+        seconds = 5 if recipe.student.kind == "static" else 40
+        return f"{recipe.student.kind}, parity on real items and histories", seconds
+    cost = 40 if recipe.evaluate is not None and recipe.evaluate.cost else 0
+    return "all models on the test, report", 5 + cost + sizes.clicks * sizes.items / SCORES_A_SECOND
 
 
 def _teach(section: TeacherSection, sizes: Sizes) -> tuple[str, float]:
@@ -127,5 +128,3 @@ def _training(section: ModelSection, optimizer: OptimizerSection, sizes: Sizes) 
     clicks = _updates(optimizer, sizes) * optimizer.batch_size
     seconds = clicks * (1 / CLICKS_A_SECOND + sizes.items * section.dim * 6 / 2e10)
     return min(seconds, optimizer.max_seconds or seconds)
-
-

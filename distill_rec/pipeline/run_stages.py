@@ -48,7 +48,7 @@ class StageReport:
     peak_bytes: int
 
 
-def run_stages(  # noqa: PLR0913
+def run_stages(
     recipe: Recipe,
     folder: Path,
     *,
@@ -97,7 +97,8 @@ def resolved(recipe: Recipe) -> Recipe:
     """The recipe with 'demo:' values fetched and replaced by folders."""
     out = recipe.model_copy(update={"data": recipe.data.model_copy(update={"path": resolve(recipe.data.path)})})
     if recipe.teacher is not None:
-        choose = [one | ({"trunk": resolve(str(one["trunk"]))} if "trunk" in one else {}) for one in recipe.teacher.choose]
+        trunks = [{"trunk": resolve(str(one["trunk"]))} if "trunk" in one else {} for one in recipe.teacher.choose]
+        choose = [one | trunk for one, trunk in zip(recipe.teacher.choose, trunks, strict=True)]
         teacher = recipe.teacher.model_copy(update={"trunk": resolve(recipe.teacher.trunk), "choose": choose})
         out = out.model_copy(update={"teacher": teacher})
     if recipe.student is not None:
@@ -114,7 +115,7 @@ def set_aside_from(run: RunFolder, stage: str) -> None:
             log.info("kept the old %s as %s", name, old)
 
 
-def _run_all(  # noqa: PLR0913
+def _run_all(
     run: RunFolder,
     context: Context,
     stages: list[str],

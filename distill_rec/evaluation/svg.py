@@ -1,0 +1,147 @@
+"""Plots as inline SVG: plain markup, colours by class so that they follow the page's light or dark theme."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+WIDTH = 340
+"""Of every plot, in user units: one column on a phone, so that text keeps its size."""
+
+LEFT, RIGHT = 92, 14
+
+
+@dataclass(frozen=True)
+class Point:
+    """A value with its interval, drawn in the colour of `model`."""
+
+    label: str
+    model: str
+    value: float
+    low: float
+    high: float
+
+
+def ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """Round numbers that span `low..high`; about `count` of them."""
+    span = (high - low) or abs(high) or 1.0
+    raw = span / count
+    unit = 10.0 ** math.floor(math.log10(raw))
+    step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= raw * 0.999)
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def number(value: float) -> str:
+    """Short, for an axis."""
+    return f"{value:.4g}".replace("-", "\u2212")
+
+
+def intervals(points: Sequence[Point], title: str, *, zero: bool = False) -> str:
+    """Dots with whiskers, one row a point; `zero` draws the line that a difference must not touch."""
+    marks = ticks(*_bounds([x for p in points for x in (p.low, p.high)], zero))
+    height, row = 34 + 24 * len(points), 24
+
+    def x(value: float) -> float:
+        return LEFT + (value - marks[0]) / (marks[-1] - marks[0]) * (WIDTH - LEFT - RIGHT)
+
+    body = [
+        f'<line class="{"zero" if zero and mark == 0 else "grid"}" x1="{x(mark):.1f}" x2="{x(mark):.1f}" y1="6" '
+        f'y2="{height - 24}"/><text class="tick" x="{x(mark):.1f}" y="{height - 8}">{number(mark)}</text>'
+        for mark in marks
+    ]
+    for place, p in enumerate(points):
+        y = 18 + row * place
+        body.append(
+            f'<g class="{model_class(p.model)}"><title>{escape(p.label)}: {p.value:.4f} ({p.low:.4f} to {p.high:.4f})'
+            f'</title><text class="name" x="{LEFT - 10}" y="{y + 4}">{escape(p.label)}</text>'
+            f'<line class="whisker" x1="{x(p.low):.1f}" x2="{x(p.high):.1f}" y1="{y}" y2="{y}"/>'
+            f'<circle cx="{x(p.value):.1f}" cy="{y}" r="4.5"/></g>'
+        )
+    return _figure(title, height, body)
+
+
+def groups(names: Sequence[str], series: dict[str, list[Point]], title: str, axis: str) -> str:
+    """Dots with whiskers over groups: `series[model][i]` belongs to `names[i]`."""
+    height, bottom, left = 220, 48, 44
+    marks = ticks(*_bounds([x for points in series.values() for p in points for x in (p.low, p.high)], False))
+    band = (WIDTH - left - RIGHT) / max(len(names), 1)
+
+    def y(value: float) -> float:
+        return height - bottom - (value - marks[0]) / (marks[-1] - marks[0]) * (height - bottom - 10)
+
+    body = _horizontal_grid(marks, y, left)
+    for i, name in enumerate(names):
+        body.append(f'<text class="tick" x="{left + band * (i + 0.5):.1f}" y="{height - 30}">{escape(name)}</text>')
+    body.append(f'<text class="tick" x="{(left + WIDTH - RIGHT) / 2:.0f}" y="{height - 10}">{escape(axis)}</text>')
+    step = band * 0.7 / max(len(series), 1)
+    for place, (model, points) in enumerate(series.items()):
+        shift = (place - (len(series) - 1) / 2) * step
+        for i, p in enumerate(points):
+            x = left + band * (i + 0.5) + shift
+            body.append(
+                f'<g class="{model_class(model)}"><title>{escape(model)}, {escape(names[i])}: {p.value:.4f} '
+                f'({p.low:.4f} to {p.high:.4f})</title><line class="whisker" x1="{x:.1f}" x2="{x:.1f}" '
+                f'y1="{y(p.low):.1f}" y2="{y(p.high):.1f}"/><circle cx="{x:.1f}" cy="{y(p.value):.1f}" r="3.6"/></g>'
+            )
+    return _figure(title, height, body)
+
+
+def lines(series: dict[str, list[tuple[float, float]]], title: str, axis: str) -> str:
+    """One line a model; the best point is marked."""
+    height, bottom, left = 220, 48, 44
+    points = [point for line in series.values() for point in line]
+    marks = ticks(*_bounds([y for _, y in points], False))
+    across = ticks(0, max(x for x, _ in points), 4)
+
+    def y(value: float) -> float:
+        return height - bottom - (value - marks[0]) / (marks[-1] - marks[0]) * (height - bottom - 10)
+
+    def x(value: float) -> float:
+        return left + value / across[-1] * (WIDTH - left - RIGHT)
+
+    body = _horizontal_grid(marks, y, left)
+    body += [f'<text class="tick" x="{x(v):.1f}" y="{height - 30}">{number(v)}</text>' for v in across]
+    body.append(f'<text class="tick" x="{(left + WIDTH - RIGHT) / 2:.0f}" y="{height - 10}">{escape(axis)}</text>')
+    for model, line in series.items():
+        path = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in line)
+        best = max(line, key=lambda point: point[1])
+        body.append(
+            f'<g class="{model_class(model)}"><title>{escape(model)}: best {best[1]:.4f} at {best[0]:g}</title>'
+            f'<polyline points="{path}"/><circle cx="{x(best[0]):.1f}" cy="{y(best[1]):.1f}" r="4"/></g>'
+        )
+    return _figure(title, height, body)
+
+
+KNOWN = ("popularity", "untrained", "id-only", "undistilled", "student", "teacher")
+
+
+def model_class(model: str) -> str:
+    """The class that carries a model's colour."""
+    return f"m-{model}" if model in KNOWN else "m-other"
+
+
+def _bounds(values: Sequence[float], zero: bool) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    if zero:
+        low, high = min(low, 0.0), max(high, 0.0)
+    if low == high:
+        low, high = low - (abs(low) or 1.0) / 10, high + (abs(high) or 1.0) / 10
+    return low, high
+
+
+def _horizontal_grid(marks: list[float], y: Callable[[float], float], left: int) -> list[str]:
+    return [
+        f'<line class="grid" x1="{left}" x2="{WIDTH - RIGHT}" y1="{y(mark):.1f}" y2="{y(mark):.1f}"/>'
+        f'<text class="tick end" x="{left - 6}" y="{y(mark) + 4:.1f}">{number(mark)}</text>'
+        for mark in marks
+    ]
+
+
+def _figure(title: str, height: int, body: list[str]) -> str:
+    return (
+        f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'aria-label="{escape(title, quote=True)}">{"".join(body)}</svg></figure>'
+    )

@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+import torch
+from tiny import make_dataset, write_trunk
+
+from distill_rec.data.ragged import Ragged
+from distill_rec.distillation import DistillationObjective, distill
+from distill_rec.knowledge import Knowledge
+from distill_rec.nn.projection import Projection
+from distill_rec.recipe import LossSection, OptimizerSection, StudentSection, TeacherSection
+from distill_rec.students import load_student
+from distill_rec.students.static_encoder import StaticEncoder
+from distill_rec.students.static_start import ridge
+from distill_rec.teachers import teach
+from distill_rec.training.optimizers import make_optimizers
+
+QUICK = OptimizerSection(batch_size=32, window=2, max_epochs=2)
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / "cache"))
+    trunk = str(write_trunk(tmp_path / "trunk"))
+    dataset = make_dataset()
+    teach(TeacherSection(trunk=trunk, dim=8, optimizer=QUICK), dataset, tmp_path / "teach")
+    return dataset, trunk, tmp_path
+
+
+def trained(world, **settings):
+    dataset, trunk, folder = world
+    section = StudentSection(dim=8, table_dim=8, hidden=8, optimizer=QUICK).model_copy(update=settings)
+    distill(section, folder / "teach" / "knowledge", dataset, folder / "student", trunk=trunk)
+    return load_student(folder / "student")
+
+
+@pytest.mark.parametrize("kind", ["static", "transformer"])
+@pytest.mark.parametrize("dim", [8, 6])
+def test_a_student_read_back_encodes_its_catalogue_as_it_was_trained(world, kind, dim):
+    student = trained(world, kind=kind, dim=dim)
+    dataset = world[0]
+    vectors = student.encode_texts(dataset.texts)[dataset.item_text] + student.offsets
+    assert np.abs(vectors - student.item_vectors).max() <= 1e-5 * student.item_vectors.std()
+    assert student.user_vectors(Ragged.from_rows([[], [1, 2]])).shape == (2, dim)
+
+
+@pytest.mark.parametrize("kind", ["static", "transformer"])
+def test_odd_texts_have_finite_vectors_and_no_tokens_have_one(world, kind):
+    student = trained(world, kind=kind)
+    texts = ["", "\x00\x07", "ξψω", "\U0001f600", "red ξψω", "red " * 3000, "xyzzy"]
+    vectors = student.encode_texts(texts)
+    assert np.isfinite(vectors).all()
+    np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-6)
+    assert student.offsets[~world[0].warm].max(initial=0) == 0
+
+
+def test_fallback_rows_carry_sub_words_that_training_never_saw():
+    table, others = torch.randn(3, 4), torch.randn(2, 4)
+    vocabulary = torch.tensor([0, -1, 1, 2, -2], dtype=torch.int32)
+    encoder = StaticEncoder(vocabulary, table, others, Projection(4, 2), Ragged.from_rows([[0, 1], [4], []]))
+    means = encoder.mean(torch.arange(3))
+    stored = encoder.fallback.float() * encoder.fallback_scale[:, None]
+    assert (stored - others).abs().max() <= others.abs().max() / 127
+    torch.testing.assert_close(means[0], (table[0] + stored[0]) / 2)
+    torch.testing.assert_close(means[1], stored[1])
+    torch.testing.assert_close(means[2], encoder.no_tokens)
+
+
+def test_ridge_finds_a_linear_map():
+    x, true = torch.randn(200, 5), torch.randn(5, 3)
+    torch.testing.assert_close(ridge(x, x @ true, 1e-9), true, atol=1e-4, rtol=1e-4)
+
+
+def test_adapters_learn_with_the_student_and_never_on_the_teachers_side(world):
+    dataset, trunk, folder = world
+    from distill_rec.progress import Quiet
+    from distill_rec.students import build_student
+
+    section = StudentSection(dim=6, table_dim=8, user_heads=2, optimizer=QUICK)
+    knowledge = Knowledge.load(folder / "teach" / "knowledge")
+    model = build_student(section, trunk, dataset, knowledge, Quiet()).model
+    objective = DistillationObjective(knowledge, LossSection(), 6, torch.arange(5), torch.device("cpu"))
+    held = {
+        id(p)
+        for optimizer in make_optimizers(model, objective, QUICK, 0.0).named().values()
+        for group in optimizer.param_groups
+        for p in group["params"]
+    }
+    assert {id(p) for p in objective.parameters()} <= held and len(list(objective.parameters())) == 4
+    assert not {id(p) for p in knowledge.user_encoder.parameters()} & held

@@ -1,0 +1,58 @@
+"""A head can start where the untrained PLM is."""
+
+import numpy as np
+import torch
+from tiny import make_dataset, write_trunk
+
+from distill_rec.evaluation.protocol import evaluate
+from distill_rec.nn.projection import principal_directions, whitening
+from distill_rec.progress import Quiet
+from distill_rec.recipe import OptimizerSection, TeacherSection
+from distill_rec.teachers import Teacher, teach, untrained_scorer
+from distill_rec.teachers.build import build_teacher, open_source
+from distill_rec.training import scorer_of
+
+
+def test_an_untrained_linear_head_of_full_width_ranks_as_the_untrained_plm(tmp_path, monkeypatch):
+    monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path))
+    dataset = make_dataset("impressions")
+    section = TeacherSection(trunk=str(write_trunk(tmp_path / "trunk")), dim=32, user_encoder="attention", offsets=False)
+    device = torch.device("cpu")
+    model = build_teacher(section, open_source(section, dataset, device), dataset, device, Quiet())
+    ours = evaluate(scorer_of(model, "head"), dataset.test, dataset).values["auc"]
+    theirs = evaluate(untrained_scorer(section, dataset), dataset.test, dataset).values["auc"]
+    np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_principal_directions_of_full_width_keep_all_inner_products():
+    x = torch.randn(50, 6)
+    y = x @ principal_directions(x, 6)
+    torch.testing.assert_close(y @ y.t(), x @ x.t(), atol=1e-4, rtol=1e-4)
+
+
+def test_whitened_vectors_are_uncorrelated():
+    x = torch.randn(4000, 5) @ torch.randn(5, 5)
+    mean, matrix = whitening(x, floor=0.0)
+    y = (x - mean) @ matrix
+    torch.testing.assert_close(y.t() @ y / len(y) * 5, torch.eye(5), atol=1e-3, rtol=1e-3)
+
+
+def test_the_best_variant_on_validation_is_the_teacher_and_new_texts_encode_as_the_catalogue(tmp_path, monkeypatch):
+    monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / "cache"))
+    dataset = make_dataset()
+    section = TeacherSection(
+        trunk=str(write_trunk(tmp_path / "trunk")),
+        dim=8,
+        optimizer=OptimizerSection(batch_size=32, max_epochs=2),
+        choose=[{"tuning": "head"}, {"tuning": "last:1"}, {"tuning": "full"}, {"pooling": "attention", "whiten": True}],
+    )
+    teach(section, dataset, tmp_path / "teach")
+    teacher = Teacher.load(tmp_path / "teach")
+    from distill_rec.files import read_json
+
+    history = read_json(tmp_path / "teach" / "history.json")
+    values = [variant["ndcg@10"] for variant in history["variants"]]
+    assert len(values) == 4 and history["chosen"] == int(np.argmax(values))
+    texts = teacher.encode_items(dataset.texts)
+    cached = np.asarray(teacher.knowledge.text_vectors)
+    assert np.abs(texts - cached).max() <= 1e-2 * cached.std()
