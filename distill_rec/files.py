@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,11 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
+    except OSError as error:
+        # A write that fails does not say where; the reader must know which file did not fit.
+        if error.errno is not None and error.filename is None:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
     finally:
         if temporary.exists():
             temporary.unlink()
@@ -67,10 +72,18 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+class _Writer:
+    """Only the `write` of a file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.write = file.write
+
+
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write `.npy` by ordinary writes, so that a full disk is an OSError and never a bus error."""
     with replacing(path) as temporary, temporary.open("wb") as file:
-        np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+        # Behind a wrapper numpy writes through `write`, whose error has an errno; `tofile`'s has none.
+        np.lib.format.write_array(_Writer(file), np.ascontiguousarray(array), allow_pickle=False)
 
 
 def read_array(path: Path) -> NDArray[Any]:

@@ -70,6 +70,9 @@ class OptimizerSection(Section):
     trunk_learning_rate: float = Field(2e-5, gt=0, description="AdamW's rate for tuned layers of the trunk")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay of weight matrices")
     warmup_updates: int = Field(20, ge=0, description="updates over which the rate rises to its value")
+    decay: Literal["none", "linear"] = Field(
+        "none", description="linear: the rate falls to nought over max_updates (max_epochs where not given)"
+    )
     clip: float = Field(1.0, gt=0, description="largest gradient norm of each parameter group")
     max_epochs: int = Field(100, ge=1, description="passes over the training data at most")
     max_updates: int | None = Field(None, description="batches at most; a fixed number makes a run reproducible")

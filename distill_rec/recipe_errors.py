@@ -38,6 +38,9 @@ def _nearest(path: list[str], known: list[str]) -> str | None:
     """The right key: spelt alike in the same section, else of the same name in another, else alike as a whole."""
     section, name = ".".join(path[:-1]), path[-1]
     siblings = {key.rpartition(".")[2]: key for key in known if key.rpartition(".")[0] == section}
+    begun = [one for one in siblings if name.startswith(one) or one.startswith(name)]
+    if begun:
+        return siblings[max(begun, key=len)]
     if close := difflib.get_close_matches(name, siblings, 1, 0.6):
         return siblings[close[0]]
     same = [key for key in known if key.rpartition(".")[2] == name]

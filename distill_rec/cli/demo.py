@@ -27,4 +27,4 @@ def demo(
 
     Example: distill-rec demo --out runs/demo
     """
-    run_to("evaluate", RECIPE, changes, out, restart, as_json)
+    run_to(None, RECIPE, changes, out, restart, as_json)

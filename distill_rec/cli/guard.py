@@ -6,6 +6,7 @@ import errno
 import functools
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import ParamSpec
 
 import typer
@@ -34,7 +35,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except KeyboardInterrupt:
-            fail("interrupted. What is finished is kept: the same command goes on from there.", 130)
+            again = ", without --restart," if "--restart" in " ".join(sys.argv) else ""
+            fail(f"interrupted. What is finished is kept: the same command{again} goes on from there.", 130)
         except DistillRecError as error:
             fail(str(error))
         except ModuleNotFoundError as error:
@@ -57,6 +59,17 @@ def _told(error: OSError) -> str:
             "command again."
         )
     return f"{where}{error.strerror or error}"
+
+
+def require_train() -> None:
+    """Find out at once, and not after a download, that the extra is missing.
+
+    Raises:
+        ModuleNotFoundError: naming the first package that is not installed.
+    """
+    for package, extra in EXTRAS.items():
+        if extra == "train" and find_spec(package) is None:
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
 
 def fail(message: str, code: int = 1) -> None:

@@ -30,4 +30,4 @@ def run(
 
         print_plan(checked, folder, base, restart, as_json)
     else:
-        run_checked("evaluate", checked, folder, base, restart, as_json)
+        run_checked(None, checked, folder, base, restart, as_json)

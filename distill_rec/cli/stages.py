@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill_rec.cli.guard import require_train
+
 if TYPE_CHECKING:
     from distill_rec.pipeline import StageReport
     from distill_rec.recipe import Recipe
 
 
 def run_to(
-    stage: str, recipe: str, changes: Sequence[str], out: Path | None, restart: str | None, as_json: bool
+    stage: str | None, recipe: str, changes: Sequence[str], out: Path | None, restart: str | None, as_json: bool
 ) -> None:
     """Run a recipe's stages up to one; tell what that stage made."""
     checked, folder, base = opened(recipe, changes, out)
@@ -23,13 +25,16 @@ def run_to(
 
 def opened(recipe: str, changes: Sequence[str], out: Path | None) -> tuple[Recipe, Path, Path]:
     """The recipe, the run's folder, and what the data's files are relative to."""
+    require_train()
     from distill_rec.recipe_io import find_recipe, load_recipe
 
     checked = load_recipe(recipe, changes)
     return checked, out or Path("runs") / checked.name, find_recipe(recipe).parent
 
 
-def run_checked(stage: str, recipe: Recipe, folder: Path, base: Path, restart: str | None, as_json: bool) -> None:
+def run_checked(
+    stage: str | None, recipe: Recipe, folder: Path, base: Path, restart: str | None, as_json: bool
+) -> None:
     from distill_rec.cli.bars import make_progress
     from distill_rec.pipeline import run_stages
 
@@ -129,6 +134,7 @@ def _tell_stages(reports: list[StageReport], console: Any) -> None:
     for name in ("stage", "seconds", "peak memory", ""):
         table.add_column(name, justify="left" if name in ("stage", "") else "right")
     for report in reports:
-        note = "" if report.ran else "finished before"
-        table.add_row(report.stage, f"{report.seconds:.1f}", f"{report.peak_bytes / 2**20:,.0f} MiB", note)
+        notes = ["finished before"] if not report.ran else []
+        notes += ["after an interruption: seconds since then"] if report.resumed else []
+        table.add_row(report.stage, f"{report.seconds:.1f}", f"{report.peak_bytes / 2**20:,.0f} MiB", "; ".join(notes))
     console.print(table)

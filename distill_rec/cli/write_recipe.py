@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from distill_rec.recipe import DataSection, EvaluateSection, ExportSection, LossSection, StudentSection, TeacherSection
 
-SHOWN = {
+SHOWN: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "teacher": (TeacherSection, ("trunk", "tuning", "dim", "user_encoder", "offsets", "whiten", "max_tokens")),
     "student": (StudentSection, ("kind", "dim", "table_dim", "offsets", "projection", "undistilled")),
     "student.loss": (LossSection, ("kl", "temperature", "click", "item_cosine", "user_cosine")),
@@ -21,7 +21,7 @@ SHOWN = {
 
 
 def recipe_text(data: Mapping[str, Any], folder: Path) -> str:
-    """The text of a recipe for the guessed `[data]`; files that lie below the recipe's folder are named relative to it."""
+    """The text of a recipe for the guessed `[data]`; files below its folder are named relative to it."""
     lines = [
         "# Written by `distill-rec init`. Keys that are commented out show their defaults.",
         f"name = {_toml(folder.name or 'run')}",

@@ -54,14 +54,14 @@ def clean_clicks(
     return frame.drop("reason", LINE), kinds
 
 
-def _signals(
-    table: pl.DataFrame, section: DataSection
-) -> tuple[np.ndarray, pl.Series, np.ndarray]:
+def _signals(table: pl.DataFrame, section: DataSection) -> tuple[np.ndarray, pl.Series, np.ndarray]:
     """Which rows are clicks, their weight (null: left out), and which ratings could be read."""
     n = len(table)
     positive, read = np.ones(n, np.bool_), np.ones(n, np.bool_)
     if section.rating_column:
-        ratings = table[section.rating_column].cast(pl.String).cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+        ratings = (
+            table[section.rating_column].cast(pl.String).cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+        )
         read = np.isfinite(ratings)
         positive = read & (ratings >= section.min_rating)
     weight = pl.Series(np.ones(n, np.float32))

@@ -5,6 +5,8 @@ Items, users and texts are indices from 0; ids are looked up in `items.parquet` 
 
 from __future__ import annotations
 
+import hashlib
+import io
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, Self
@@ -14,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from distill_rec.data.ragged import Ragged
-from distill_rec.files import read_array, read_json, write_array, write_json
+from distill_rec.files import read_array, read_json, write_array, write_bytes, write_json
 from distill_rec.runtime.errors import RunError
 
 FORMAT_VERSION = 1
@@ -42,6 +44,15 @@ class _Columns:
                 else read_array(folder / f"{name}.{field.name}.npy")
             )
         return cls(**values)
+
+    def digest(self) -> str:
+        """A hash of all values."""
+        digest = hashlib.sha256()
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            for array in (value.values, value.offsets) if isinstance(value, Ragged) else (value,):
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     def take(self, rows: NDArray[np.int64]) -> Self:
         """The given samples, copied."""
@@ -116,6 +127,13 @@ class Impressions(_Columns):
         return len(self.user)
 
 
+def _write_frame(path: Path, frame: pl.DataFrame) -> None:
+    """Parquet by ordinary writes, so that a full disk is an OSError."""
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    write_bytes(path, buffer.getvalue())
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A prepared data set.
@@ -156,9 +174,9 @@ class Dataset:
 
     def write(self, folder: Path) -> None:
         """Write all arrays, then the manifest: a folder without one is not a data set."""
-        self.items.write_parquet(folder / "items.parquet")
-        self.users.write_parquet(folder / "users.parquet")
-        pl.DataFrame({"text": self.texts}, schema={"text": pl.String}).write_parquet(folder / "texts.parquet")
+        _write_frame(folder / "items.parquet", self.items)
+        _write_frame(folder / "users.parquet", self.users)
+        _write_frame(folder / "texts.parquet", pl.DataFrame({"text": self.texts}, schema={"text": pl.String}))
         for name in ("item_text", "train_clicks", "new"):
             write_array(folder / f"{name}.npy", getattr(self, name))
         for name in ("train", "validation", "test", "test_new"):

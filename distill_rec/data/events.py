@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from distill_rec.data.ragged import Ragged
 
 Indices = NDArray[np.int64]
+BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,18 @@ def slices(values: NDArray[np.int32], begin: Indices, end: Indices) -> Ragged:
     return Ragged(values[place], offsets)
 
 
-def without(rows: Ragged, value: NDArray[np.int32]) -> Ragged:
-    """Rows without their own value."""
-    row = np.repeat(np.arange(len(rows)), rows.lengths)
-    keep = rows.values != value[row]
-    counts = np.bincount(row[keep], minlength=len(rows))
-    return Ragged(rows.values[keep], np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
+def slices_without(values: NDArray[np.int32], begin: Indices, end: Indices, value: NDArray[np.int32]) -> Ragged:
+    """Rows `values[begin:end]` without their own `value`, a block of rows at a time: long logs have long rows."""
+    lengths = np.maximum(end - begin, 0)
+    out = np.empty(int(lengths.sum()), np.int32)
+    offsets = np.zeros(len(begin) + 1, np.int64)
+    block = np.cumsum(lengths) // BLOCK
+    bounds = np.append(np.flatnonzero(np.diff(block, prepend=-1)), len(begin))
+    for first, last in pairwise(bounds):
+        rows = slices(values, begin[first:last], end[first:last])
+        row = np.repeat(np.arange(len(rows)), rows.lengths)
+        keep = rows.values != value[first:last][row]
+        counts = np.bincount(row[keep], minlength=len(rows))
+        offsets[first + 1 : last + 1] = offsets[first] + np.cumsum(counts)
+        out[offsets[first] : offsets[last]] = rows.values[keep]
+    return Ragged(out[: offsets[-1]], offsets)

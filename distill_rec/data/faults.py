@@ -59,20 +59,23 @@ class Faults:
         Raises:
             DataError: with the most frequent reason and its first lines.
         """
+        self.check_readable()
         count = self.refused_count
-        if count == 0:
-            return
-        nothing_left = count >= self.rows
-        if not nothing_left and (count <= FEW or count <= max_refused * self.rows):
-            return
+        if count > FEW and count > max_refused * self.rows:
+            limit = f"at most {100 * max_refused:g} % refused rows"
+            self._fail(f"{count} of {self.rows} rows were refused", limit, "Mend the file, or raise data.max_refused")
+
+    def check_readable(self) -> None:
+        """Fail when every row was refused: nothing of a file could be read."""
+        if 0 < self.rows <= self.refused_count:
+            self._fail("no row could be read", "rows that can be read", "Look at data.format and its columns")
+
+    def _fail(self, share: str, expected: str, do: str) -> None:
         reason, fault = max(self.refused.items(), key=lambda item: item[1].count)
-        share = "no row could be read" if nothing_left else f"{count} of {self.rows} rows were refused"
-        raise DataError(
-            fault.first[0],
-            f"{reason} ({share}; {fault.count} rows for this reason, first at {', '.join(fault.first)})",
-            f"at most {max_refused:.0%} refused rows",
-            "Mend the file; or raise data.max_refused, or set data.encoding where the bytes are of another encoding.",
-        )
+        if "encoding" in reason:
+            do += "; set data.encoding where the bytes are of another encoding, latin-1 for example"
+        places = f"; {fault.count} rows for this reason, first at {', '.join(fault.first)}" if fault.count > 1 else ""
+        raise DataError(fault.first[0], f"{reason} ({share}{places})", expected, f"{do}.")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

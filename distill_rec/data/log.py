@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from distill_rec.data.faults import Faults
-from distill_rec.data.rows import LINE
+from distill_rec.data.rows import FILE, LINE
 from distill_rec.runtime.errors import DataError
 
 
@@ -16,7 +17,7 @@ class Log:
     """An input, read.
 
     Attributes:
-        items: `item_id` (str, unique) and the file's own columns (str).
+        items: `item_id` (str, unique), the file's own columns, and where each row stands (`__file__`, `__line__`).
         clicks: `user_id`, `item_id` (str), `time` (int64 seconds, or the place in the file where it has no times),
             `positive` (bool), `weight` (float32), in file order; None for impressions.
         impressions: by part ("train", "test"): `user_id`, `time`, `history`, `candidates` (lists of str), `labels`
@@ -34,32 +35,48 @@ class Log:
     faults: Faults = field(default_factory=Faults)
 
 
-def unique_items(items: pl.DataFrame, file: str, faults: Faults) -> pl.DataFrame:
-    """One row an item: repeated rows that say the same are mended.
+def unique_items(items: pl.DataFrame, fields: list[str], faults: Faults) -> pl.DataFrame:
+    """One row an item, the first; repeated rows of the same text are fine, and counted where one file has them.
 
     Args:
-        items: with `item_id` and line numbers; rows without an id are refused.
+        items: with `item_id`, `__line__` and `__file__`; rows without an id are refused.
+        fields: columns that make an item's text.
 
     Raises:
-        DataError: two rows of one id differ.
+        DataError: two rows of one id have another text.
     """
-    empty = items.filter(pl.col("item_id").is_null() | (pl.col("item_id") == ""))
-    faults.refuse("a missing item id", file, empty[LINE].to_list())
-    items = items.filter(pl.col("item_id").is_not_null() & (pl.col("item_id") != ""))
-    columns = [name for name in items.columns if name != LINE]
-    distinct = items.unique(subset=columns, keep="first", maintain_order=True)
-    repeated = len(items) - len(distinct)
-    if repeated:
-        again = items.join(distinct.select(LINE), on=LINE, how="anti")
-        faults.mend("an item that is listed again", file, again[LINE].to_list())
-    twice = distinct.filter(pl.col("item_id").is_duplicated()).sort("item_id", maintain_order=True)
-    if len(twice):
-        name = twice["item_id"][0]
-        lines = twice.filter(pl.col("item_id") == name)[LINE].to_list()
-        raise DataError(
-            f"{file}:{lines[1]}",
-            f"item {name!r} again, with other fields than in line {lines[0]}",
-            "one row an item",
-            "Remove or rename one of the two.",
-        )
-    return distinct.drop(LINE)
+    named = pl.col("item_id").fill_null("") != ""
+    for file, lines in places(items.filter(~named)):
+        faults.refuse("a missing item id", file, lines)
+    items = items.filter(named)
+    first = items.unique("item_id", keep="first", maintain_order=True)
+    if len(first) < len(items):
+        own = dict.fromkeys(name for name in fields if name in items.columns and name != "item_id")
+        _compare(items, first, list(own), faults)
+    return first
+
+
+def _compare(items: pl.DataFrame, first: pl.DataFrame, fields: list[str], faults: Faults) -> None:
+    """Every row with the first of its id."""
+    mine = [LINE, FILE, *fields]
+    both = items.select("item_id", *mine).join(
+        first.select("item_id", *mine), on="item_id", suffix="__first", maintain_order="left"
+    )
+    for name in fields:
+        for row in both.filter(pl.col(name).ne_missing(pl.col(f"{name}__first"))).head(1).iter_rows(named=True):
+            before = f"{row[f'{FILE}__first']}:{row[f'{LINE}__first']}"
+            raise DataError(
+                f"{row[FILE]}:{row[LINE]}",
+                f"item {row['item_id']!r} again, with another {name} than at {before}",
+                "one text an item",
+                "Remove or rename one of the two.",
+            )
+    again = both.filter((pl.col(FILE) == pl.col(f"{FILE}__first")) & (pl.col(LINE) != pl.col(f"{LINE}__first")))
+    for file, lines in places(again):
+        faults.mend("an item that is listed again", file, lines)
+
+
+def places(frame: pl.DataFrame) -> Iterator[tuple[str, list[int]]]:
+    """Each file of the rows, and their lines in it."""
+    for (file,), part in frame.group_by(FILE, maintain_order=True):
+        yield str(file), part[LINE].to_list()

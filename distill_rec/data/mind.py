@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,14 @@ import polars as pl
 
 from distill_rec.data.faults import Faults
 from distill_rec.data.log import Log, unique_items
-from distill_rec.data.rows import LINE, find_files, read_rows
+from distill_rec.data.rows import FILE, LINE, find_files, label, read_rows
+from distill_rec.data.text import template_fields
 from distill_rec.data.times import MISSING, parse_times, zone_of
 from distill_rec.recipe import DataSection
+from distill_rec.runtime.errors import DataError
 
 NEWS = ["item_id", "category", "subcategory", "title", "abstract", "url", "title_entities", "abstract_entities"]
+LABEL = r"-[01]$"
 BEHAVIORS = ["impression_id", "user_id", "time", "history", "impressions"]
 
 
@@ -24,26 +28,34 @@ def read_mind(section: DataSection, base: Path) -> Log:
         DataError: a file is missing, or too many rows are refused.
     """
     faults = Faults()
-    folders = {"train": base / section.path}
-    if section.test:
-        folders["test"] = folders["train"] / section.test if not Path(section.test).is_absolute() else Path(section.test)
+    train = base / section.path
+    folders = {"train": train} | ({"test": train / section.test} if section.test else {})
     news = [read_news(folder / "news.tsv", faults, section.encoding) for folder in folders.values()]
-    items = unique_items(pl.concat(news), "news.tsv", Faults() if len(news) > 1 else faults)
+    items = unique_items(pl.concat(news), template_fields(section.text), faults)
     faults.check(section.max_refused)
     impressions = {}
-    kinds: dict[str, int] = {}
+    kinds = Counter[str]()
     for part, folder in folders.items():
         path = find_files(folder, "behaviors.tsv")[0]
-        impressions[part], found = read_behaviors(path, items["item_id"], faults, section.encoding, section.timezone)
-        kinds = {kind: kinds.get(kind, 0) + found.get(kind, 0) for kind in kinds | found}
+        frame, found = read_behaviors(path, items["item_id"], faults, section.encoding, section.timezone)
+        if len(frame) and frame["labels"].null_count() == len(frame):
+            raise DataError(
+                label(path),
+                "the file has no labels",
+                "candidates as N1-1 N2-0",
+                "Rank it: distill-rec rank --behaviors.",
+            )
+        impressions[part] = frame
+        kinds.update(found)
         faults.check(section.max_refused)
-    return Log(items, None, impressions, True, kinds, faults)
+    return Log(items, None, impressions, True, dict(kinds), faults)
 
 
 def read_news(path: Path, faults: Faults, encoding: str = "utf-8") -> pl.DataFrame:
-    """News as strings, with line numbers; an empty abstract is ""."""
+    """News as strings, with file and line; an empty abstract is ""."""
     path = find_files(path.parent, path.name)[0]
-    return read_rows(path, faults, encoding=encoding, delimiter="\t", quoted=False, columns=NEWS)
+    rows = read_rows(path, faults, encoding=encoding, delimiter="\t", quoted=False, columns=NEWS)
+    return rows.with_columns(pl.lit(label(path)).alias(FILE))
 
 
 def read_behaviors(
@@ -51,36 +63,42 @@ def read_behaviors(
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Impressions in the file's order, and how many times of each kind.
 
-    Unknown items leave histories and candidates and are counted; an impression without a click is counted and
-    kept. `labels` is null where candidates carry none.
+    Unknown items leave histories and labelled candidates and are counted; an impression without a click is counted
+    and kept. `labels` is null where the file has none: then candidates are to be ranked, unknown ones too.
 
     Args:
         known: ids of the catalogue.
     """
     rows = read_rows(path, faults, encoding=encoding, delimiter="\t", quoted=False, columns=BEHAVIORS)
     times, kinds = parse_times(rows["time"], zone_of(timezone))
-    rows = rows.with_columns(pl.Series("time", times))
-    unreadable = rows.filter(pl.col("time") == MISSING)
-    faults.refuse("a missing or unreadable time", path.name, unreadable[LINE].to_list())
-    no_user = rows.filter((pl.col("user_id") == "") & (pl.col("time") != MISSING))
-    faults.refuse("a missing user id", path.name, no_user[LINE].to_list())
-    rows = rows.filter((pl.col("time") != MISSING) & (pl.col("user_id") != ""))
-    history = _split(rows["history"])
-    shown = _split(rows["impressions"])
-    labelled = bool(shown.explode().drop_nulls().str.contains(r"-[01]$").all())
-    rows = rows.select("user_id", "time", pl.col(LINE).alias("line"))
-    rows = rows.with_columns(_known(history, known, rows["line"], "an unknown item in a history", path, faults))
-    candidates = shown.list.eval(pl.element().str.replace(r"-[01]$", "")) if labelled else shown
-    labels = shown.list.eval(pl.element().str.slice(-1).cast(pl.Int8)) if labelled else None
-    if labels is None:
-        return rows.with_columns(candidates.alias("candidates"), pl.lit(None, dtype=pl.List(pl.Int8)).alias("labels")), kinds
-    rows = _known_candidates(rows, candidates, labels, known, path, faults)
+    rows = rows.with_columns(pl.Series("time", times), _split("history"), _split("impressions"))
+    labelled = _is_labelled(rows["impressions"])
+    labels_read = pl.col("impressions").list.eval(pl.element().str.contains(LABEL)).list.all()
+    tests = {
+        "a missing user id": pl.col("user_id") == "",
+        "a missing or unreadable time": pl.col("time") == MISSING,
+        "a candidate without a label": ~labels_read if labelled else pl.lit(False),
+    }
+    for reason, test in tests.items():
+        faults.refuse(reason, label(path), rows.filter(test)[LINE].to_list())
+        rows = rows.filter(~test)
+    shown = rows["impressions"]
+    rows = rows.select("user_id", "time", "history", pl.col(LINE).alias("line"))
+    rows = rows.with_columns(_known_history(rows, known, path, faults))
+    if not labelled:
+        return rows.with_columns(shown.alias("candidates"), pl.lit(None, pl.List(pl.Int8)).alias("labels")), kinds
+    rows = _known_candidates(rows, shown, known, path, faults)
     _count_labels(rows, path, faults)
     return rows, kinds
 
 
-def _split(lists: pl.Series) -> pl.Series:
-    return lists.fill_null("").str.split(" ").list.eval(pl.element().filter(pl.element() != ""))
+def _is_labelled(shown: pl.Series) -> bool:
+    """Whether most candidates carry a label."""
+    return float(shown.explode().drop_nulls().str.contains(LABEL).mean() or 0) > 0.5  # type: ignore[arg-type]
+
+
+def _split(name: str) -> pl.Expr:
+    return pl.col(name).str.split(" ").list.eval(pl.element().filter(pl.element() != ""))
 
 
 def _flat(lists: pl.Series, lines: pl.Series, name: str) -> pl.DataFrame:
@@ -98,23 +116,24 @@ def _gather(flat: pl.DataFrame, name: str, rows: int, dtype: pl.DataType | type[
     return whole[name].fill_null([]).cast(pl.List(dtype)).alias(name)
 
 
-def _known(
-    lists: pl.Series, known: pl.Series, lines: pl.Series, reason: str, path: Path, faults: Faults
-) -> pl.Series:
-    flat = _flat(lists, lines, "history")
+def _known_history(rows: pl.DataFrame, known: pl.Series, path: Path, faults: Faults) -> pl.Series:
+    flat = _flat(rows["history"], rows["line"], "history")
     is_known = flat["history"].is_in(known.implode())
-    faults.mend(reason, path.name, flat.filter(~is_known)[LINE].to_list())
-    return _gather(flat.filter(is_known), "history", len(lists), pl.String)
+    faults.mend("an unknown item in a history", label(path), flat.filter(~is_known)[LINE].to_list())
+    return _gather(flat.filter(is_known), "history", len(rows), pl.String)
 
 
 def _known_candidates(
-    rows: pl.DataFrame, candidates: pl.Series, labels: pl.Series, known: pl.Series, path: Path, faults: Faults
+    rows: pl.DataFrame, shown: pl.Series, known: pl.Series, path: Path, faults: Faults
 ) -> pl.DataFrame:
-    flat = _flat(candidates, rows["line"], "candidates").with_columns(_flat(labels, rows["line"], "labels")["labels"])
+    """Rows with `candidates` and `labels`, of known items."""
+    flat = _flat(shown, rows["line"], "candidates").with_columns(
+        pl.col("candidates").str.slice(-1).cast(pl.Int8).alias("labels"), pl.col("candidates").str.replace(LABEL, "")
+    )
     is_known = flat["candidates"].is_in(known.implode())
-    faults.mend("an unknown candidate", path.name, flat.filter(~is_known)[LINE].to_list())
-    clicked = flat.filter(~is_known & (pl.col("labels") == 1))
-    faults.mend("a clicked candidate that is unknown", path.name, clicked[LINE].to_list())
+    clicked = flat["labels"] == 1
+    faults.mend("an unknown candidate", label(path), flat.filter(~is_known & ~clicked)[LINE].to_list())
+    faults.mend("a clicked candidate that is unknown", label(path), flat.filter(~is_known & clicked)[LINE].to_list())
     flat = flat.filter(is_known)
     return rows.with_columns(
         _gather(flat, "candidates", len(rows), pl.String), _gather(flat, "labels", len(rows), pl.Int8)
@@ -125,5 +144,5 @@ def _count_labels(rows: pl.DataFrame, path: Path, faults: Faults) -> None:
     clicks = rows["labels"].list.sum().fill_null(0)
     none = rows.filter(clicks == 0)["line"].to_list()
     every = rows.filter((clicks > 0) & (clicks == rows["labels"].list.len()))["line"].to_list()
-    faults.mend("an impression with no click", path.name, none)
-    faults.mend("an impression with only clicks", path.name, every)
+    faults.mend("an impression with no click", label(path), none)
+    faults.mend("an impression with only clicks", label(path), every)

@@ -10,18 +10,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from distill_rec.data.dataset import Dataset, Impressions, Queries, Sequences
+from distill_rec.data.dataset import Dataset, Impressions, Sequences
 from distill_rec.data.events import Events
 from distill_rec.data.filters import apply_filters
-from distill_rec.data.impressions import from_frame, split_given, split_sessions
-from distill_rec.data.log import Log
+from distill_rec.data.impressions import DAY, from_frame, split_given, split_sessions
+from distill_rec.data.log import Log, places
 from distill_rec.data.mind import read_mind
 from distill_rec.data.recbole import read_recbole
 from distill_rec.data.rows import find_files
 from distill_rec.data.splits import draw_new, split_clicks
 from distill_rec.data.summary import Summary
 from distill_rec.data.table import read_table
-from distill_rec.data.text import check_template, render_column, unescape
+from distill_rec.data.text import check_template, render_column, template_fields, unescape
 from distill_rec.files import fingerprint, replacing_folder, sha256_file
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import DataSection
@@ -64,9 +64,12 @@ def prepare(  # noqa: PLR0913
     with (progress or Quiet()).task("reading and splitting", 3) as task:
         log = read_log(section, base, clicks, items)
         task.advance()
-        catalogue = unescape(log.items) if section.unescape_html else log.items
+        columns = [name for name in log.items.columns if not name.startswith("__")]
+        names = check_template(section.text, columns)
+        catalogue = unescape(log.items, names) if section.unescape_html else log.items
         texts = render_column(catalogue, section.text)
-        log.faults.mend("an item without text", "items", np.flatnonzero((texts == "").to_numpy()) + 1)
+        for file, lines in places(catalogue.filter(texts == "")):
+            log.faults.mend("an item without text", file, lines)
         parts = _split(log, section, catalogue["item_id"])
         log.faults.check(section.max_refused)
         task.advance()
@@ -114,6 +117,8 @@ def _split(log: Log, section: DataSection, item: pl.Series) -> _Parts:
     if section.split == "time" and not log.timed:
         raise RecipeError("data.split", "'time', but the data has no times", "leave-last-out")
     assert log.clicks is not None
+    if section.test_share + section.validation_share >= 1:
+        raise RecipeError("data.test_share", "with validation_share all of the data", "a sum below 1")
     frame = apply_filters(log.clicks, section, log.faults)
     users = frame["user_id"].unique(maintain_order=True)
     events = _events(frame, users, item)
@@ -131,12 +136,12 @@ def _split(log: Log, section: DataSection, item: pl.Series) -> _Parts:
         new = draw_new(counts, section)
         parts = split_clicks(events, new, section, len(users), log.timed)
         test_new = parts.test_new
+    if len(parts.train) == 0:
+        raise DataError("clicks", "none is left for training", "clicks before the validation", "Look at data.split.")
     kind = section.read_as
     times = events.time if log.timed else np.empty(0, np.int64)
     clicks = int(events.positive.sum())
-    return _Parts(
-        kind, parts.train, parts.validation, parts.test, test_new, new, users, len(events), clicks, times
-    )
+    return _Parts(kind, parts.train, parts.validation, parts.test, test_new, new, users, len(events), clicks, times)
 
 
 def _events(frame: pl.DataFrame, users: pl.Series, item: pl.Series) -> Events:
@@ -159,6 +164,9 @@ def _split_impressions(impressions: dict[str, pl.DataFrame], section: DataSectio
         raise RecipeError("data.test", "not given", "the folder of the test behaviours (MIND's dev)")
     if section.new_items:
         raise RecipeError("data.new_items", "set, for a log of impressions", "0: new items are in the test already")
+    days = impressions["train"]["time"] // DAY
+    if len(days) == 0 or days.min() == days.max():
+        raise DataError("the train folder", "impressions of one day", "two days: the last one is the validation")
     both = pl.concat([impressions["train"]["user_id"], impressions["test"]["user_id"]])
     users = both.unique(maintain_order=True)
     train, test = (from_frame(impressions[part], users, item, section.max_history) for part in ("train", "test"))
@@ -167,25 +175,21 @@ def _split_impressions(impressions: dict[str, pl.DataFrame], section: DataSectio
     clicks = int(train.labels.values.sum()) + int(test.labels.values.sum())
     times = np.concatenate([train.time, test.time])
     new = np.zeros(len(item), np.bool_)
-    return _Parts(
-        "impressions", split.train, split.validation, split.test, None, new, users, shown, clicks, times
-    )
+    return _Parts("impressions", split.train, split.validation, split.test, None, new, users, shown, clicks, times)
 
 
 def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, parts: _Parts) -> Dataset:
     distinct = texts.unique(maintain_order=True)
     item_text = texts.replace_strict(distinct, np.arange(len(distinct)), return_dtype=pl.Int32).to_numpy()
-    columns = [name for name in catalogue.columns if not name.startswith("__")]
-    title = check_template(section.text, columns)[:1] or ["item_id"]
-    items = catalogue.select("item_id", pl.col(title[0]).fill_null("").alias("title")).with_columns(texts)
+    title = pl.col(template_fields(section.text)[0]).cast(pl.String).fill_null("").alias("title")
+    items = catalogue.select("item_id", title).with_columns(texts)
     clicked = _clicked(parts.train)
     counts = np.bincount(clicked, minlength=len(items)).astype(np.int32)
     name = fingerprint(
         section.model_dump(exclude={"path", "clicks", "items", "test"}),
         items["item_id"].to_list(),
         texts.to_list(),
-        counts.tolist(),
-        parts.test.user.tolist(),
+        [part.digest() for part in (parts.train, parts.validation, parts.test)],
     )
     return Dataset(
         kind="impressions" if parts.kind == "impressions" else "clicks",

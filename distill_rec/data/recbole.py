@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
 
 from distill_rec.data.clicks import clean_clicks
 from distill_rec.data.faults import Faults
-from distill_rec.data.log import Log, unique_items
-from distill_rec.data.rows import LINE, find_files, read_rows
-from distill_rec.data.table import require
+from distill_rec.data.log import Log
+from distill_rec.data.rows import FILE, LINE, find_files, label, read_rows
+from distill_rec.data.table import click_columns, require, with_ids
+from distill_rec.data.text import template_fields
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
 
@@ -23,33 +25,40 @@ def read_recbole(section: DataSection, base: Path) -> Log:
     """
     faults = Faults()
     folder = base / section.path
-    items = _read(folder, section.items or "*.item", section, faults)
-    require(items, [section.item_column], "the .item file", "data.item_column")
-    items = unique_items(items.rename({section.item_column: "item_id"}), section.items or "*.item", faults)
-    path = find_files(folder, section.clicks or "*.inter")[0]
-    table = _read(folder, section.clicks or "*.inter", section, faults)
-    columns = [section.user_column, section.item_column]
-    extra = (section.sequence_column, section.time_column, section.rating_column, section.event_column)
-    require(table, columns + [name for name in extra if name], path.name, "the columns of [data]")
-    if section.sequence_column:
-        table = _unroll(table, section)
-        section = section.model_copy(update={"time_column": "", "rating_column": "", "event_column": ""})
-    clicks, kinds = clean_clicks(table, section, items["item_id"], path.name, faults, 0)
+    files = find_files(folder, section.items or "*.item")
+    items = pl.concat(
+        [_read(path, section, faults).with_columns(pl.lit(label(path)).alias(FILE)) for path in files], how="diagonal"
+    )
+    items = with_ids(items, section, template_fields(section.text), faults)
+    cleaned, kinds = [], Counter[str]()
+    start = 0
+    for path in find_files(folder, section.clicks or "*.inter"):
+        table = _read(path, section, faults)
+        require(table, click_columns(section), label(path))
+        plain = section
+        if section.sequence_column:
+            rows = len(table)
+            table = _unroll(table, section)
+            faults.rows += len(table) - rows
+            plain = section.model_copy(update={"time_column": "", "rating_column": "", "event_column": ""})
+        clicks, found = clean_clicks(table, plain, items["item_id"], label(path), faults, start)
+        start += len(table)
+        cleaned.append(clicks)
+        kinds.update(found)
     faults.check(section.max_refused)
-    return Log(items, clicks, None, bool(section.time_column), kinds, faults)
+    timed = bool(section.time_column) and not section.sequence_column
+    return Log(items, pl.concat(cleaned), None, timed, dict(kinds), faults)
 
 
-def _read(folder: Path, pattern: str, section: DataSection, faults: Faults) -> pl.DataFrame:
-    """All files of a pattern; `name:type` in the header becomes `name`."""
-    parts = []
-    for path in find_files(folder, pattern):
-        frame = read_rows(path, faults, encoding=section.encoding, delimiter="\t", quoted=False)
-        faults.check(section.max_refused)
-        plain = [name for name in frame.columns if ":" not in name and name != LINE]
-        if plain:
-            raise DataError(path, f"column {plain[0]!r} in the header", "name:type, as RecBole's atomic files have")
-        parts.append(frame.rename({name: name.split(":")[0] for name in frame.columns if name != LINE}))
-    return pl.concat(parts, how="diagonal")
+def _read(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:
+    """One file; `name:type` in the header becomes `name`."""
+    frame = read_rows(path, faults, encoding=section.encoding, delimiter="\t", quoted=False)
+    faults.check(section.max_refused)
+    names = [name for name in frame.columns if name != LINE]
+    plain = [name for name in names if ":" not in name]
+    if plain:
+        raise DataError(f"{label(path)}:1", f"column {plain[0]!r}", "name:type, as RecBole's atomic files have")
+    return frame.rename({name: name.split(":")[0] for name in names})
 
 
 def _unroll(table: pl.DataFrame, section: DataSection) -> pl.DataFrame:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +14,15 @@ import polars as pl
 from distill_rec.data.clicks import clean_clicks
 from distill_rec.data.faults import Faults
 from distill_rec.data.log import Log, unique_items
-from distill_rec.data.rows import LINE, find_files, is_broken, open_text, read_rows
+from distill_rec.data.rows import FILE, LINE, find_files, is_broken, label, open_text, read_rows
+from distill_rec.data.text import template_fields
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
 
 Frame = Any
 
 
-def read_table(
-    section: DataSection, base: Path, clicks: Frame | None = None, items: Frame | None = None
-) -> Log:
+def read_table(section: DataSection, base: Path, clicks: Frame | None = None, items: Frame | None = None) -> Log:
     """Read clicks and items by the section's columns.
 
     Args:
@@ -35,63 +35,79 @@ def read_table(
     folder = base / section.path
     item_frame = _items(section, folder, items, faults)
     frame, timed, kinds = _clicks(section, folder, clicks, item_frame["item_id"], faults)
+    faults.check(section.max_refused)
     return Log(item_frame, frame, None, timed, kinds, faults)
 
 
 def _items(section: DataSection, folder: Path, given: Frame | None, faults: Faults) -> pl.DataFrame:
-    parts = [(frame_of(given), "items")] if given is not None else _files(section, folder, section.items, "items", faults)
-    for part, file in parts:
-        require(part, [section.item_column], file, "data.item_column")
-    names = ", ".join(file for _, file in parts)
-    whole = pl.concat([part for part, _ in parts], how="diagonal_relaxed").rename({section.item_column: "item_id"})
-    return unique_items(whole.with_columns(pl.col("item_id").cast(pl.String)), names, faults)
+    parts = _parts(section, folder, given, "items", faults)
+    named = [part.with_columns(pl.lit(file).alias(FILE)) for part, file in parts]
+    return with_ids(pl.concat(named, how="diagonal_relaxed"), section, template_fields(section.text), faults)
+
+
+def with_ids(items: pl.DataFrame, section: DataSection, fields: list[str], faults: Faults) -> pl.DataFrame:
+    """Items with their id as `item_id`, one row each."""
+    require(items, {"data.item_column": section.item_column}, items[FILE][0] if len(items) else "items")
+    return unique_items(
+        items.with_columns(pl.col(section.item_column).cast(pl.String).alias("item_id")), fields, faults
+    )
 
 
 def _clicks(
     section: DataSection, folder: Path, given: Frame | None, known: pl.Series, faults: Faults
 ) -> tuple[pl.DataFrame, bool, dict[str, int]]:
-    parts = [(frame_of(given), "clicks")] if given is not None else _files(section, folder, section.clicks, "clicks", faults)
-    cleaned, kinds = [], {}
-    timed = bool(section.time_column)
+    cleaned, kinds = [], Counter[str]()
     start = 0
-    for part, file in parts:
-        columns = [section.user_column, section.item_column]
-        columns += [name for name in (section.time_column, section.rating_column, section.event_column) if name]
-        require(part, columns, file, "the columns of [data]")
+    for part, file in _parts(section, folder, given, "clicks", faults):
+        require(part, click_columns(section), file)
         frame, found = clean_clicks(part, section, known, file, faults, start)
         start += len(part)
         cleaned.append(frame)
-        for kind, count in found.items():
-            kinds[kind] = kinds.get(kind, 0) + count
-    return pl.concat(cleaned), timed, kinds
+        kinds.update(found)
+    return pl.concat(cleaned), bool(section.time_column), dict(kinds)
 
 
 def frame_of(given: Frame) -> pl.DataFrame:
-    """A polars or pandas frame as polars, with line numbers (from 1)."""
+    """A polars or pandas frame as polars, lists joined by blanks, with line numbers (from 1)."""
     frame = given if isinstance(given, pl.DataFrame) else pl.from_pandas(given)
-    return frame.with_columns(pl.Series(LINE, np.arange(1, len(frame) + 1)))
+    lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
+    return frame.with_columns(
+        *(pl.col(name).list.eval(pl.element().cast(pl.String)).list.join(" ") for name in lists),
+        pl.Series(LINE, np.arange(1, len(frame) + 1)),
+    )
 
 
-def require(frame: pl.DataFrame, columns: list[str], file: str, key: str) -> None:
-    """Raise a DataError where a column is missing."""
-    for name in columns:
+def click_columns(section: DataSection) -> dict[str, str]:
+    """Columns of the clicks that a recipe names, by its key."""
+    keys = ("user_column", "item_column", "time_column", "rating_column", "event_column", "sequence_column")
+    return {f"data.{key}": str(getattr(section, key)) for key in keys if getattr(section, key)}
+
+
+def require(frame: pl.DataFrame, columns: dict[str, str], file: str) -> None:
+    """Raise a DataError where a column that a key of the recipe names is missing."""
+    for key, name in columns.items():
         if name not in frame.columns:
-            there = ", ".join(repr(column) for column in frame.columns if column != LINE)
-            raise DataError(file, f"no column {name!r}; there are {there}", f"the columns that {key} names")
+            there = ", ".join(repr(column) for column in frame.columns if not column.startswith("__"))
+            empty = f" (or {key} = '' where there is none)" if key == "data.time_column" else ""
+            raise DataError(file, f"no column {name!r}", f"one of {there}", f"Set {key} to the right one{empty}.")
 
 
-def _files(
-    section: DataSection, folder: Path, pattern: str, key: str, faults: Faults
-) -> list[tuple[pl.DataFrame, str]]:
+def _parts(
+    section: DataSection, folder: Path, given: Frame | None, key: str, faults: Faults
+) -> Iterator[tuple[pl.DataFrame, str]]:
+    """Each file of a glob (or the frame given in its place), and how messages name it."""
+    if given is not None:
+        frame = frame_of(given)
+        faults.rows += len(frame)
+        yield frame, f"the frame of {key}"
+        return
+    pattern = getattr(section, key)
     if not pattern:
         raise DataError(f"data.{key}", "not given", "a file or glob", f"Set data.{key} in the recipe.")
-    found = []
     for path in find_files(folder, pattern):
         suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
-        reader = READERS.get(suffix.lower(), _delimited)
-        found.append((reader(path, section, faults), path.name))
+        yield READERS.get(suffix.lower(), _delimited)(path, section, faults), label(path)
         faults.check(section.max_refused)
-    return found
 
 
 def _delimited(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:
@@ -99,28 +115,42 @@ def _delimited(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame
 
 
 def _json_lines(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:
-    rows: dict[str, list[Any]] = {LINE: []}
+    """Objects, one a line; a key that some lack is null there."""
+    columns: dict[str, list[str | None]] = {}
+    lines: list[int] = []
+    own = Faults()
     with open_text(path, section.encoding) as file:
         for line, text in enumerate(file, 1):
             if not text.strip():
                 continue
-            faults.rows += 1
-            try:
-                content = json.loads(text)
-            except ValueError:
-                content = None
-            if is_broken(text):
-                faults.refuse(f"bytes that are not {section.encoding} (see data.encoding)", path.name, [line])
-            elif not isinstance(content, dict):
-                faults.refuse("no JSON object", path.name, [line])
-            else:
-                for key in content.keys() - rows.keys():
-                    rows[key] = [None] * len(rows[LINE])
-                rows[LINE].append(line)
-                for key, column in rows.items():
-                    if key != LINE:
-                        column.append(_plain(content.get(key)))
-    return pl.DataFrame({key: pl.Series(key, column, dtype=pl.Int64 if key == LINE else pl.String) for key, column in rows.items()})
+            own.rows += 1
+            content = _object(text, line, path, section.encoding, own)
+            if content is None:
+                continue
+            for key in content:
+                if key not in columns:
+                    columns[key] = [None] * len(lines)
+            lines.append(line)
+            for key, column in columns.items():
+                column.append(_plain(content.get(key)))
+    own.check_readable()
+    faults.merge(own)
+    series = [pl.Series(key, column, dtype=pl.String) for key, column in columns.items()]
+    return pl.DataFrame([*series, pl.Series(LINE, lines, dtype=pl.Int64)])
+
+
+def _object(text: str, line: int, path: Path, encoding: str, faults: Faults) -> dict[str, Any] | None:
+    if is_broken(text):
+        faults.refuse(f"bytes that are not {encoding} (see data.encoding)", label(path), [line])
+        return None
+    try:
+        content = json.loads(text)
+    except ValueError:
+        content = None
+    if isinstance(content, dict):
+        return content
+    faults.refuse("no JSON object", label(path), [line])
+    return None
 
 
 def _plain(value: Any) -> str | None:
@@ -128,7 +158,7 @@ def _plain(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, list):
-        return " ".join(str(part) for part in value)
+        return " ".join(_plain(part) or "" for part in value)
     return json.dumps(value)
 
 

@@ -4,23 +4,40 @@ from __future__ import annotations
 
 import difflib
 import html
+import string
 
 import polars as pl
 
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.runtime.template import EMPTY_BRACKETS, SPACES, fields_of
 
+# Python's white space has four control characters that the regular expressions of polars do not count as such.
+_SPACE = r"[\s\x1c-\x1f]"
+_RUST_BRACKETS = EMPTY_BRACKETS.replace(r"\s", _SPACE)
+_RUST_SPACES = SPACES.replace(r"\s", _SPACE)
 
-def check_template(template: str, columns: list[str]) -> list[str]:
+
+def template_fields(template: str) -> list[str]:
     """Fields of a template.
 
     Raises:
-        RecipeError: it cannot be read, or it names a field that the items do not have.
+        RecipeError: it cannot be read.
     """
     try:
-        names = fields_of(template)
+        return fields_of(template)
     except ValueError as error:
         raise RecipeError("data.text", f"{template!r}: {error}", "field names in braces") from error
+
+
+def check_template(template: str, columns: list[str]) -> list[str]:
+    """Fields of a template, all of which the items have.
+
+    Raises:
+        RecipeError: it cannot be read, has no field, or names a field that the items do not have.
+    """
+    names = template_fields(template)
+    if not names:
+        raise RecipeError("data.text", f"{template!r} has no field", f"one of {', '.join(columns)}, in braces")
     for name in names:
         if name not in columns:
             near = difflib.get_close_matches(name, columns, 1)
@@ -31,22 +48,25 @@ def check_template(template: str, columns: list[str]) -> list[str]:
 
 def render_column(items: pl.DataFrame, template: str) -> pl.Series:
     """The text of each item."""
-    names = check_template(template, [name for name in items.columns if not name.startswith("__")])
-    literal = template
-    for name in names:
-        literal = literal.replace(f"{{{name}}}", "{}")
-    filled = pl.format(literal, *(pl.col(name).cast(pl.String).fill_null("") for name in names))
-    text = filled.str.replace_all(EMPTY_BRACKETS, "").str.replace_all(SPACES, " ").str.strip_chars()
+    check_template(template, [name for name in items.columns if not name.startswith("__")])
+    pieces: list[pl.Expr] = []
+    for literal, name, _, _ in string.Formatter().parse(template):
+        pieces.append(pl.lit(literal))
+        if name is not None:
+            pieces.append(pl.col(name).cast(pl.String).fill_null(""))
+    text = (
+        pl.concat_str(pieces).str.replace_all(_RUST_BRACKETS, "").str.replace_all(_RUST_SPACES, " ").str.strip_chars()
+    )
     return items.select(text.alias("text"))["text"]
 
 
-def unescape(items: pl.DataFrame) -> pl.DataFrame:
-    """HTML entities in all columns of text turned into characters."""
+def unescape(items: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """HTML entities in the named columns turned into characters."""
 
     def column(name: str) -> pl.Series:
         series = items[name]
-        if series.dtype != pl.String or name.startswith("__") or not series.str.contains("&", literal=True).any():
+        if series.dtype != pl.String or not series.str.contains("&", literal=True).any():
             return series
         return pl.Series(name, [None if value is None else html.unescape(value) for value in series.to_list()])
 
-    return items.with_columns([column(name) for name in items.columns])
+    return items.with_columns([column(name) for name in names if name != "item_id"])

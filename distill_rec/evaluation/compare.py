@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset, Queries
 from distill_rec.evaluation.disagreements import agreement, disagreements
+from distill_rec.evaluation.lists import lists_of
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
 from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, user_means
 from distill_rec.evaluation.results import ModelCost, Results, Table
@@ -84,6 +85,8 @@ def compare(
         pair = seeds["teacher"][0], seeds["student"][0]
         results.agreement = agreement(*pair, samples, section.seed)
         results.examples = disagreements(*pair, samples, dataset, section.examples, section.seed)
+    found_lists = {key: lists_of(value[0], samples, dataset, section.seed) for key, value in seeds.items()}
+    results.lists = {key: value for key, value in found_lists.items() if value is not None}
     results.verdicts = verdicts(results)
     results._per_user = _per_user(found, dataset)
     return results

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,10 @@ def measure_costs(artifact: Path | None, teacher: dict[str, str] | None, dataset
     request = _request(dataset)
     out = {}
     if artifact is not None:
-        out["student"] = _measure("student", artifact, request, _student_size(artifact))
+        out["student"] = _measure("student", artifact, request, _size(_student_size, artifact))
     if teacher is not None:
         folder = Path(teacher["folder"])
-        out["teacher"] = _measure("teacher", folder, request, _teacher_size(folder))
+        out["teacher"] = _measure("teacher", folder, request, _size(_teacher_size, folder))
     return out
 
 
@@ -52,12 +53,16 @@ def _request(dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def _student_size(artifact: Path) -> tuple[int, int]:
+Size = tuple[int | None, int | None]
+"""Parameters and bytes on disk."""
+
+
+def _student_size(artifact: Path) -> Size:
     files = [path for path in artifact.resolve().iterdir() if path.is_file()]
     return int(read_json(artifact / "manifest.json")["parameters"]), sum(path.stat().st_size for path in files)
 
 
-def _teacher_size(folder: Path) -> tuple[int, int]:
+def _teacher_size(folder: Path) -> Size:
     config = read_json(folder / "model.json")
     source = Path(config["trunk"]["source"])
     weights = [folder / "weights.safetensors", *(folder / "knowledge").iterdir()]
@@ -65,7 +70,14 @@ def _teacher_size(folder: Path) -> tuple[int, int]:
     return int(config["parameters"]), sum(path.stat().st_size for path in weights if path.is_file())
 
 
-def _measure(kind: str, path: Path, request: dict[str, Any], size: tuple[int, int]) -> ModelCost:
+def _size(of: Callable[[Path], Size], path: Path) -> Size:
+    try:
+        return of(path)
+    except (OSError, KeyError, TypeError, ValueError):
+        return None, None
+
+
+def _measure(kind: str, path: Path, request: dict[str, Any], size: Size) -> ModelCost:
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     shape: dict[str, Any] = {"candidates": len(request["candidates"]), "history": len(request["history"])}
     parameters, disk = size
@@ -80,7 +92,8 @@ def _measure(kind: str, path: Path, request: dict[str, Any], size: tuple[int, in
             env={**os.environ, **threads},
         )
         found = json.loads(done.stdout.splitlines()[-1])
-    except (subprocess.SubprocessError, OSError, ValueError, IndexError) as error:
+        latency = {"p50_ms": found["p50_ms"], "p99_ms": found["p99_ms"]}
+    except (subprocess.SubprocessError, OSError, ValueError, IndexError, KeyError) as error:
         detail = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1:]
         missing = {"process": " ".join(detail)}
         return ModelCost(parameters=parameters, disk_bytes=disk, missing=missing, **shape)
@@ -90,8 +103,7 @@ def _measure(kind: str, path: Path, request: dict[str, Any], size: tuple[int, in
         private_bytes=found.get("RssAnon"),
         mapped_bytes=found.get("RssFile"),
         items_per_second=found.get("items_per_second"),
-        p50_ms=found["p50_ms"],
-        p99_ms=found["p99_ms"],
-        missing=found["missing"],
+        missing=found.get("missing", {}),
+        **latency,
         **shape,
     )

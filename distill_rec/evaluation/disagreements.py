@@ -15,15 +15,16 @@ DEPTH = 100
 MOST = 1000
 
 
-def _scores(scorer: Scorer, samples: Samples, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Scores of the whole catalogue `[n, n_items]`, items of the history left out."""
+def history_scores(scorer: Scorer, samples: Samples, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Scores of the whole catalogue `[n, n_items]`; what the user has seen is left out."""
     history = samples.history.take(rows)
+    seen = samples.exclude.take(rows) if isinstance(samples, Queries) else history
     scores = scorer.user_vectors(history) @ scorer.item_vectors.T
-    scores[np.repeat(np.arange(len(rows)), history.lengths), history.values] = -np.inf
+    scores[np.repeat(np.arange(len(rows)), seen.lengths), seen.values] = -np.inf
     return np.asarray(scores)
 
 
-def _rows(samples: Samples, seed: int, most: int = MOST) -> NDArray[np.int64]:
+def drawn_rows(samples: Samples, seed: int, most: int = MOST) -> NDArray[np.int64]:
     """One sample a user, of at most so many users, drawn."""
     _, first = np.unique(samples.user, return_index=True)
     return np.sort(np.random.default_rng(seed).permutation(first)[:most])
@@ -38,11 +39,11 @@ def _tau(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 def agreement(teacher: Scorer, student: Scorer, samples: Samples, seed: int) -> Agreement | None:
     """Mean overlap of the top 10 and Kendall's tau over the teacher's top 100; None for an empty test."""
-    rows = _rows(samples, seed)
+    rows = drawn_rows(samples, seed)
     overlaps, taus = [], []
     for start in range(0, len(rows), 64):
         block = rows[start : start + 64]
-        ours, theirs = _scores(student, samples, block), _scores(teacher, samples, block)
+        ours, theirs = history_scores(student, samples, block), history_scores(teacher, samples, block)
         for a, b in zip(ours, theirs, strict=True):
             top = np.argsort(-b, kind="stable")[:DEPTH]
             overlaps.append(len(np.intersect1d(np.argsort(-a, kind="stable")[:TOP], top[:TOP])) / min(TOP, len(a)))
@@ -57,12 +58,12 @@ def disagreements(
     teacher: Scorer, student: Scorer, samples: Samples, dataset: Dataset, count: int, seed: int
 ) -> list[Example]:
     """The users whose top 10 overlap least, one sample each, by title."""
-    rows = _rows(samples, seed)
+    rows = drawn_rows(samples, seed)
     titles = dataset.items["title"].to_list()
     found: list[tuple[float, int, list[int], list[int], float | None, float | None]] = []
     for start in range(0, len(rows), 64):
         block = rows[start : start + 64]
-        ours, theirs = _scores(student, samples, block), _scores(teacher, samples, block)
+        ours, theirs = history_scores(student, samples, block), history_scores(teacher, samples, block)
         for row, a, b in zip(block, ours, theirs, strict=True):
             top, other = np.argsort(-a, kind="stable")[:TOP], np.argsort(-b, kind="stable")[:TOP]
             ranks: list[float | None] = [None, None]

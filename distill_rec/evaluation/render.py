@@ -14,8 +14,9 @@ def render(results: Results, console: Console) -> None:
     """Print every table, the ratios, what serving costs, and the verdicts."""
     for table in results.tables:
         console.print(_sheet(results, table))
-    if results.slices:
-        console.print(_slice_sheet(results))
+    for metric in (results.main_metric, "recall@100"):
+        if results.slices and metric in results.metrics:
+            console.print(_slice_sheet(results, metric))
     if results.costs:
         console.print(_cost_sheet(results.costs))
     for ratio in results.test.ratios:
@@ -49,8 +50,7 @@ def _sheet(results: Results, table: Table) -> Sheet:
     return sheet
 
 
-def _slice_sheet(results: Results) -> Sheet:
-    metric = results.main_metric
+def _slice_sheet(results: Results, metric: str) -> Sheet:
     sheet = Sheet(title=f"{results.metrics[metric]} by the target's training clicks", title_justify="left")
     sheet.add_column("training clicks")
     sheet.add_column("n", justify="right")

@@ -45,10 +45,11 @@ def page(results: Results) -> str:
         _examples(results),
         _footer(results),
     ]
+    style = STYLE.read_text(encoding="utf-8")
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"/>'
         '<meta name="viewport" content="width=device-width, initial-scale=1"/>'
-        f"<title>{escape(results.name)}: teacher and student compared</title><style>{STYLE.read_text(encoding='utf-8')}</style></head>"
+        f"<title>{escape(results.name)}: teacher and student compared</title><style>{style}</style></head>"
         f"<body><main>{''.join(parts)}</main></body></html>\n"
     )
 
@@ -145,8 +146,10 @@ def _slices(results: Results) -> str:
         }
         plots.append(groups(names, series, results.metrics[metric], "training clicks of the target"))
     out.append(f'{_legend(models)}<div class="plots">{"".join(plots)}</div>')
-    for metric in SLICED[results.protocol]:
-        out.append(f"<h3>{escape(results.metrics[metric])}</h3>{slice_table(results, metric)}")
+    out += [
+        f"<h3>{escape(results.metrics[metric])}</h3>{slice_table(results, metric)}"
+        for metric in SLICED[results.protocol]
+    ]
     return "".join(out)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from distill_rec.evaluation.render import COST_ROWS, cost_cell
-from distill_rec.evaluation.results import Cell, Lists, ModelCost, Results, Table
+from distill_rec.evaluation.results import Cell, Difference, Lists, ModelCost, Results, Table
 from distill_rec.evaluation.svg import model_class
 
 
@@ -37,8 +37,9 @@ def models_of(results: Results, table: Table) -> list[str]:
 
 def value_cell(cell: Cell, best: bool = False) -> str:
     spread = f"<small>\u00b1 {cell.spread:.4f} over seeds</small>" if cell.spread is not None else ""
+    mark = ' class="best"' if best else ""
     return (
-        f"<td{' class=best' if best else ''}>{cell.mean:.4f}<small>{cell.low:.4f} to {cell.high:.4f}</small>"
+        f"<td{mark}>{cell.mean:.4f}<small>{cell.low:.4f} to {cell.high:.4f}</small>"
         f"<small>by sample {cell.mean_samples:.4f}</small>{spread}</td>"
     )
 
@@ -49,16 +50,16 @@ def difference_table(results: Results, table: Table) -> str:
     rows = []
     for first, second in pairs:
         row = [f"<td>{escape(first)} \u2212 {escape(second)}</td>"]
-        for metric in table.cells:
-            found = table.difference(metric, first, second)
-            row.append(
-                "<td></td>"
-                if found is None
-                else f"<td{' class=best' if found.clear else ''}>{found.value:+.4f}"
-                f"<small>{found.low:+.4f} to {found.high:+.4f}</small></td>"
-            )
+        row += [_difference_cell(table.difference(metric, first, second)) for metric in table.cells]
         rows.append(row)
     return sheet([results.metrics[metric] for metric in table.cells], rows, models=False)
+
+
+def _difference_cell(found: Difference | None) -> str:
+    if found is None:
+        return "<td></td>"
+    mark = ' class="best"' if found.clear else ""
+    return f"<td{mark}>{found.value:+.4f}<small>{found.low:+.4f} to {found.high:+.4f}</small></td>"
 
 
 def slice_table(results: Results, metric: str) -> str:

@@ -10,7 +10,7 @@ from html import escape
 WIDTH = 340
 """Of every plot, in user units: one column on a phone, so that text keeps its size."""
 
-LEFT, RIGHT = 92, 14
+RIGHT = 20
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ def ticks(low: float, high: float, count: int = 4) -> list[float]:
     raw = span / count
     unit = 10.0 ** math.floor(math.log10(raw))
     step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= raw * 0.999)
-    first, last = math.floor(low / step), math.ceil(high / step)
+    # a value that is off a mark by rounding alone needs no further mark
+    first, last = math.floor(low / step + 1e-6), math.ceil(high / step - 1e-6)
     return [round(i * step, 12) for i in range(first, last + 1)]
 
 
@@ -43,9 +44,10 @@ def intervals(points: Sequence[Point], title: str, *, zero: bool = False) -> str
     """Dots with whiskers, one row a point; `zero` draws the line that a difference must not touch."""
     marks = ticks(*_bounds([x for p in points for x in (p.low, p.high)], zero))
     height, row = 34 + 24 * len(points), 24
+    left = 18 + 6.6 * max(len(p.label) for p in points)
 
     def x(value: float) -> float:
-        return LEFT + (value - marks[0]) / (marks[-1] - marks[0]) * (WIDTH - LEFT - RIGHT)
+        return left + (value - marks[0]) / (marks[-1] - marks[0]) * (WIDTH - left - RIGHT)
 
     body = [
         f'<line class="{"zero" if zero and mark == 0 else "grid"}" x1="{x(mark):.1f}" x2="{x(mark):.1f}" y1="6" '
@@ -56,7 +58,7 @@ def intervals(points: Sequence[Point], title: str, *, zero: bool = False) -> str
         y = 18 + row * place
         body.append(
             f'<g class="{model_class(p.model)}"><title>{escape(p.label)}: {p.value:.4f} ({p.low:.4f} to {p.high:.4f})'
-            f'</title><text class="name" x="{LEFT - 10}" y="{y + 4}">{escape(p.label)}</text>'
+            f'</title><text class="name" x="{left - 10:.1f}" y="{y + 4}">{escape(p.label)}</text>'
             f'<line class="whisker" x1="{x(p.low):.1f}" x2="{x(p.high):.1f}" y1="{y}" y2="{y}"/>'
             f'<circle cx="{x(p.value):.1f}" cy="{y}" r="4.5"/></g>'
         )
@@ -73,7 +75,7 @@ def groups(names: Sequence[str], series: dict[str, list[Point]], title: str, axi
         return height - bottom - (value - marks[0]) / (marks[-1] - marks[0]) * (height - bottom - 10)
 
     body = _horizontal_grid(marks, y, left)
-    for i, name in enumerate(names):
+    for i, name in enumerate(n.replace(" to ", "\u2013") for n in names):
         body.append(f'<text class="tick" x="{left + band * (i + 0.5):.1f}" y="{height - 30}">{escape(name)}</text>')
     body.append(f'<text class="tick" x="{(left + WIDTH - RIGHT) / 2:.0f}" y="{height - 10}">{escape(axis)}</text>')
     step = band * 0.7 / max(len(series), 1)

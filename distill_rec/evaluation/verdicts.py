@@ -11,13 +11,25 @@ RIVALS = {
 }
 
 
+FEWEST = 20
+"""Users below which no difference is claimed: the bootstrap's interval is too narrow for so few."""
+
+
 def verdicts(results: Results) -> list[Verdict]:
-    """Of the teacher against what it must beat, of distillation, and of what the student keeps."""
+    """Of the teacher against what it must beat, of distillation, of what the student keeps, of new and rare items."""
     table, metric = results.test, results.main_metric
     out = [_teacher(results, table, metric, rival) for rival in RIVALS if rival in results.models]
-    out.append(_distillation(results, table, metric))
-    out.append(_retention(results, table))
+    out += [_distillation(results, table, metric), _nothing_to_give(table, metric), _retention(results, table)]
+    out += [_new_items(results), *_rare_targets(results), _cost(results)]
     return [verdict for verdict in out if verdict is not None]
+
+
+def _above(difference: Difference) -> bool:
+    return difference.low > 0 and difference.users >= FEWEST
+
+
+def _below(difference: Difference) -> bool:
+    return difference.high < 0 and difference.users >= FEWEST
 
 
 def _span(difference: Difference) -> str:
@@ -32,9 +44,9 @@ def _teacher(results: Results, table: Table, metric: str, rival: str) -> Verdict
     if found is None:
         return None
     title, name = results.metrics[metric], RIVALS[rival]
-    if found.low > 0:
+    if _above(found):
         return Verdict(tone="good", text=f"The teacher beats {name} in {title}: {_span(found)}.")
-    if found.high < 0:
+    if _below(found):
         return Verdict(tone="bad", text=f"The teacher loses to {name} in {title}: {_span(found)}.")
     return Verdict(tone="open", text=f"The teacher cannot be told from {name} in {title}: {_span(found)}.")
 
@@ -44,9 +56,9 @@ def _distillation(results: Results, table: Table, metric: str) -> Verdict | None
     if found is None:
         return None
     title = results.metrics[metric]
-    if found.low > 0:
+    if _above(found):
         return Verdict(tone="good", text=f"Distillation gained in {title}: {_span(found)}.")
-    if found.high < 0:
+    if _below(found):
         return Verdict(
             tone="bad", text=f"Distillation lost in {title}: {_span(found)}. The undistilled student is better."
         )
@@ -65,3 +77,60 @@ def _retention(results: Results, table: Table) -> Verdict | None:
         tone="note",
         text=f"The student keeps Q = {q.value:.3f} of the teacher's nDCG@10 ({q.low:.3f} to {q.high:.3f}){recovered}.",
     )
+
+
+def _nothing_to_give(table: Table, metric: str) -> Verdict | None:
+    """Where the teacher does not beat the undistilled student, distillation had no gap to close."""
+    found = table.difference(metric, "teacher", "undistilled")
+    if found is None or _above(found):
+        return None
+    text = "The teacher does not beat the undistilled student, so there is no gap that distillation could close here."
+    return Verdict(tone="bad" if _below(found) else "open", text=text)
+
+
+def _new_items(results: Results) -> Verdict | None:
+    """New items, where nothing but the encoder helps: the student beside its teacher, ranked among the new."""
+    table = next((table for table in results.tables if table.key == "new-new"), None)
+    q = table.ratio("Q", "ndcg@10") if table is not None else None
+    if table is None or q is None:
+        return None
+    if q.value is None:
+        return Verdict(tone="open", text=f"On new items, {q.reason} ({table.users:,} users).")
+    text = f"On new items, ranked among the new, the student keeps Q = {q.value:.3f} of the teacher's nDCG@10"
+    return Verdict(tone="note", text=f"{text} ({q.low:.3f} to {q.high:.3f}, {table.users:,} users).")
+
+
+def _rare_targets(results: Results) -> list[Verdict]:
+    """Distillation is known to cost unpopular items: said by recall@100 and the rank percentile, where clear."""
+    if results.protocol != "catalogue" or not results.slices:
+        return []
+    table, out = results.slices[0], []
+    for metric in ("recall@100", "percentile"):
+        found = table.difference(metric, "student", "undistilled")
+        if found is None or not (_above(found) or _below(found)):
+            continue
+        tone, verb = ("good", "gained") if _above(found) else ("bad", "lost")
+        rare = table.title.removeprefix("target with ")
+        text = f"On the rarest targets ({rare}) distillation {verb} in {results.metrics[metric]}: {_span(found)}."
+        out.append(Verdict(tone=tone, text=text))  # type: ignore[arg-type]
+    return out
+
+
+def _cost(results: Results) -> Verdict | None:
+    """What the student saves, and what it does not."""
+    student, teacher = results.costs.get("student"), results.costs.get("teacher")
+    if student is None or teacher is None:
+        return None
+    parts = []
+    if student.items_per_second and teacher.items_per_second:
+        parts.append(f"encodes new items {student.items_per_second / teacher.items_per_second:,.0f} times as fast")
+    if student.private_bytes and teacher.private_bytes:
+        parts.append(f"serves in {student.private_bytes / teacher.private_bytes:.0%} of the private memory")
+    if not parts:
+        return None
+    request = ""
+    if student.p50_ms and teacher.p50_ms:
+        request = (
+            f"; a request takes {student.p50_ms:.2f} ms, the teacher's with cached vectors {teacher.p50_ms:.2f} ms"
+        )
+    return Verdict(tone="note", text=f"The student {' and '.join(parts)}{request}.")

@@ -30,19 +30,24 @@ def model_card(manifest: Manifest, dataset: Dataset, parity: Parity) -> str:
         "",
         "## Measured",
         "",
-        f"Scores equal torch's within {parity.scores:.1e} of their standard deviation, on {parity.samples} histories.",
+        f"Scores equal torch's within {parity.scores:.1e} of their standard deviation, on {parity.samples} histories "
+        f"and {parity.texts} items.",
         "",
     ]
     if manifest.metrics:
-        lines += ["| model | nDCG@10 on validation |", "|---|---|"]
-        lines += [f"| {name} | {value:.4f} |" for name, value in manifest.metrics.items()]
+        lines += ["| measure | value |", "|---|---|"]
+        lines += [f"| {name} | {_number(value)} |" for name, value in manifest.metrics.items()]
         lines += ["", "The test's figures, with intervals, stand in the run's `evaluate/` folder.", ""]
     lines += [
         "## Intended use and limits",
         "",
-        "Ranking items for users of the data set that it was trained on. It learnt from logged clicks and repeats their "
-        "popularity and exposure biases. Scores have a meaning only within one request. Licences of data and PLM "
+        "Ranking items for users of the data set that it was trained on. It learnt from logged clicks and repeats "
+        "their popularity and exposure biases. Scores have a meaning only within one request. Licences of data and PLM "
         "apply to it.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _number(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +62,7 @@ def export_student(  # noqa: PLR0913
 
 
 def _write_files(model: StudentModel, dataset: Dataset, folder: Path) -> None:
-    shutil.copyfile(model.tokenizer_file, folder / "tokenizer.json")
+    write_bytes(folder / "tokenizer.json", model.tokenizer_file.read_bytes())
     ids = dataset.items["item_id"].to_list()
     write_text(folder / "items.json", json.dumps(ids, ensure_ascii=False) + "\n")
     vectors = np.ascontiguousarray(model.item_vectors, dtype=np.float32)
@@ -82,7 +81,9 @@ def _manifest(
 ) -> Manifest:
     config = model.config
     files = {
-        path.name: FileRecord(sha256_file(path), path.stat().st_size) for path in sorted(folder.iterdir()) if path.is_file()
+        path.name: FileRecord(sha256_file(path), path.stat().st_size)
+        for path in sorted(folder.iterdir())
+        if path.is_file()
     }
     return Manifest(
         kind=model.kind,

@@ -11,9 +11,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from distill_rec.runtime.errors import ArtifactError
+
 
 def write_onnx(module: nn.Module, path: Path) -> None:
-    """Export `module(input_ids, attention_mask)`; both int64 `[batch, tokens]`, the result float32 `[batch, dim]`."""
+    """Export `module(input_ids, attention_mask)`; both int64 `[batch, tokens]`, the result float32 `[batch, dim]`.
+
+    Raises:
+        ArtifactError: torch cannot express this trunk as a graph.
+    """
     ids = torch.ones(2, 6, dtype=torch.int64)
     mask = torch.tensor([[1] * 6, [1] * 4 + [0] * 2])
     batch, tokens = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("tokens", min=1, max=512)
@@ -21,13 +27,20 @@ def write_onnx(module: nn.Module, path: Path) -> None:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
         warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            module,
-            (ids, mask),
-            dynamo=True,
-            input_names=["input_ids", "attention_mask"],
-            output_names=["vectors"],
-            dynamic_shapes=({0: batch, 1: tokens}, {0: batch, 1: tokens}),
-        )
+        try:
+            program = torch.onnx.export(
+                module,
+                (ids, mask),
+                dynamo=True,
+                input_names=["input_ids", "attention_mask"],
+                output_names=["vectors"],
+                dynamic_shapes=({0: batch, 1: tokens}, {0: batch, 1: tokens}),
+            )
+        except torch.onnx.OnnxExporterError as error:
+            reason = str(error).strip().splitlines()[0]
+            do = "Nothing was published. A static student needs no graph."
+            raise ArtifactError(
+                path.name, f"torch cannot export this trunk: {reason}", "a BERT-like trunk", do
+            ) from error
         assert program is not None
         program.save(str(path), external_data=False)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_rec.data.dataset import Dataset
+from distill_rec.data.dataset import Dataset, Sequences
 from distill_rec.data.ragged import Ragged
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import ArtifactError
 from distill_rec.students import StudentModel
 
 LIMIT = 1e-4
+RANK_LIMIT = 0.999
 TOP = 10
+ODD_TEXTS = ["", "zzzz \x07 \U0001f600"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Parity:
     """What was compared, and how far apart it was.
 
     Attributes:
+        samples: real histories, each with scores of the whole catalogue.
+        texts: real texts of the catalogue, two odd ones beside.
         scores: largest difference of two scores over the scores' standard deviation.
         items: largest distance of two text vectors over the vectors' root mean square length.
         rank_correlation: smallest Spearman correlation of a history's scores.
@@ -30,40 +34,58 @@ class Parity:
     """
 
     samples: int
+    texts: int
     scores: float
     items: float
     rank_correlation: float
     swapped: int
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"limit": LIMIT}
+        return asdict(self) | {"limit": LIMIT, "rank_limit": RANK_LIMIT, "top": TOP}
 
 
 def measure_parity(student: Student, model: StudentModel, dataset: Dataset, samples: int, seed: int = 0) -> Parity:
-    """Compare on this many real histories (one of them empty) and as many texts of the catalogue."""
+    """Compare on this many real histories (and an empty one) and as many items of the catalogue.
+
+    Scores are end to end: the drawn items are encoded anew from their texts by the exported encoder, their offsets
+    added, beside the stored vectors of the others.
+    """
     generator = np.random.default_rng(seed)
     history = _histories(dataset, samples, generator)
-    torch_scores = model.user_vectors(history) @ model.item_vectors.T
+    rows = generator.choice(dataset.n_items, min(samples, dataset.n_items), replace=False)
+    texts = [dataset.texts[text] for text in dataset.item_text[rows]] + ODD_TEXTS
+    ours, theirs = student.encode_items(texts), model.encode_texts(texts)
+    catalogue = student.item_vectors.copy()
+    catalogue[rows] = ours[: len(rows)] + (0 if model.offsets is None else model.offsets[rows])
     ids = student.item_ids
     users = np.stack([student.encode_user([ids[item] for item in row]) for row in history])
-    scores = users @ student.item_vectors.T
-    rows = generator.choice(len(dataset.texts), min(samples, len(dataset.texts)), replace=False)
-    texts = [dataset.texts[row] for row in rows] + ["", "zzzz \x07 \U0001f600"]
-    ours, theirs = student.encode_items(texts), model.encode_texts(texts)
-    length = float(np.sqrt((theirs**2).sum(1).mean()))
+    scores, torch_scores = users @ catalogue.T, model.user_vectors(history) @ model.item_vectors.T
     difference = np.abs(scores - torch_scores)
+    largest = float(difference.max())
+    pairs = list(zip(scores, torch_scores, strict=True))
     return Parity(
-        samples=len(history),
-        scores=float(difference.max() / max(torch_scores.std(), 1e-12)),
-        items=float(np.linalg.norm(ours - theirs, axis=1).max() / max(length, 1e-12)),
-        rank_correlation=min(_spearman(a, b) for a, b in zip(scores, torch_scores, strict=True)),
-        swapped=sum(_swapped(a, b, 2 * float(difference.max())) for a, b in zip(scores, torch_scores, strict=True)),
+        samples=len(history) - 1,
+        texts=len(rows),
+        scores=largest / max(float(torch_scores.std()), 1e-12),
+        items=float(np.linalg.norm(ours - theirs, axis=1).max()) / max(_length(theirs), 1e-12),
+        rank_correlation=min(_spearman(a, b) for a, b in pairs),
+        swapped=sum(_swapped(a, b, 2 * largest) for a, b in pairs),
     )
 
 
+def _length(vectors: NDArray[Any]) -> float:
+    """Root mean square length."""
+    return float(np.sqrt((vectors**2).sum(1).mean()))
+
+
 def _histories(dataset: Dataset, samples: int, generator: np.random.Generator) -> Ragged:
-    pool = dataset.test.history if len(dataset.test) else dataset.validation.history
-    drawn = generator.choice(len(pool), samples - 1, replace=len(pool) < samples - 1)
+    """An empty history and drawn ones, of the test, else of validation, else (there are no such users) of training."""
+    train = dataset.train.items if isinstance(dataset.train, Sequences) else dataset.train.history
+    pools = [dataset.test.history, dataset.validation.history, train]
+    pool = next((pool for pool in pools if len(pool)), None)
+    if pool is None:
+        raise ArtifactError("export", "no histories to compare on", "a data set with clicks", "Nothing was published.")
+    drawn = generator.choice(len(pool), samples, replace=len(pool) < samples)
     return Ragged.from_rows([[], *pool.take(drawn)])
 
 
@@ -86,13 +108,14 @@ def require_parity(parity: Parity) -> None:
     """
     for name, value in (("scores", parity.scores), ("item vectors", parity.items)):
         if not value <= LIMIT:
-            raise ArtifactError(
-                "export",
-                f"{name} of the exported student differ from torch's by {value:.3g} (relative)",
-                f"at most {LIMIT:g}",
-                "Nothing was published.",
+            _refuse(
+                f"{name} of the exported student differ from torch's by {value:.3g} (relative)", f"at most {LIMIT:g}"
             )
     if parity.swapped:
-        raise ArtifactError(
-            "export", f"{parity.swapped} of {parity.samples} top-10 lists differ", "equal lists", "Nothing was published."
-        )
+        _refuse(f"{parity.swapped} of {parity.samples + 1} top-{TOP} lists differ from torch's", "equal lists")
+    if not parity.rank_correlation >= RANK_LIMIT:
+        _refuse(f"rank correlation with torch's scores {parity.rank_correlation:.6f}", f"at least {RANK_LIMIT}")
+
+
+def _refuse(found: str, expected: str) -> NoReturn:
+    raise ArtifactError("export", found, expected, "Nothing was published; the version before, if any, still serves.")

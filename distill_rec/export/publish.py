@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from distill_rec.runtime.errors import ArtifactError
+
 LINK = "student"
+SUFFIX = ".tmp"
 
 
 @contextmanager
@@ -16,26 +21,65 @@ def new_version(export_folder: Path, keep: int) -> Iterator[Path]:
     """Yield an empty folder; when the block ends well it is the newest version and the link leads to it.
 
     A block that fails, or a process that is killed, leaves the old version and link as they were; what a killed
-    one left half-written is removed by the next.
+    one left half-written is removed by the next. Two processes may write at once: each gets a number of its own,
+    and the link leads to the higher one.
 
     Args:
         keep: versions kept, the newest among them.
+
+    Raises:
+        ArtifactError: something that is no link stands where the link belongs.
     """
     versions = export_folder / "versions"
     versions.mkdir(parents=True, exist_ok=True)
-    for stale in versions.glob(".*.tmp"):
-        shutil.rmtree(stale, ignore_errors=True)
-    temporary = versions / f".{os.getpid()}.tmp"
-    temporary.mkdir()
+    _require_link(export_folder / LINK)
+    with _locked(versions):
+        _remove_stale(versions)
+        temporary = Path(tempfile.mkdtemp(dir=versions, prefix=".", suffix=SUFFIX))
+        alive = _lock(temporary)
     try:
         yield temporary
-        number = max(_numbers(versions), default=0) + 1
-        os.rename(temporary, versions / str(number))
-        _switch(export_folder, Path("versions") / str(number))
-        for old in sorted(_numbers(versions))[:-keep]:
-            shutil.rmtree(versions / str(old), ignore_errors=True)
+        temporary.chmod(0o755)  # made for its owner alone, but services of other users read it
+        with _locked(versions):
+            number = max(_numbers(versions), default=0) + 1
+            os.rename(temporary, versions / str(number))
+            _switch(export_folder, Path("versions") / str(number))
+            for old in sorted(_numbers(versions))[:-keep]:
+                shutil.rmtree(versions / str(old), ignore_errors=True)
     finally:
+        os.close(alive)
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _lock(folder: Path, wait: bool = True) -> int:
+    """A lock on a folder, held until the descriptor is closed or the process dies."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    descriptor = _lock(folder)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_stale(versions: Path) -> None:
+    """Remove half-written versions whose writer is dead: a live one holds the lock on its folder."""
+    for folder in versions.glob(f".*{SUFFIX}"):
+        try:
+            descriptor = _lock(folder, wait=False)
+        except OSError:
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
 
 
 def _numbers(versions: Path) -> list[int]:
@@ -43,7 +87,12 @@ def _numbers(versions: Path) -> list[int]:
 
 
 def _switch(export_folder: Path, target: Path) -> None:
-    link = export_folder / f".{LINK}.{os.getpid()}.tmp"
-    link.unlink(missing_ok=True)
+    link = export_folder / f".{LINK}{SUFFIX}"
+    link.unlink(missing_ok=True)  # of a process that was killed here
     link.symlink_to(target)
     os.replace(link, export_folder / LINK)
+
+
+def _require_link(link: Path) -> None:
+    if link.exists() and not link.is_symlink():
+        raise ArtifactError(link, "a folder", "a link to one of versions/", "Move it away; a copy loads from anywhere.")

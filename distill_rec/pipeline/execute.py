@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distill_rec.files import read_json
 from distill_rec.pipeline.folder import RunFolder
@@ -95,12 +95,11 @@ def export_stage(work: Work) -> None:
     )
 
 
-def validation_metrics(run: RunFolder) -> dict[str, Any]:
+def validation_metrics(run: RunFolder) -> dict[str, float]:
     """nDCG@10 on validation data of the models that were trained; the test comes after the export."""
     folders = {"teacher": "teach", "student": "distill/student", "undistilled": "distill/undistilled"}
     paths = {name: run.path / folder / "history.json" for name, folder in folders.items()}
-    found = {name: read_json(path)["best"] for name, path in paths.items() if path.exists()}
-    return {"validation ndcg@10": found}
+    return {f"validation nDCG@10, {name}": read_json(path)["best"] for name, path in paths.items() if path.exists()}
 
 
 def evaluate_stage(work: Work) -> None:

@@ -26,6 +26,7 @@ class Record:
         settings: dotted key to value.
         inputs: name to hash.
         before: fingerprint of the stage before; "" for the first.
+        resumed: it was finished by another process than had begun it; `seconds` are the last one's.
     """
 
     stage: str
@@ -36,6 +37,7 @@ class Record:
     before: str
     seconds: float = 0.0
     peak_bytes: int = 0
+    resumed: bool = False
     format_version: int = FORMAT_VERSION
 
 

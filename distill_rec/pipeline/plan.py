@@ -9,14 +9,16 @@ from pathlib import Path
 from distill_rec.files import cache_folder
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.pipeline.stages import STAGES, stages_of
-from distill_rec.recipe import ModelSection, OptimizerSection, Recipe, StudentSection, TeacherSection
+from distill_rec.recipe import DataSection, ModelSection, OptimizerSection, Recipe, StudentSection, TeacherSection
+from distill_rec.recipe_io import merge
 
-# Orders of magnitude on two cores, from the measurements in the README; a plan is not a promise.
+# Orders of magnitude on two cores (a head on MovieLens-100k and on Amazon Video Games); a plan is not a promise.
 ROWS_A_SECOND = 200_000
 TEXTS_A_SECOND = 200
-CLICKS_A_SECOND = 4_000
-SCORES_A_SECOND = 1.2e8
-USUAL_EPOCHS = 12
+SECONDS_A_CLICK = 7e-5
+SECONDS_A_SCORE = 6e-11  # per click, item of the catalogue and dimension
+USUAL_EPOCHS = 20
+USUAL_HISTORY = 40
 PATTERNS = {"recbole": ("*.inter", "*.item"), "mind": ("behaviors.tsv", "news.tsv")}
 
 
@@ -38,15 +40,20 @@ class Step:
 
 @dataclass(frozen=True)
 class Sizes:
-    """Rows of the inputs; nought where they are not here yet."""
+    """Rows of the inputs; nought where they are not here yet.
+
+    Attributes:
+        samples: what a batch is made of: users' sequences, or impressions.
+    """
 
     clicks: int
     items: int
+    samples: int
 
 
 def plan_of(recipe: Recipe, folder: Path, base: Path, restart: str | None = None) -> list[Step]:
     """One step a stage."""
-    run, sizes = RunFolder(folder), sizes_of(recipe, base)
+    run, sizes = RunFolder(folder), sizes_of(recipe.data, base)
     steps = []
     for stage in stages_of(recipe):
         anew = restart is not None and STAGES.index(stage) >= STAGES.index(restart)
@@ -57,37 +64,41 @@ def plan_of(recipe: Recipe, folder: Path, base: Path, restart: str | None = None
     return steps
 
 
-def sizes_of(recipe: Recipe, base: Path) -> Sizes:
-    """Lines of the input files; of a demo's part that is not fetched yet the known sizes."""
-    section = recipe.data
+def sizes_of(section: DataSection, base: Path) -> Sizes:
+    """Counted in the input files; of a demo's part that is not fetched yet the known sizes."""
     folder = base / section.path
     if section.path.startswith("demo:"):
         folder = cache_folder() / "demo" / section.path.removeprefix("demo:")
         if not folder.exists():
-            return Sizes(100_000, 1_682)
+            return Sizes(100_000, 1_682, 943)
     clicks, items = PATTERNS.get(section.format, ("", ""))
-    return Sizes(_lines(folder, section.clicks or clicks), _lines(folder, section.items or items))
+    files = _files(folder, section.clicks or clicks)
+    rows = sum(_count(path) for path in files)
+    n_items = sum(_count(path) for path in _files(folder, section.items or items))
+    if section.sequence_column:  # one row a user, the items of its list apart by blanks
+        return Sizes(rows + sum(_count(path, b" ") for path in files), n_items, rows)
+    return Sizes(rows, n_items, rows if section.read_as == "impressions" else rows // USUAL_HISTORY)
 
 
-def _lines(folder: Path, pattern: str) -> int:
+def _files(folder: Path, pattern: str) -> list[Path]:
     if not pattern:
-        return 0
-    paths = [Path(pattern)] if Path(pattern).is_absolute() else sorted(folder.glob(pattern))
-    count = 0
-    for path in paths:
-        if path.suffix == ".parquet":
-            import pyarrow.parquet as pq
+        return []
+    found = [Path(pattern)] if Path(pattern).is_absolute() else sorted(folder.glob(pattern))
+    return [path for path in found if path.is_file()]
 
-            count += int(pq.ParquetFile(path).metadata.num_rows)
-        elif path.is_file():
-            with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-                count += sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
-    return count
+
+def _count(path: Path, byte: bytes = b"\n") -> int:
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        return int(pq.ParquetFile(path).metadata.num_rows)
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        return sum(chunk.count(byte) for chunk in iter(lambda: file.read(1 << 20), b""))
 
 
 def _estimate(stage: str, recipe: Recipe, sizes: Sizes) -> tuple[str, float]:
     if stage == "prepare":
-        return f"{sizes.clicks:,} rows of clicks, {sizes.items:,} items", 1 + sizes.clicks / ROWS_A_SECOND
+        return f"{sizes.clicks:,} clicks, {sizes.items:,} items", 1 + sizes.clicks / ROWS_A_SECOND
     if stage == "teach" and recipe.teacher is not None:
         return _teach(recipe.teacher, sizes)
     if stage == "distill" and recipe.student is not None:
@@ -95,36 +106,45 @@ def _estimate(stage: str, recipe: Recipe, sizes: Sizes) -> tuple[str, float]:
     if stage == "export" and recipe.student is not None:
         seconds = 5 if recipe.student.kind == "static" else 40
         return f"{recipe.student.kind}, parity on real items and histories", seconds
-    cost = 40 if recipe.evaluate is not None and recipe.evaluate.cost else 0
-    return "all models on the test, report", 5 + cost + sizes.clicks * sizes.items / SCORES_A_SECOND
+    cost = 20 if recipe.evaluate is not None and recipe.evaluate.cost else 0
+    return "all models on the test, report", 5 + cost + 5e-9 * sizes.clicks * sizes.items
 
 
 def _teach(section: TeacherSection, sizes: Sizes) -> tuple[str, float]:
-    variants = section.choose or [{}]
-    tunings = [str(variant.get("tuning", section.tuning)) for variant in variants]
-    seconds = sizes.items / TEXTS_A_SECOND + _training(section, section.optimizer, sizes) * len(tunings)
-    for tuning in tunings:
-        if tuning != "head":  # every window encodes the catalogue through the tuned layers and back
-            layers = 6 if tuning == "full" else int(tuning.split(":")[1])
-            windows = _updates(section.trunk_optimizer or section.optimizer, sizes) / section.optimizer.window
-            seconds += windows * 3 * sizes.items / TEXTS_A_SECOND * layers / 6
-    return f"{sizes.items:,} texts through the PLM, tuning {', '.join(tunings)}", seconds
+    base = section.model_dump(exclude={"choose"}, exclude_none=True)
+    variants = [TeacherSection.model_validate(merge(base, variant)) for variant in section.choose or [{}]]
+    # variants of the same head share its training
+    seconds = sizes.items / TEXTS_A_SECOND + _training(section, section.optimizer, sizes)
+    for variant in variants:
+        if variant.tuning != "head":  # every window passes the catalogue through the tuned layers, forwards and back
+            optimizer = variant.trunk_optimizer or variant.optimizer
+            share = 1.0 if variant.tuning == "full" else int(variant.tuning.split(":")[1]) / 6
+            windows = _updates(optimizer, sizes) / optimizer.window
+            tuned = windows * 3 * sizes.items / TEXTS_A_SECOND * share
+            seconds += min(tuned, optimizer.max_seconds or tuned)
+    return f"{sizes.items:,} texts through the PLM, tuning {', '.join(variant.tuning for variant in variants)}", seconds
 
 
 def _distill(section: StudentSection, sizes: Sizes, distilled: bool) -> tuple[str, float]:
-    seconds = _training(section, section.optimizer, sizes) * (1.5 if distilled else 1)
+    seconds = _training(section, section.optimizer, sizes) * (2 if distilled else 1)
     both = distilled and section.undistilled
     if both:
         seconds += _training(section, section.optimizer, sizes)
     return f"{section.kind}, {section.dim} dimensions{', and without distillation' if both else ''}", seconds
 
 
+def _per_epoch(optimizer: OptimizerSection, sizes: Sizes) -> float:
+    return max(1.0, sizes.samples / optimizer.batch_size)
+
+
 def _updates(optimizer: OptimizerSection, sizes: Sizes) -> float:
-    full = min(optimizer.max_epochs, USUAL_EPOCHS) * max(1.0, sizes.clicks * 0.7 / optimizer.batch_size)
-    return min(full, optimizer.max_updates or full)
+    per_epoch = _per_epoch(optimizer, sizes)
+    if optimizer.max_updates is not None:
+        return min(optimizer.max_updates, optimizer.max_epochs * per_epoch)
+    return min(optimizer.max_epochs, USUAL_EPOCHS) * per_epoch
 
 
 def _training(section: ModelSection, optimizer: OptimizerSection, sizes: Sizes) -> float:
-    clicks = _updates(optimizer, sizes) * optimizer.batch_size
-    seconds = clicks * (1 / CLICKS_A_SECOND + sizes.items * section.dim * 6 / 2e10)
+    epochs = _updates(optimizer, sizes) / _per_epoch(optimizer, sizes)
+    seconds = epochs * sizes.clicks * 0.7 * (SECONDS_A_CLICK + sizes.items * section.dim * SECONDS_A_SCORE)
     return min(seconds, optimizer.max_seconds or seconds)

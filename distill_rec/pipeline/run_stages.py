@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from distill_rec.demo import resolve
 from distill_rec.files import write_json
-from distill_rec.pipeline.check import state_of
+from distill_rec.pipeline.check import State, state_of
 from distill_rec.pipeline.execute import STAGE, Work
 from distill_rec.pipeline.folder import Record, RunFolder
 from distill_rec.pipeline.measure import measured
@@ -40,12 +40,18 @@ class Frames:
 
 @dataclass(frozen=True)
 class StageReport:
-    """What a stage took. `ran` is false where an earlier command had finished it."""
+    """What a stage took.
+
+    Attributes:
+        ran: false where an earlier command had finished it.
+        resumed: it went on where a killed process had stopped; `seconds` are of the last process alone.
+    """
 
     stage: str
     ran: bool
     seconds: float
     peak_bytes: int
+    resumed: bool
 
 
 def run_stages(
@@ -53,7 +59,7 @@ def run_stages(
     folder: Path,
     *,
     base: Path = Path("."),
-    until: str = "evaluate",
+    until: str | None = None,
     restart: str | None = None,
     frames: Frames | None = None,
     progress: Progress | None = None,
@@ -64,7 +70,7 @@ def run_stages(
     Args:
         folder: of the run; made when it is not there.
         base: what the data's files are relative to where `data.path` is empty.
-        until: last stage.
+        until: last stage; all that the recipe has a section for where not given.
         restart: this stage and all later ones are run anew; their folders are kept as `STAGE.old-N`.
         begin: called with the name of each stage that is about to run.
 
@@ -76,21 +82,41 @@ def run_stages(
     run = RunFolder(folder)
     with run.locked():
         context = Context(recipe, resolved(recipe), base)
+        wants = chain(context, stages, (frames or Frames()).hashes())
+        states = {want.stage: state_of(run, want) for want in wants if not anew(want.stage, restart)}
+        # Nothing is written or moved before every finished stage has been found to be what the recipe asks for.
         write_json(run.path / "recipe.json", {"recipe": recipe.model_dump(), "base": str(base.resolve())})
         if restart is not None:
             set_aside_from(run, restart)
-        return _run_all(run, context, stages, frames or Frames(), progress or Quiet(), begin)
+        frames = frames or Frames()
+        work = Work(run, context, progress or Quiet(), {}, frames.clicks, frames.items)
+        return [_reach(work, want, states.get(want.stage, "missing"), begin) for want in wants]
 
 
-def chosen_stages(recipe: Recipe, until: str, restart: str | None) -> list[str]:
+def chosen_stages(recipe: Recipe, until: str | None, restart: str | None) -> list[str]:
     """The recipe's stages up to `until`."""
     stages = stages_of(recipe)
     for name, option in ((until, "stage"), (restart, "--restart")):
         if name is not None and name not in STAGES:
             raise RecipeError(f"{option} {name}", "no such stage", f"one of {', '.join(STAGES)}")
-    if restart is not None and restart not in stages:
-        raise RecipeError(f"--restart {restart}", f"the recipe has no section {SECTION[restart]}", "one of its stages")
-    return [stage for stage in stages if STAGES.index(stage) <= STAGES.index(until)]
+        if name is not None and name not in stages:
+            found = f"the recipe has no section [{SECTION[name]}]"
+            raise RecipeError(f"{option} {name}", found, f"one of its stages: {', '.join(stages)}")
+    last = STAGES.index(until) if until is not None else len(STAGES)
+    return [stage for stage in stages if STAGES.index(stage) <= last]
+
+
+def anew(stage: str, restart: str | None) -> bool:
+    """Whether `--restart` names this stage or an earlier one."""
+    return restart is not None and STAGES.index(stage) >= STAGES.index(restart)
+
+
+def chain(context: Context, stages: list[str], frames: dict[str, str]) -> list[Record]:
+    """The record that each stage would have, each with the fingerprint of the one before."""
+    wants: list[Record] = []
+    for stage in stages:
+        wants.append(wanted(stage, context, frames, wants[-1].fingerprint if wants else ""))
+    return wants
 
 
 def resolved(recipe: Recipe) -> Recipe:
@@ -115,39 +141,26 @@ def set_aside_from(run: RunFolder, stage: str) -> None:
             log.info("kept the old %s as %s", name, old)
 
 
-def _run_all(
-    run: RunFolder,
-    context: Context,
-    stages: list[str],
-    frames: Frames,
-    progress: Progress,
-    begin: Callable[[str], None],
-) -> list[StageReport]:
-    reports, before = [], ""
-    fingerprints: dict[str, str] = {}
-    work = Work(run, context, progress, fingerprints, frames.clicks, frames.items)
-    for stage in stages:
-        want = wanted(stage, context, frames.hashes(), before)
-        state = state_of(run, want)
-        if state == "stale":
-            log.info("stage %s was made from an earlier stage that is there no more: it runs anew", stage)
-            run.set_aside(stage)
-        fingerprints[stage] = before = want.fingerprint
-        if state == "finished":
-            done = run.finished(stage)
-            assert done is not None
-            reports.append(StageReport(stage, False, done.seconds, done.peak_bytes))
-            continue
-        begin(stage)
-        reports.append(_run_one(work, want))
-    return reports
+def _reach(work: Work, want: Record, state: State, begin: Callable[[str], None]) -> StageReport:
+    """See to it that a stage is finished."""
+    stage = want.stage
+    if state == "stale":
+        log.info("stage %s was made from an earlier stage that is there no more: it runs anew", stage)
+        work.run.set_aside(stage)
+    work.fingerprints[stage] = want.fingerprint
+    done = work.run.finished(stage) if state == "finished" else None
+    if done is not None:
+        return StageReport(stage, False, done.seconds, done.peak_bytes, done.resumed)
+    begin(stage)
+    return _run_one(work, want)
 
 
 def _run_one(work: Work, want: Record) -> StageReport:
     """Run a stage and write its record last."""
+    resumed = work.run.begun(want.stage) is not None
     if want.stage in ("teach", "distill"):  # they go on from checkpoints, which belong to these settings
         work.run.begin(want)
     with measured() as found:
         STAGE[want.stage](work)
-    work.run.finish(replace(want, seconds=found.seconds, peak_bytes=found.peak_bytes))
-    return StageReport(want.stage, True, found.seconds, found.peak_bytes)
+    work.run.finish(replace(want, seconds=found.seconds, peak_bytes=found.peak_bytes, resumed=resumed))
+    return StageReport(want.stage, True, found.seconds, found.peak_bytes, resumed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,54 +20,71 @@ class Catalogue:
     Attributes:
         ids: item ids, by row.
         place: row of each id.
-        vectors: float32 `[n_items, dim]`, offsets included.
+        vectors: float32 `[n_items, dim]`, offsets included; read-only.
         prepared: see `UserEncoder.prepare`.
+        longest: no vector is longer than this.
     """
 
     ids: list[str]
     place: dict[str, int]
     vectors: Floats
     prepared: Floats | None
+    longest: float
+
+    def __post_init__(self) -> None:
+        self.vectors.flags.writeable = False
 
     @staticmethod
     def of(ids: list[str], vectors: Floats, encoder: UserEncoder) -> Catalogue:
-        return Catalogue(ids, {item: row for row, item in enumerate(ids)}, vectors, encoder.prepare(vectors))
+        place = {item: row for row, item in enumerate(ids)}
+        return Catalogue(ids, place, vectors, encoder.prepare(vectors), _longest(vectors))
 
     def with_items(self, ids: Sequence[str], vectors: Floats, encoder: UserEncoder) -> Catalogue:
         """A catalogue with these items added; an id that is there already gets the new vector."""
         fresh = [item for item in ids if item not in self.place]
-        all_ids = self.ids + fresh
         place = {**self.place, **{item: len(self.ids) + row for row, item in enumerate(fresh)}}
-        whole = np.concatenate([self.vectors, np.zeros((len(fresh), self.vectors.shape[1]), np.float32)])
         rows = np.array([place[item] for item in ids], dtype=np.int64)
-        whole[rows] = vectors
-        return Catalogue(all_ids, place, whole, encoder.prepare(whole))
+        prepared = encoder.prepare(vectors)
+        if prepared is not None and self.prepared is not None:
+            prepared = _with_rows(self.prepared, rows, prepared, len(place))
+        whole = _with_rows(self.vectors, rows, vectors, len(place))
+        return Catalogue(self.ids + fresh, place, whole, prepared, max(self.longest, _longest(vectors)))
 
-    def rows(self, items: Iterable[str], what: str) -> NDArray[np.int64]:
+    def rows(self, items: Sequence[str], what: str) -> NDArray[np.int64]:
         """Rows of ids.
 
         Raises:
             DataError: an id is unknown; it is named.
         """
         try:
-            return np.array([self.place[item] for item in items], dtype=np.int64)
-        except KeyError as error:
-            raise DataError(what, f"unknown item {error.args[0]!r}", "ids of the catalogue", "Add it first.") from None
+            return np.array(list(map(self.place.__getitem__, items)), dtype=np.int64)
+        except (KeyError, TypeError):  # a list is no key at all
+            unknown = next(item for item in items if not isinstance(item, str) or item not in self.place)
+        kind = "" if isinstance(unknown, str) else f" (of type {type(unknown).__name__}; ids are text)"
+        raise DataError(what, f"unknown item {unknown!r}{kind}", "ids of the catalogue", "Add it with add_items.")
 
-    def known_rows(self, items: Iterable[str]) -> NDArray[np.int64]:
-        """Rows of the ids that are known, in order."""
+    def known_rows(self, items: Sequence[str], what: str = "history") -> NDArray[np.int64]:
+        """Rows of the ids that are known, in order.
+
+        Raises:
+            DataError: an id is not text; it would never be known, and nobody would notice.
+        """
         place = self.place
-        return np.array([place[item] for item in items if item in place], dtype=np.int64)
+        try:
+            return np.array(list(map(place.__getitem__, items)), dtype=np.int64)
+        except (KeyError, TypeError):
+            if wrong := [item for item in items if not isinstance(item, str)]:
+                self.rows(wrong[:1], what)
+            return np.array([place[item] for item in items if item in place], dtype=np.int64)
 
 
-def best(scores: Floats, k: int) -> NDArray[np.int64]:
-    """Rows of the k highest scores, highest first, equal scores in the catalogue's order; -inf never."""
-    k = min(k, int(np.count_nonzero(scores != -np.inf)))
-    if k == 0:
-        return np.empty(0, dtype=np.int64)
-    if k < len(scores):
-        threshold = np.partition(scores, len(scores) - k)[len(scores) - k]
-        rows = np.flatnonzero(scores >= threshold)
-    else:
-        rows = np.flatnonzero(scores != -np.inf)
-    return rows[np.argsort(-scores[rows], kind="stable")][:k]
+def _longest(vectors: Floats) -> float:
+    return float(np.linalg.norm(vectors, axis=1).max(initial=0.0))
+
+
+def _with_rows(old: Floats, rows: NDArray[np.int64], values: Floats, length: int) -> Floats:
+    """A copy of `old`, made `length` long, with these rows replaced."""
+    whole = np.zeros((length, *old.shape[1:]), dtype=np.float32)
+    whole[: len(old)] = old
+    whole[rows] = values
+    return whole

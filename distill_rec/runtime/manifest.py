@@ -13,6 +13,8 @@ from distill_rec.runtime.errors import ArtifactError
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 CARD = "README.md"
+KINDS = ("static", "transformer")
+TYPES = {"kind": str, "dim": int, "max_tokens": int, "prefix": str, "template": str, "user_encoder": dict, "items": int}
 AGAIN = "Copy the artifact again, or export it again with `distill-rec export`."
 
 
@@ -79,9 +81,15 @@ class Manifest:
             )
         try:
             files = {name: FileRecord(**record) for name, record in values.pop("files").items()}
-            return Manifest(**values, files=files)
+            manifest = Manifest(**values, files=files)
         except (KeyError, TypeError, AttributeError) as error:
             raise ArtifactError(where, f"a key is missing or unknown: {error}", "a manifest", AGAIN) from error
+        for name, kind in TYPES.items():
+            if type(value := getattr(manifest, name)) is not kind:
+                raise ArtifactError(where, f"{name} = {value!r}", f"a value of type {kind.__name__}", AGAIN)
+        if manifest.kind not in KINDS:
+            raise ArtifactError(where, f"kind {manifest.kind!r}", " or ".join(KINDS), AGAIN)
+        return manifest
 
 
 class Files:
@@ -108,15 +116,24 @@ class Files:
         content = manifest.read_bytes()
         self.digest = hashlib.sha256(content).hexdigest()
         self.manifest = Manifest.from_json(content, manifest)
+        for name in self.manifest.files:
+            self._path(name)
+
+    def _path(self, name: str) -> Path:
+        """Where a listed file is; refused when that is not below the folder, links followed."""
+        path = (self.folder / name).resolve()
+        if Path(name).is_absolute() or not path.is_relative_to(self.folder):
+            raise ArtifactError(
+                self.folder / MANIFEST, f"file {name!r} leads out of the artifact", "a file below it", AGAIN
+            )
+        return path
 
     def read(self, name: str) -> bytes:
         """The bytes of a file that the manifest lists."""
         record = self.manifest.files.get(name)
         if record is None:
             raise ArtifactError(self.folder / name, "not listed in the manifest", "a listed file", AGAIN)
-        path = (self.folder / name).resolve()
-        if not path.is_relative_to(self.folder) or Path(name).is_absolute():
-            raise ArtifactError(self.folder / name, "leads out of the artifact", "a file in its folder", AGAIN)
+        path = self._path(name)
         try:
             content = path.read_bytes()
         except OSError as error:

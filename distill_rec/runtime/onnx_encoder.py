@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from distill_rec.runtime.errors import ArtifactError
+from distill_rec.runtime.external_data import has_external_data
 from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.tokenizer import TextTokenizer
 
@@ -18,21 +19,26 @@ BATCH = 64
 class OnnxItemEncoder:
     """Texts to item vectors.
 
-    A session is opened from bytes: without a path there is no folder that external data could be read from.
+    The session is opened from the bytes that were verified; a graph that points at further files is refused.
 
     Raises:
-        ArtifactError: onnxruntime is not installed, or refuses the graph.
+        ArtifactError: onnxruntime is not installed or refuses the graph, or the graph keeps tensors in other files.
     """
 
     def __init__(self, graph: bytes, tokenizer: TextTokenizer, dim: int, threads: int | None, where: Path) -> None:
         try:
             import onnxruntime as ort  # noqa: PLC0415  (a transformer student alone needs it)
         except ImportError as error:
-            raise ArtifactError(where, "needs onnxruntime", "onnxruntime installed", "pip install onnxruntime") from error
+            raise ArtifactError(
+                where, "needs onnxruntime", "onnxruntime installed", "pip install onnxruntime"
+            ) from error
+        _require_self_contained(graph, where)
         options: Any = ort.SessionOptions()
         if threads is not None:
             options.intra_op_num_threads = threads
         options.log_severity_level = 3
+        # Its own format is detected by content, and would pass the check above unread.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises its own kinds
@@ -55,3 +61,12 @@ class OnnxItemEncoder:
             feed = {"input_ids": tokens, "attention_mask": mask.astype(np.int64)}
             out[rows] = self._session.run(None, feed)[0]
         return out
+
+
+def _require_self_contained(graph: bytes, where: Path) -> None:
+    try:
+        outside = has_external_data(graph)
+    except ValueError as error:
+        raise ArtifactError(where, f"no ONNX graph: {error}", "a self-contained graph") from error
+    if outside:
+        raise ArtifactError(where, "keeps tensors in other files", "a self-contained graph", "Export it again.")

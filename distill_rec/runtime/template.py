@@ -32,6 +32,6 @@ def fields_of(template: str) -> list[str]:
 
 def render(template: str, fields: Mapping[str, str]) -> str:
     """The text of an item; a field that is missing or None is empty."""
-    values = {name: fields.get(name) or "" for name in fields_of(template)}
-    text = template.format_map(values)
+    found = {name: fields.get(name) for name in fields_of(template)}
+    text = template.format_map({name: "" if value is None else value for name, value in found.items()})
     return re.sub(SPACES, " ", re.sub(EMPTY_BRACKETS, "", text)).strip()

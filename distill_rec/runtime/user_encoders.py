@@ -112,7 +112,17 @@ class CausalUserEncoder:
 
 
 def make_user_encoder(settings: Mapping[str, Any], weights: Weights) -> UserEncoder:
-    """The user encoder of an artifact."""
-    if settings["kind"] == "causal":
+    """The user encoder of an artifact.
+
+    Raises:
+        KeyError: an array or a setting is missing.
+        ValueError: the kind is unknown.
+    """
+    kind = settings["kind"]
+    if kind == "causal":
         return CausalUserEncoder(weights, int(settings["heads"]), int(settings["layers"]))
-    return AttentionUserEncoder(weights) if settings["kind"] == "attention" else MeanUserEncoder(weights)
+    if kind == "attention":
+        return AttentionUserEncoder(weights)
+    if kind == "mean":
+        return MeanUserEncoder(weights)
+    raise ValueError(f"user encoder {kind!r}")

@@ -83,7 +83,9 @@ class Training:
         self.folder, self.name, self.progress = folder, name, progress or Quiet()
         self.device = model.item_text.device
         self.batches = make_batches(dataset, section.batch_size, seed)
-        self.optimizers: Optimizers = make_optimizers(model, objective, section, offset_decay)
+        self.optimizers: Optimizers = make_optimizers(
+            model, objective, section, offset_decay, self._total() if section.decay == "linear" else 0
+        )
         self.generator = torch.Generator().manual_seed(seed + 1)
         self.validation = _sample(dataset.validation, section.validation_users, seed)
         self.warm = torch.from_numpy(np.flatnonzero(dataset.warm)).to(self.device)
@@ -179,13 +181,13 @@ class Training:
         def step(loss: float, number: int) -> None:
             if not np.isfinite(loss):
                 self._stop_at(loss, number)
-            self.optimizers.step("batch", state.update)
+            self.optimizers.step("batch", state.update, state.update)
             state.update += 1
 
         loss = run_window(model, self.objective, batches, items, rows, self.table, extra, step)
         if not np.isfinite(loss):
             self._stop_at(loss, len(batches) - 1)
-        self.optimizers.step("window", state.window)
+        self.optimizers.step("window", state.window, state.update - 1)
         state.window += 1
         state.since_validation += len(batches)
         state.loss_sum, state.loss_windows = state.loss_sum + loss, state.loss_windows + 1

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from distill_rec.losses import catalogue_loss, impression_click_loss
 from distill_rec.nn.recommender import Recommender
-from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch
+from distill_rec.training.batches import Batch, ImpressionBatch, Indices, SequenceBatch
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def make_scene(model: Recommender, items: Tensor, place: Tensor, vectors: Tensor
         vectors: `[m, dim]`.
     """
     device = vectors.device
-    history = place[torch.from_numpy(batch.history).to(device)]
     mask = torch.from_numpy(batch.mask).to(device)
+    history = _numbers(batch.history, mask, place)
     clicked = functional.embedding(history, vectors)
     if isinstance(batch, SequenceBatch):
         users = gather_users(model.user_encoder.all_positions(clicked, mask), batch)
@@ -62,8 +62,13 @@ def make_scene(model: Recommender, items: Tensor, place: Tensor, vectors: Tensor
 def candidates_of(scene: Scene, batch: ImpressionBatch, place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Candidates (numbers within the window), mask and labels `[batch, n_candidates]` as tensors."""
     device = scene.vectors.device
-    candidates = place[torch.from_numpy(batch.candidates).to(device)]
-    return candidates, torch.from_numpy(batch.shown).to(device), torch.from_numpy(batch.labels).to(device)
+    shown = torch.from_numpy(batch.shown).to(device)
+    return _numbers(batch.candidates, shown, place), shown, torch.from_numpy(batch.labels).to(device)
+
+
+def _numbers(items: Indices, mask: Tensor, place: Tensor) -> Tensor:
+    """Numbers within the window; padding, whose item may not be in it, reads the first."""
+    return torch.where(mask, place[torch.from_numpy(items).to(place.device)], 0)
 
 
 class Objective(nn.Module):

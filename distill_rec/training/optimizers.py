@@ -16,21 +16,37 @@ DECAY_FREE_DIMS = 1
 
 @dataclass
 class Optimizers:
-    """AdamW for what is stepped every batch and what is stepped every window, with a linear warm-up."""
+    """AdamW for what is stepped every batch and what is stepped every window.
+
+    Attributes:
+        clip: largest gradient norm of each group.
+        warmup: steps over which the rates rise.
+        total: batches over which they fall to nought again; constant after the warm-up where 0.
+        rates: of the groups of both optimisers.
+    """
 
     batch: torch.optim.AdamW
     window: torch.optim.AdamW | None
     clip: float
     warmup: int
+    total: int
     rates: list[list[float]]
 
-    def step(self, which: str, update: int) -> None:
-        """Clip each group, set its rate, step, and clear the gradients."""
+    def step(self, which: str, step: int, done: int) -> None:
+        """Clip each group, set its rate, step, and clear the gradients.
+
+        Args:
+            which: "batch" or "window".
+            step: steps of this optimiser before this one.
+            done: batches before this step.
+        """
         optimizer = self.batch if which == "batch" else self.window
         if optimizer is None:
             return
         rates = self.rates[0 if which == "batch" else 1]
-        factor = min(1.0, (update + 1) / self.warmup) if self.warmup else 1.0
+        factor = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
+        if self.total:
+            factor *= max(0.0, 1 - done / self.total)
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             nn.utils.clip_grad_norm_(group["params"], self.clip)
             group["lr"] = rate * factor
@@ -53,11 +69,14 @@ def _groups(parameters: list[nn.Parameter], rate: float, decay: float) -> list[d
     return groups
 
 
-def make_optimizers(model: Recommender, objective: Objective, section: OptimizerSection, decay: float) -> Optimizers:
+def make_optimizers(
+    model: Recommender, objective: Objective, section: OptimizerSection, offset_decay: float, total: int = 0
+) -> Optimizers:
     """Optimisers over every weight that learns, each weight in exactly one group.
 
     Args:
-        decay: AdamW's decay of offsets.
+        offset_decay: AdamW's decay of offsets.
+        total: batches over which the rates fall; 0 where they do not.
     """
     offsets = [] if model.offsets is None else [p for p in model.offsets.parameters() if p.requires_grad]
     adapters = [p for p in objective.parameters() if p.requires_grad]
@@ -67,10 +86,10 @@ def make_optimizers(model: Recommender, objective: Objective, section: Optimizer
     head = [p for p in model.text_encoder.parameters() if p.requires_grad and id(p) not in in_trunk]
     every_batch = _groups(users, section.learning_rate, section.weight_decay)
     if offsets:
-        every_batch.append({"params": offsets, "lr": section.learning_rate, "weight_decay": decay})
+        every_batch.append({"params": offsets, "lr": section.learning_rate, "weight_decay": offset_decay})
     every_window = _groups(head + adapters, section.learning_rate, section.weight_decay)
     every_window += _groups(trunk, section.trunk_learning_rate, section.weight_decay)
     batch = torch.optim.AdamW(every_batch)
     window = torch.optim.AdamW(every_window) if every_window else None
     rates = [[float(group["lr"]) for group in groups] for groups in (batch.param_groups, every_window)]  # type: ignore[arg-type]
-    return Optimizers(batch, window, section.clip, section.warmup_updates, rates)
+    return Optimizers(batch, window, section.clip, section.warmup_updates, total, rates)

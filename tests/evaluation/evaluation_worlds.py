@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import polars as pl
-import pytest
 from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset, Impressions, Queries, Sequences
@@ -23,6 +20,7 @@ def make_dataset(
     n, users = len(train_clicks), int(max(test.user, default=0)) + 1
     none = Ragged.from_rows([])
     clicks = isinstance(test, Queries)
+    train = Sequences(np.empty(0, np.int32), none, none, none) if isinstance(test, Queries) else test.take(np.arange(0))
     return Dataset(
         kind="clicks" if clicks else "impressions",
         items=pl.DataFrame(
@@ -37,7 +35,7 @@ def make_dataset(
         item_text=np.arange(n, dtype=np.int32),
         train_clicks=np.array(train_clicks, dtype=np.int32),
         new=np.isin(np.arange(n), new or []),
-        train=Sequences(np.empty(0, np.int32), none, none, none) if clicks else test.take(np.empty(0, np.int64)),
+        train=train,
         validation=test,
         test=test,
         test_new=test_new,
@@ -74,44 +72,35 @@ def fixed(name: str, item_scores: list[float] | NDArray[np.float32]) -> Scorer:
     return Scorer(name, vectors, lambda history: np.ones((len(history), 1), dtype=np.float32))
 
 
-@pytest.fixture
-def clicks_world() -> Callable[..., tuple[Dataset, dict[str, Scorer]]]:
-    """A data set of which users follow a direction, and models that know it more or less well."""
+def build_world(
+    quality: dict[str, float], n_users: int = 300, n_items: int = 60, d: int = 8, seed: int = 0, new: int = 6
+) -> tuple[Dataset, dict[str, Scorer]]:
+    """Users who follow a direction, and models that know the items more (1) or less (0) well."""
+    rng = np.random.default_rng(seed)
+    items = rng.normal(size=(n_items, d)).astype(np.float32)
+    tastes = rng.normal(size=(n_users, d)).astype(np.float32)
+    old = n_items - new
+    history = np.stack([rng.choice(old, 4, replace=False, p=softmax(items[:old] @ taste)) for taste in tastes])
+    target = [draw(rng, items @ t, seen, old) for t, seen in zip(tastes, history, strict=True)]
+    later = [old + draw(rng, items[old:] @ t, np.empty(0, np.int64), new) for t in tastes]
+    clicks = np.bincount(history.ravel(), minlength=n_items).tolist()
+    test, test_new = queries(target, history.tolist()), queries(later, history.tolist())
+    dataset = make_dataset(clicks, test, test_new, list(range(old, n_items)))
+    lookup = {tuple(row): taste for row, taste in zip(history.tolist(), tastes, strict=True)}
 
-    def build(
-        quality: dict[str, float], n_users: int = 300, n_items: int = 60, d: int = 8, seed: int = 0, new: int = 6
-    ) -> tuple[Dataset, dict[str, Scorer]]:
-        rng = np.random.default_rng(seed)
-        items = rng.normal(size=(n_items, d)).astype(np.float32)
-        tastes = rng.normal(size=(n_users, d)).astype(np.float32)
-        old = n_items - new
-        history = np.stack([rng.choice(old, 4, replace=False, p=softmax(items[:old] @ taste)) for taste in tastes])
-        target = np.array([draw(rng, items @ t, seen, old) for t, seen in zip(tastes, history, strict=True)])
-        later = np.array([old + draw(rng, items[old:] @ t, [], new) for t in tastes]) if new else target
-        test = queries(target.tolist(), history.tolist())
-        test_new = queries(later.tolist(), history.tolist()) if new else None
-        clicks = np.bincount(history.ravel(), minlength=n_items)
-        dataset = make_dataset(clicks.tolist(), test, test_new, list(range(old, n_items)))
-        lookup = {tuple(sorted(row)): taste for row, taste in zip(history.tolist(), tastes, strict=True)}
+    def users(rows: Ragged) -> NDArray[np.float32]:
+        return np.stack([lookup[tuple(row.tolist())] for row in rows])
 
-        def users(rows: Ragged) -> NDArray[np.float32]:
-            return np.stack([lookup.get(tuple(sorted(row.tolist())), np.zeros(d, np.float32)) for row in rows])
-
-        scorers = {
-            name: Scorer(name, items * share + (1 - share) * rng.normal(size=items.shape).astype(np.float32), users)
-            for name, share in quality.items()
-        }
-        return dataset, scorers
-
-    return build
+    noise = rng.normal(size=items.shape).astype(np.float32)
+    return dataset, {name: Scorer(name, items * q + (1 - q) * noise, users) for name, q in quality.items()}
 
 
 def softmax(scores: NDArray[np.float32]) -> NDArray[np.float64]:
     weights = np.exp(scores.astype(np.float64) - scores.max())
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
-def draw(rng: np.random.Generator, scores: NDArray[np.float32], seen: list[int] | NDArray[np.int64], n: int) -> int:
+def draw(rng: np.random.Generator, scores: NDArray[np.float32], seen: NDArray[np.int64], n: int) -> int:
     weights = softmax(2 * scores[:n])
-    weights[np.asarray(seen, dtype=np.int64)] = 0
+    weights[seen] = 0
     return int(rng.choice(n, p=weights / weights.sum()))

@@ -9,6 +9,7 @@ from tiny import make_dataset, write_trunk
 from torch.nn import functional
 
 from distill_rec.nn.offsets import ItemOffsets
+from distill_rec.nn.pooled_encoder import PooledEncoder
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.text_head import TextHead
 from distill_rec.nn.user_encoders import make_user_encoder
@@ -113,3 +114,24 @@ def test_sampled_texts_stand_for_all_others():
     assert (total - expected).abs().max() < 0.25 * 400
     full = choose_rows(needed, own, 6, refresh=True, generator=torch.Generator().manual_seed(0))
     assert torch.equal(torch.cat([full.learn, full.stale]).sort().values, needed)
+
+
+def test_padding_reads_no_item_that_the_window_lacks():
+    dataset = make_dataset("impressions")
+    batches = make_batches(dataset, 4, seed=0)
+    impressions = batches.impressions
+    without = [
+        row for row in range(len(impressions))
+        if 0 not in impressions.history[row] and 0 not in impressions.candidates[row]
+    ]  # fmt: skip
+    batch = batches.make(np.array(without[:4]))
+    assert not batch.shown.all() and 0 not in batch.items
+    users = make_user_encoder("attention", 8, dataset.max_history)
+    encoder = PooledEncoder(torch.randn(len(dataset.texts), 5), TextHead(5, 8))
+    model = Recommender(encoder, users, torch.from_numpy(dataset.item_text.astype(np.int64)), None)
+    items = torch.from_numpy(batch.items)
+    rows = torch.unique(model.item_text[items])
+    all_rows = TextRows(rows, rows, torch.ones(len(rows)), rows[:0])
+    table = torch.zeros(len(dataset.texts), 8)
+    loss = run_window(model, Objective(), [batch], items, all_rows, table, None, lambda loss, number: None)
+    assert np.isfinite(loss)

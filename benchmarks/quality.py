@@ -1,0 +1,219 @@
+"""Quality of teachers and students on a data set, all rows by one protocol.
+
+    python benchmarks/quality.py movielens --out runs/quality
+    python benchmarks/quality.py mind --data MIND_SAMPLE --out runs/quality
+    python benchmarks/quality.py amazon --data AMAZON_VIDEO_GAMES --out runs/quality --only id-only
+
+Every model of every seed has a folder of its own and goes on where a killed run stopped; finished ones are not trained
+again. When all rows that were asked for are there, they are compared, and results.json, per_user.parquet and
+report.html are left in OUT/DATASET.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from distill_rec.cli.bars import make_progress
+from distill_rec.data import Dataset, prepare
+from distill_rec.demo import resolve
+from distill_rec.distillation import distill
+from distill_rec.evaluation import Scorer, popularity
+from distill_rec.evaluation.compare import compare
+from distill_rec.evaluation.render import render
+from distill_rec.files import read_json, write_json
+from distill_rec.nn.offsets import ItemOffsets
+from distill_rec.nn.pooled_encoder import NoText
+from distill_rec.nn.recommender import Recommender
+from distill_rec.nn.settings import user_settings
+from distill_rec.nn.user_encoders import make_user_encoder
+from distill_rec.recipe import DataSection, EvaluateSection, OptimizerSection, StudentSection, TeacherSection
+from distill_rec.students import load_student
+from distill_rec.teachers import Teacher, teach, untrained_scorer
+from distill_rec.training import Objective, Training, scorer_of
+from distill_rec.training.checkpoint import load_trainable
+from safetensors.torch import load_file
+
+PLM = "demo:all-MiniLM-L6-v2"
+CLOCK = 1800.0
+SEEDED = ("head", "last-2", "undistilled", "student")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A data set and the settings of its rows.
+
+    Attributes:
+        rows: names of the models, in the order of the table.
+        shared: settings of head and user encoder, teacher's and student's alike.
+        teacher, student: what differs.
+        optimizer: of every model; `trunk` of the trunk's tuning.
+        seeds: how many of the rows that are repeated.
+    """
+
+    data: DataSection
+    rows: tuple[str, ...]
+    optimizer: dict[str, Any]
+    trunk: dict[str, Any] = field(default_factory=dict)
+    shared: dict[str, Any] = field(default_factory=dict)
+    teacher: dict[str, Any] = field(default_factory=dict)
+    student: dict[str, Any] = field(default_factory=dict)
+    seeds: int = 3
+
+
+AMAZON = DataSection(
+    format="recbole", sequence_column="item_id_list", time_column="", split="leave-last-out", text="{title}"
+)
+PLATEAU = {"patience": 3, "min_gain": 0.005, "max_seconds": CLOCK}
+AMAZON_ROWS = ("popularity", "untrained", "id-only", "undistilled", "student", "head")
+AMAZON_SETTINGS: dict[str, Any] = {
+    "optimizer": {**PLATEAU, "batch_size": 512, "window": 4, "max_epochs": 8, "decay": "linear"},
+    "teacher": {"whiten": True, "projection": "mlp"},
+    "seeds": 1,
+}
+PROTOCOLS = {
+    "movielens": Protocol(
+        DataSection(
+            format="recbole",
+            path="demo:movielens-100k",
+            rating_column="rating",
+            text="{movie_title} ({release_year}) {class}",
+        ),
+        ("popularity", "untrained", "id-only", "undistilled", "student", "transformer", "head", "last-2", "full"),
+        {**PLATEAU, "batch_size": 64, "window": 4},
+        {**PLATEAU, "batch_size": 64, "window": 16, "learning_rate": 5e-4, "trunk_learning_rate": 5e-5},
+    ),
+    "mind": Protocol(
+        DataSection(format="mind", test="../dev", split="given", text="{title}"),
+        ("popularity", "untrained", "undistilled", "student", "transformer", "head", "last-2"),
+        {**PLATEAU, "batch_size": 64, "window": 1, "learning_rate": 3e-4},
+        {**PLATEAU, "batch_size": 64, "window": 4, "learning_rate": 1e-4, "trunk_learning_rate": 1e-5},
+        {"dim": 384, "offsets": False},
+    ),
+    "amazon": Protocol(AMAZON, AMAZON_ROWS, **AMAZON_SETTINGS),
+    "amazon-new": Protocol(AMAZON.model_copy(update={"new_items": 0.1}), AMAZON_ROWS, **AMAZON_SETTINGS),
+}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One data set's rows, trained below `folder`."""
+
+    protocol: Protocol
+    dataset: Dataset
+    folder: Path
+    plm: str
+
+    def section(self, role: str, seed: int, **changes: Any) -> Any:
+        protocol = self.protocol
+        optimizer = OptimizerSection(**protocol.optimizer)
+        if role == "student":
+            settings = {**protocol.shared, **protocol.student, "seed": seed, "optimizer": optimizer, **changes}
+            return StudentSection(**settings)
+        trunk = OptimizerSection(**(protocol.trunk or protocol.optimizer))
+        settings = {**protocol.shared, **protocol.teacher, "seed": seed, "trunk": self.plm, "optimizer": optimizer}
+        return TeacherSection(**settings, trunk_optimizer=trunk, **changes)
+
+    def teacher(self, row: str, seed: int) -> Scorer:
+        folder = self.folder / f"{row}-{seed}"
+        if not (folder / "history.json").exists():
+            tuning = {"head": "head", "last-2": "last:2", "full": "full"}[row]
+            teach(self.section("teacher", seed, tuning=tuning), self.dataset, folder, progress=make_progress())
+        return Teacher.load(folder).scorer(row)
+
+    def student(self, row: str, seed: int) -> Scorer:
+        folder = self.folder / f"{row}-{seed}"
+        if not (folder / "model.json").exists():
+            knowledge = None
+            if row != "undistilled":
+                self.teacher("head", seed)
+                knowledge = self.folder / f"head-{seed}" / "knowledge"
+            section = self.section("student", seed, kind="transformer" if row == "transformer" else "static")
+            distill(section, knowledge, self.dataset, folder, trunk=self.plm, progress=make_progress())
+        return load_student(folder).scorer(row)
+
+    def id_only(self, row: str, seed: int) -> Scorer:
+        """The user encoder over free item vectors: SASRec with a softmax over the whole catalogue."""
+        folder, section = self.folder / f"{row}-{seed}", self.section("student", seed)
+        torch.manual_seed(seed)
+        users = make_user_encoder(**user_settings(section, self.dataset))
+        offsets = ItemOffsets(torch.from_numpy(self.dataset.warm.copy()), section.dim, drop=0.0, spread=0.05)
+        item_text = torch.from_numpy(self.dataset.item_text.astype(np.int64))
+        model = Recommender(NoText(len(self.dataset.texts), section.dim), users, item_text, offsets)
+        if not (folder / "history.json").exists():
+            training = Training(
+                model, Objective(), self.dataset, section.optimizer, folder, seed=seed, name=row, progress=make_progress()
+            )
+            training.run()
+            training.checkpoints.clear()
+        load_trainable(load_file(folder / "best.safetensors"), model, Objective())
+        return scorer_of(model, row)
+
+    def scorer(self, row: str, seed: int) -> Scorer:
+        if row == "popularity":
+            return popularity(self.dataset.train_clicks)
+        if row == "untrained":
+            return untrained_scorer(self.section("teacher", 0), self.dataset, make_progress())
+        kinds: dict[str, Callable[[str, int], Scorer]] = {"id-only": self.id_only}
+        kinds |= dict.fromkeys(("undistilled", "student", "transformer"), self.student)
+        return kinds.get(row, self.teacher)(row, seed)
+
+
+def measured(bench: Bench, row: str, seed: int) -> Scorer:
+    """A row's scorer; seconds and peak memory of its training are kept beside it."""
+    record = bench.folder / f"{row}-{seed}.json"
+    began = time.monotonic()
+    scorer = bench.scorer(row, seed)
+    if not record.exists():
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        content = {"seconds": round(time.monotonic() - began, 1), "peak_mib": peak, "threads": torch.get_num_threads()}
+        history = bench.folder / f"{row}-{seed}" / "history.json"
+        if history.exists():
+            ended = read_json(history)
+            content |= {key: ended[key] for key in ("best", "updates", "stopped", "rising")}
+        write_json(record, content)
+    return scorer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", choices=PROTOCOLS)
+    parser.add_argument("--data", default="", help="folder of the data (MIND: of the sample, with train/ and dev/)")
+    parser.add_argument("--out", type=Path, default=Path("runs/quality"))
+    parser.add_argument("--only", action="append", help="train and compare these rows only; may be given again")
+    parser.add_argument("--seeds", type=int, help="seeds of the repeated rows")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    protocol = PROTOCOLS[args.dataset]
+    data = protocol.data
+    if args.data:
+        data = data.model_copy(update={"path": args.data + ("/train" if data.format == "mind" else "")})
+    data = data.model_copy(update={"path": resolve(data.path)})
+    folder = args.out / args.dataset
+    if not (folder / "prepare" / "manifest.json").exists():
+        prepare(data, folder / "prepare")
+    bench = Bench(protocol, Dataset.load(folder / "prepare"), folder, resolve(PLM))
+    rows = args.only or protocol.rows
+    found: dict[str, list[Scorer]] = {}
+    for row in sorted(rows, key=lambda name: name in ("full", "transformer")):
+        seeds = args.seeds or protocol.seeds
+        found[row] = [measured(bench, row, seed) for seed in range(seeds if row in SEEDED else 1)]
+    # The comparison's own names decide which differences are taken.
+    named = {("teacher" if row == "head" else row): found[row] for row in rows}
+    results = compare(named, bench.dataset, EvaluateSection(), name=args.dataset, progress=make_progress())
+    results.write(folder if not args.only else folder / ("only-" + "-".join(args.only)))
+    render(results, Console(width=160))
+
+
+if __name__ == "__main__":
+    main()

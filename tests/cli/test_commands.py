@@ -1,0 +1,132 @@
+"""Commands: results on stdout, messages on stderr, exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Cli
+
+from distill_rec.runtime import Student
+
+COMMANDS = ("demo", "init", "run", "prepare", "teach", "distill", "export", "evaluate", "compare", "rank", "recommend")
+
+
+def test_help_of_every_command_has_an_example(cli: Cli) -> None:
+    shown = cli("--help").stdout
+    for name in COMMANDS:
+        assert name in shown
+    assert "Example: distill-rec rank" in cli("rank", "--help").stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_json_and_an_example(name: str) -> None:
+    from typer.testing import CliRunner
+
+    from distill_rec.cli.main import app
+
+    shown = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).stdout
+    assert f"Example: distill-rec {name}" in shown
+    assert "--json" in shown
+
+
+def test_rank_prints_the_students_scores_best_first(tiny_run: Path, cli: Cli) -> None:
+    done = cli("rank", tiny_run / "export/student", "--history", "1,4", "--candidates", "7,8,10", "--json")
+    found = json.loads(done.stdout)
+    scores = Student.load(tiny_run / "export/student").rank(history=["1", "4"], candidates=["7", "8", "10"])
+    expected = dict(zip(["7", "8", "10"], scores.tolist(), strict=True))
+    assert {one["item"]: one["score"] for one in found} == pytest.approx(expected)
+    assert [one["score"] for one in found] == sorted(expected.values(), reverse=True)
+
+
+def test_an_unknown_candidate_is_an_error_that_names_it(tiny_run: Path, cli: Cli) -> None:
+    done = cli("rank", tiny_run, "--candidates", "7,nothing")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "nothing" in done.stderr
+
+
+def test_neither_candidates_nor_a_file_is_a_usage_error(tiny_run: Path, cli: Cli) -> None:
+    assert cli("rank", tiny_run).returncode == 2
+    assert cli("rank").returncode == 2
+
+
+def test_impressions_of_a_file_are_ranked_in_its_order_with_unknown_ones_last(
+    tiny_run: Path, tmp_path: Path, cli: Cli
+) -> None:
+    lines = ["9\tu\t11/11/2019 9:05:58 AM\t1 4\t7 nothing 8", "2\tu\t11/11/2019 9:05:58 AM\t\t3-1 5-0"]
+    (tmp_path / "behaviors.tsv").write_text("\n".join(lines) + "\n")
+    done = cli("rank", tiny_run, "--behaviors", tmp_path / "behaviors.tsv")
+    first, second = done.stdout.splitlines()
+    student = Student.load(tiny_run / "export/student")
+    a, b = student.rank(history=["1", "4"], candidates=["7", "8"])
+    assert first == ("9 [1,3,2]" if a > b else "9 [2,3,1]")
+    assert second.startswith("2 [")
+    assert "1 unknown candidates ranked last" in done.stderr
+
+
+def test_a_line_with_four_columns_is_named(tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "behaviors.tsv").write_text("1\tu\t11/11/2019 9:05:58 AM\t3-1\n")
+    done = cli("rank", tiny_run, "--behaviors", tmp_path / "behaviors.tsv")
+    assert done.returncode == 1
+    assert "line 1: 4 columns; expected 5 columns" in done.stderr
+
+
+def test_recommend_leaves_out_what_was_seen(tiny_run: Path, cli: Cli) -> None:
+    done = cli("recommend", tiny_run, "--history", "1,4,7", "-k", "5")
+    found = [line.split("\t")[0] for line in done.stdout.splitlines()]
+    assert len(found) == 5
+    assert not {"1", "4", "7"} & set(found)
+
+
+def test_compare_puts_runs_side_by_side(tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
+    done = cli("compare", tiny_run, tiny_run, "--out", tmp_path / "page.html", "--json")
+    rows = json.loads(done.stdout)
+    assert {row["model"] for row in rows} >= {"popularity", "undistilled", "student", "teacher"}
+    page = (tmp_path / "page.html").read_text()
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_compare_of_no_run_says_so(tmp_path: Path, cli: Cli) -> None:
+    done = cli("compare", tmp_path, "--out", tmp_path / "page.html")
+    assert done.returncode == 1
+    assert "no run here" in done.stderr
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_init_guesses_columns_and_its_recipe_runs(tmp_path: Path, cli: Cli, tiny_trunk: Path) -> None:
+    generator = np.random.default_rng(0)
+    clicks = [f"{u};{i};{1_600_000_000 + 1000 * n}" for n, (u, i) in enumerate(generator.integers(0, 30, (400, 2)))]
+    (tmp_path / "clicks.csv").write_text("customer;sku;when\n" + "\n".join(clicks) + "\n")
+    (tmp_path / "items.csv").write_text("sku,name,category\n" + "".join(f'{i},"Thing, {i}",cat\n' for i in range(30)))
+    done = cli("init", "--clicks", "clicks.csv", "--items", "items.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "recipe.toml").read_text()
+    for line in (
+        'user_column = "customer"',
+        'item_column = "sku"',
+        'time_column = "when"',
+        'text = "{name} {category}"',
+    ):
+        assert line in text
+    assert "# column of the user's id in the clicks" in text
+    done = cli("prepare", "recipe.toml", "--set", f"teacher.trunk={tiny_trunk}", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["summary"]["users"] == 30
+    assert cli("init", "--clicks", "clicks.csv", "--items", "items.csv", cwd=tmp_path).returncode == 1
+
+
+def test_a_dry_run_writes_nothing(tiny_recipe: Path, tmp_path: Path, cli: Cli) -> None:
+    done = cli("run", tiny_recipe, "--out", tmp_path / "run", "--dry-run", "--json")
+    plan = json.loads(done.stdout)["stages"]
+    assert [step["stage"] for step in plan] == ["prepare", "teach", "distill", "export", "evaluate"]
+    assert all(step["seconds"] > 0 for step in plan)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unknown_key_is_exit_1_with_the_nearest(tiny_recipe: Path, cli: Cli) -> None:
+    done = cli("run", tiny_recipe, "--set", "teacher.dimension=3")
+    assert done.returncode == 1
+    assert "Did you mean teacher.dim?" in done.stderr

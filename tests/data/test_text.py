@@ -1,0 +1,52 @@
+"""Texts of items: one rule in training and serving."""
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from distill_rec.data.text import render_column, unescape
+from distill_rec.runtime.errors import RecipeError
+from distill_rec.runtime.template import render
+
+PIECES = st.lists(st.sampled_from(list("ab ()[]\t\n\r\x1c\x1f\x85\xa0\u2003\u2028\u200b{}é&😀")), max_size=8).map(
+    "".join
+)
+TEMPLATES = [
+    "{title} ({year}) {genres}",
+    "{{{title}}} [{year}]",
+    " {title}{year}\n({genres}) {title} ",
+    "x {{}} {genres}",
+]
+
+
+@pytest.mark.parametrize(
+    ("template", "fields", "text"),
+    [
+        ("{title} ({year}) {genres}", {"title": "A", "year": "", "genres": "x  y"}, "A x y"),
+        ("{title} [{year}]", {"title": " A ", "year": None}, "A"),
+        ("{title} ({year})", {"title": "{year}", "year": "1995"}, "{year} (1995)"),
+    ],
+)
+def test_empty_fields_leave_no_brackets_and_no_blanks(template, fields, text):
+    frame = pl.DataFrame({name: [value] for name, value in fields.items()}, schema=dict.fromkeys(fields, pl.String))
+    assert render(template, fields) == text
+    assert render_column(frame, template).to_list() == [text]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(TEMPLATES), st.lists(st.tuples(PIECES, PIECES, PIECES), min_size=1, max_size=4))
+def test_the_template_renders_alike_in_training_and_serving(template, rows):
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(("title", "year", "genres"), pl.String), orient="row")
+    assert render_column(frame, template).to_list() == [render(template, row) for row in frame.iter_rows(named=True)]
+
+
+@pytest.mark.parametrize("template", ["no field", "{title", "{title!r}", "{0}", "{titel}"])
+def test_a_template_that_cannot_be_read_names_the_key(template):
+    with pytest.raises(RecipeError, match=r"data\.text"):
+        render_column(pl.DataFrame({"title": ["a"]}), template)
+
+
+def test_entities_become_characters_in_texts_and_not_in_ids():
+    frame = pl.DataFrame({"item_id": ["a&amp;b"], "title": ["Q &amp; A &#8217;"], "url": ["?a&amp;b"]})
+    assert unescape(frame, ["title", "item_id"]).row(0) == ("a&amp;b", "Q & A ’", "?a&amp;b")

@@ -1,0 +1,157 @@
+"""What a comparison says, and when it must not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from evaluation_worlds import build_world, fixed, impressions, make_dataset, queries
+
+from distill_rec.evaluation.bootstrap import interval, resampled_means
+from distill_rec.evaluation.compare import compare
+from distill_rec.evaluation.results import Results
+from distill_rec.evaluation.slices import by_clicks
+from distill_rec.recipe import EvaluateSection
+
+SECTION = EvaluateSection(bootstrap=400, examples=3)
+
+
+def test_interval_of_a_mean_is_that_of_the_normal_law() -> None:
+    n = 4000
+    values = np.random.default_rng(0).normal(3.0, 2.0, size=(n, 1))
+    low, high = interval(resampled_means(values, 2000, 1)[:, 0])
+    half = 1.96 * values.std() / np.sqrt(n)
+    assert low == pytest.approx(values.mean() - half, abs=0.1 * half)
+    assert high == pytest.approx(values.mean() + half, abs=0.1 * half)
+
+
+def test_resamples_are_paired() -> None:
+    values = np.random.default_rng(0).normal(size=(50, 1))
+    draws = resampled_means(np.hstack([values, values + 0.25]), 100, 0)
+    np.testing.assert_allclose(draws[:, 1] - draws[:, 0], 0.25, atol=1e-6)
+
+
+def test_slices_are_nought_one_to_three_and_thirds_of_the_rest() -> None:
+    clicks = np.array([0, 0, 1, 3, 4, 5, 6, 7, 8, 9, np.nan])
+    assert [(name, int(rows.sum())) for name, rows in by_clicks(clicks)] == [
+        ("0", 2),
+        ("1 to 3", 2),
+        ("4 to 5", 2),
+        ("6 to 7", 2),
+        ("8 to 9", 2),
+    ]
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    dataset, scorers = build_world({"undistilled": 0.5, "student": 0.85, "teacher": 1.0})
+    return compare(scorers | {"popularity": fixed("popularity", dataset.train_clicks)}, dataset, SECTION, name="toy")
+
+
+def test_columns_stand_in_their_order(results: Results) -> None:
+    assert results.models == ["popularity", "undistilled", "student", "teacher"]
+
+
+def test_new_items_are_ranked_among_all_and_among_the_new(results: Results) -> None:
+    among_all, among_new = results.tables[1:]
+    for model in results.models:
+        assert among_new.cells["mrr"][model].mean >= among_all.cells["mrr"][model].mean
+
+
+def test_ratios_are_those_of_the_means(results: Results) -> None:
+    cells = results.test.cells["ndcg@10"]
+    student, teacher, plain = (cells[name].mean for name in ("student", "teacher", "undistilled"))
+    q, g = results.test.ratio("Q", "ndcg@10"), results.test.ratio("G", "ndcg@10")
+    assert q is not None
+    assert g is not None
+    assert q.value == pytest.approx(student / teacher)
+    assert g.value == pytest.approx((student - plain) / (teacher - plain))
+    percentile = results.test.cells["percentile"]
+    above = results.test.ratio("Q'", "percentile")
+    assert above is not None
+    assert above.value == pytest.approx((percentile["student"].mean - 0.5) / (percentile["teacher"].mean - 0.5))
+
+
+def test_a_clear_gain_is_told(results: Results) -> None:
+    gain = results.test.difference("ndcg@10", "student", "undistilled")
+    assert gain is not None
+    assert gain.clear
+    assert any(v.tone == "good" and v.text.startswith("Distillation gained") for v in results.verdicts)
+
+
+def test_json_gives_the_same_results_back(results: Results) -> None:
+    text = results.to_json()
+    assert Results.from_json(text).to_json() == text
+
+
+def test_written_results_are_read_back_with_users(results: Results, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    results.write(tmp_path)
+    again = Results.read(tmp_path)
+    assert again.to_json() == results.to_json()
+    assert again.per_user is not None
+    teacher = again.per_user.filter(model="teacher")["ndcg@10"]
+    assert teacher.mean() == pytest.approx(results.test.cells["ndcg@10"]["teacher"].mean)
+
+
+def test_gain_recovered_is_not_defined_where_the_teacher_is_no_better() -> None:
+    dataset, scorers = build_world({"undistilled": 1.0, "student": 1.0, "teacher": 1.0})
+    found = compare(scorers, dataset, SECTION)
+    g = found.test.ratio("G", "ndcg@10")
+    assert g is not None
+    assert g.value is None
+    assert "not defined" in g.reason
+    texts = " ".join(v.text for v in found.verdicts)
+    assert "gain of distillation cannot be told from nought" in texts
+    assert "300 users" in texts
+    assert "teacher cannot be told from" in texts
+
+
+def test_a_teacher_below_popularity_is_said_to_be() -> None:
+    samples = queries([5] * 40)
+    dataset = make_dataset([0, 0, 0, 0, 0, 9] + [0] * 20, samples)
+    scores = {
+        "popularity": fixed("popularity", dataset.train_clicks),
+        "teacher": fixed("teacher", -dataset.train_clicks),
+    }
+    found = compare(scores, dataset, SECTION)
+    assert any(v.tone == "bad" and "popularity" in v.text for v in found.verdicts)
+
+
+def test_few_users_carry_no_claim() -> None:
+    samples = queries([5] * 3)
+    dataset = make_dataset([0] * 26, samples)
+    better = np.zeros(26, dtype=np.float32)
+    better[5] = 1
+    found = compare({"undistilled": fixed("u", -better), "student": fixed("s", better)}, dataset, SECTION)
+    assert [v.tone for v in found.verdicts if "istillation" in v.text] == ["open"]
+
+
+def test_seeds_are_averaged_before_users_are_drawn_and_their_spread_is_shown() -> None:
+    samples = queries([0, 1] * 20)
+    dataset = make_dataset([0] * 12, samples)
+    seeds = [fixed("student", [2, 1] + [0] * 10), fixed("student", [1, 2] + [0] * 10)]
+    cell = compare({"student": seeds}, dataset, SECTION).test.cells["mrr"]["student"]
+    assert (cell.mean, cell.low, cell.high) == (0.75, 0.75, 0.75)  # every user has 1 and 1/2
+    assert cell.spread == 0.0
+
+
+def test_impressions_print_their_grouping_and_count_what_is_left_out() -> None:
+    samples = impressions([[0, 1], [0, 1, 2], [0, 1]], [[1, 0], [0, 1, 0], [0, 0]], users=[0, 1, 2])
+    found = compare({"popularity": fixed("p", [3, 2, 1])}, make_dataset([3, 2, 1], samples), SECTION)
+    assert found.grouping == "by impression"
+    assert found.main_metric == "auc"
+    assert found.test.samples == 2
+    assert list(found.test.left_out.values()) == [1]
+    assert found.test.cells["auc"]["popularity"].mean == 0.75
+
+
+def test_means_are_over_users_with_the_mean_over_samples_beside() -> None:
+    samples = queries([0, 0, 0, 1], users=[0, 0, 0, 1])
+    cell = compare({"m": fixed("m", [2, 1, 0])}, make_dataset([0] * 3, samples), SECTION).test.cells["mrr"]["m"]
+    assert (cell.mean, cell.mean_samples) == (0.75, 0.875)
+
+
+def test_most_users_are_drawn_whole() -> None:
+    samples = queries([0, 1] * 30, users=[i // 2 for i in range(60)])
+    section = EvaluateSection(bootstrap=100, max_users=7)
+    found = compare({"m": fixed("m", [2, 1, 0])}, make_dataset([0] * 3, samples), section)
+    assert (found.test.users, found.test.samples) == (7, 14)
