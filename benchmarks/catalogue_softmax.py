@@ -1,4 +1,4 @@
-"""The fused softmax over the catalogue against `cross_entropy` under autograd: same gradient, positions a second, memory.
+"""The fused softmax over the catalogue against `cross_entropy` under autograd: same gradient, speed, memory.
 
     python benchmarks/catalogue_softmax.py
 

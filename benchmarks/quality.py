@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 from rich.console import Console
+from safetensors.torch import load_file
 
 from distill_rec.cli.bars import make_progress
 from distill_rec.data import Dataset, prepare
@@ -41,7 +42,6 @@ from distill_rec.students import load_student
 from distill_rec.teachers import Teacher, teach, untrained_scorer
 from distill_rec.training import Objective, Training, scorer_of
 from distill_rec.training.checkpoint import load_trainable
-from safetensors.torch import load_file
 
 PLM = "demo:all-MiniLM-L6-v2"
 CLOCK = 1800.0
@@ -151,7 +151,14 @@ class Bench:
         model = Recommender(NoText(len(self.dataset.texts), section.dim), users, item_text, offsets)
         if not (folder / "history.json").exists():
             training = Training(
-                model, Objective(), self.dataset, section.optimizer, folder, seed=seed, name=row, progress=make_progress()
+                model,
+                Objective(),
+                self.dataset,
+                section.optimizer,
+                folder,
+                seed=seed,
+                name=row,
+                progress=make_progress(),
             )
             training.run()
             training.checkpoints.clear()

@@ -3,8 +3,9 @@
     python benchmarks/teacher_throughput.py
 
 MovieLens-100k, `last:2`. A sample is a click with the 20 clicks before it and 4 sampled negatives. The plain loop
-encodes every text of every sample, padded to 32 tokens; `dedup` encodes each distinct text of a batch once; `ours` starts
-from the frozen-prefix cache and encodes each distinct text of a window once. The three are interleaved in one run.
+encodes every text of every sample, padded to 32 tokens; `dedup` encodes each distinct text of a batch once; `ours`
+starts from the frozen-prefix cache and encodes each distinct text of a window once. The three are
+interleaved in one run.
 """
 
 from __future__ import annotations

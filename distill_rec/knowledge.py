@@ -54,7 +54,9 @@ class Knowledge:
             raise RunError(folder, "no knowledge here", "manifest.json", "Run `distill-rec teach` first.")
         manifest = read_json(folder / "manifest.json")
         encoder = make_user_encoder(**manifest["user_encoder"])
-        encoder.load_state_dict({name: value.clone() for name, value in load_file(folder / "user_encoder.safetensors").items()})
+        encoder.load_state_dict(
+            {name: value.clone() for name, value in load_file(folder / "user_encoder.safetensors").items()}
+        )
         encoder.eval().requires_grad_(False)
         offsets = folder / "offsets.npy"
         return Knowledge(
@@ -103,7 +105,8 @@ def _by_text(vectors: NDArray[np.float32], model: Recommender, dataset: Dataset)
         return vectors
     sums = np.zeros((len(dataset.texts), vectors.shape[1]), dtype=np.float32)
     np.add.at(sums, dataset.item_text, vectors)
-    return sums / np.bincount(dataset.item_text, minlength=len(dataset.texts))[:, None].astype(np.float32)
+    counts = np.bincount(dataset.item_text, minlength=len(dataset.texts))
+    return np.asarray(sums / counts[:, None], dtype=np.float32)
 
 
 def history_rows(item_ids: dict[str, int], history: list[str]) -> Ragged:

@@ -28,10 +28,14 @@ class DataSection(Section):
     path: str = Field("", description="folder of the data set; 'demo:movielens-100k' fetches the demo's clicks")
     clicks: str = Field("", description="file or glob of clicks, relative to path (recbole: *.inter)")
     items: str = Field("", description="file or glob of items, relative to path (recbole: *.item)")
-    test: str = Field("", description="mind only: folder of the test behaviours (dev); the last day of path is validation")
+    test: str = Field(
+        "", description="mind only: folder of the test behaviours (dev); the last day of path is validation"
+    )
     user_column: str = Field("user_id", description="column of the user's id in the clicks")
     item_column: str = Field("item_id", description="column of the item's id in clicks and items")
-    time_column: str = Field("timestamp", description="column of the click's time; '' where the file is in order of time")
+    time_column: str = Field(
+        "timestamp", description="column of the click's time; '' where the file is in order of time"
+    )
     rating_column: str = Field("", description="column of a rating; '' where every row is a click")
     min_rating: float = Field(4.0, description="a row is a click when its rating is at least this")
     event_column: str = Field("", description="column of the event type")
@@ -86,7 +90,9 @@ class OptimizerSection(Section):
     sampled_items: int | None = Field(
         None, description="trunk tuning: other items whose gradient the trunk gets in a window; all where not given"
     )
-    refresh_windows: int = Field(1, ge=1, description="trunk tuning: windows between two encodings of the whole catalogue")
+    refresh_windows: int = Field(
+        1, ge=1, description="trunk tuning: windows between two encodings of the whole catalogue"
+    )
 
 
 class ModelSection(Section):
@@ -162,7 +168,9 @@ class StudentSection(ModelSection):
 class ExportSection(Section):
     """The artifact."""
 
-    parity_samples: int = Field(200, ge=100, description="real items and histories on which torch and export must agree")
+    parity_samples: int = Field(
+        200, ge=100, description="real items and histories on which torch and export must agree"
+    )
     keep: int = Field(3, ge=1, description="versions kept")
 
 

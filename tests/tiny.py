@@ -13,13 +13,43 @@ from transformers import BertConfig, BertModel
 from distill_rec.data.dataset import Dataset, Impressions, Queries, Sequences
 from distill_rec.data.ragged import Ragged
 
-WORDS = "red green blue small large old new cat dog bird fish house tree river stone wind fire rain snow night".split()
+WORDS = [
+    "red",
+    "green",
+    "blue",
+    "small",
+    "large",
+    "old",
+    "new",
+    "cat",
+    "dog",
+    "bird",
+    "fish",
+    "house",
+    "tree",
+    "river",
+    "stone",
+    "wind",
+    "fire",
+    "rain",
+    "snow",
+    "night",
+]
 
 
 def word_piece() -> Tokenizer:
     """A WordPiece tokenizer of twenty words, their first letters and continuations."""
     letters = "abcdefghijklmnopqrstuvwxyz"
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *letters, *(f"##{letter}" for letter in letters)]
+    vocabulary = [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *WORDS,
+        *letters,
+        *(f"##{letter}" for letter in letters),
+    ]
     tokenizer = Tokenizer(models.WordPiece({word: i for i, word in enumerate(vocabulary)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -69,7 +99,9 @@ def make_dataset(kind: str = "clicks", n_items: int = 60, n_users: int = 80, see
     users = pl.DataFrame({"user_id": [f"u{i}" for i in range(n_users)]})
     parts = _clicks(rows) if kind == "clicks" else _impressions(rows, warm, generator)
     new = np.zeros(n_items, np.bool_)
-    return Dataset(kind, items, users, distinct, item_text, counts, new, *parts, None, 8, "{title}", f"tiny-{kind}-{seed}")
+    return Dataset(
+        kind, items, users, distinct, item_text, counts, new, *parts, None, 8, "{title}", f"tiny-{kind}-{seed}"
+    )
 
 
 def _clicks(rows: list[np.ndarray]) -> tuple[Sequences, Queries, Queries]:

@@ -131,9 +131,9 @@ def ratios(means: Means) -> list[Ratio]:
 def _retention(means: Means, name: str, metric: str, chance: float) -> Ratio:
     (student, s), (teacher, t) = means.of(metric, "student"), means.of(metric, "teacher")
     if interval(t - chance).low <= 0:
-        return Ratio(name=name, metric=metric, reason="the teacher cannot be told from chance")  # type: ignore[arg-type]
+        return Ratio(name=name, metric=metric, reason="the teacher cannot be told from chance")
     low, high = interval((s - chance) / (t - chance))
-    return Ratio(name=name, metric=metric, value=(student - chance) / (teacher - chance), low=low, high=high)  # type: ignore[arg-type]
+    return Ratio(name=name, metric=metric, value=(student - chance) / (teacher - chance), low=low, high=high)
 
 
 def _gain_recovered(means: Means, metric: str) -> Ratio:

@@ -112,7 +112,7 @@ def _rare_targets(results: Results) -> list[Verdict]:
         tone, verb = ("good", "gained") if _above(found) else ("bad", "lost")
         rare = table.title.removeprefix("target with ")
         text = f"On the rarest targets ({rare}) distillation {verb} in {results.metrics[metric]}: {_span(found)}."
-        out.append(Verdict(tone=tone, text=text))  # type: ignore[arg-type]
+        out.append(Verdict(tone=tone, text=text))
     return out
 
 

@@ -105,7 +105,8 @@ def _add_kl(
     cross = torch.linalg.vecdot(q, teacher_logits.sub_(logits))[:, None]
     weight = share * (teacher.weight * temperature)
     delta.addcmul_(p, weight).addcmul_(q, weight, value=-1)
-    return temperature * (weight * (cross - teacher_norm + log_norm)).sum()
+    total: Tensor = temperature * (weight * (cross - teacher_norm + log_norm)).sum()
+    return total
 
 
 def catalogue_loss(

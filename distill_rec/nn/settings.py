@@ -38,4 +38,5 @@ def make_offsets(section: ModelSection, dataset: Dataset) -> ItemOffsets | None:
 
 def training_texts(dataset: Dataset) -> torch.Tensor:
     """Indices of texts that some item has which is not new: those that maps and vocabularies are fitted on."""
-    return torch.unique(torch.from_numpy(dataset.item_text[~dataset.new].astype("int64")))
+    texts: torch.Tensor = torch.unique(torch.from_numpy(dataset.item_text[~dataset.new].astype("int64")))
+    return texts

@@ -64,7 +64,8 @@ class TextHead(nn.Module):
         """Whitened, or of unit length."""
         if self.whiten:
             return (pooled - self.mean) @ self.matrix
-        return pooled / pooled.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        unit: Tensor = pooled / pooled.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        return unit
 
     def forward(self, pooled: Tensor) -> Tensor:
         return self.projection(self.normalise(pooled))  # type: ignore[no-any-return]

@@ -16,7 +16,7 @@ ROUNDING = 2.0**-24
 
 def dot_rows(vectors: Floats, user: Floats) -> Floats:
     """Scores `[n]` of item vectors `[n, dim]`, each summed in the same order whatever stands beside it."""
-    return np.einsum("ij,j->i", vectors, user)
+    return np.asarray(np.einsum("ij,j->i", vectors, user), dtype=np.float32)
 
 
 def slack_of(dim: int, longest: float, user: Floats) -> float:

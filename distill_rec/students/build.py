@@ -64,7 +64,9 @@ def build_student(
         encoder = start_static(section, words, dataset, target)
     else:
         cut_trunk(trunk, section.layers)
-        tokens = cached_tokens(dataset.texts, trunk.tokenizer(), f"{trunk.tokenizer_json}|{trunk.max_tokens}|{trunk.prefix}")
+        tokens = cached_tokens(
+            dataset.texts, trunk.tokenizer(), f"{trunk.tokenizer_json}|{trunk.max_tokens}|{trunk.prefix}"
+        )
         encoder = start_transformer(section, trunk, tokens, dataset, target)
     settings = user_settings(section, dataset)
     users = make_user_encoder(**settings)
@@ -76,9 +78,7 @@ def build_student(
     return Built(model, _config(section, trunk, dataset, settings, model), trunk.tokenizer_json, words)
 
 
-def _start_from_teacher(
-    model: Recommender, users: UserEncoder, knowledge: Knowledge, settings: dict[str, Any]
-) -> None:
+def _start_from_teacher(model: Recommender, users: UserEncoder, knowledge: Knowledge, settings: dict[str, Any]) -> None:
     """Copy the teacher's user encoder and offsets where their shapes are the student's."""
     shape = ("kind", "dim", "max_history", "layers", "heads")
     if all(settings[key] == knowledge.user_settings[key] for key in shape):
@@ -128,4 +128,4 @@ def parameters_of(model: nn.Module) -> int:
     if trunk is None:
         return count
     own = {id(p) for p in model.parameters()}
-    return count + sum(p.numel() for p in trunk.model.parameters() if id(p) not in own)
+    return int(count + sum(p.numel() for p in trunk.model.parameters() if id(p) not in own))

@@ -88,11 +88,12 @@ def start_static(section: StudentSection, words: SubWords, dataset: Dataset, tar
 
 
 def ridge(x: Tensor, y: Tensor, strength: float = RIDGE) -> Tensor:
-    """The map `[width, dim]` from `x` `[n, width]` to `y` `[n, dim]` by least squares with a ridge (a share of x's size)."""
+    """The map `[width, dim]` from `x` `[n, width]` to `y` `[n, dim]` by least squares, with a ridge in x's scale."""
     x64, y64 = x.double(), y.double()
     gram = x64.t() @ x64
     gram += torch.eye(len(gram), dtype=gram.dtype) * gram.diagonal().mean() * strength
-    return torch.linalg.solve(gram, x64.t() @ y64).to(x.dtype)
+    solved: Tensor = torch.linalg.solve(gram, x64.t() @ y64)
+    return solved.to(x.dtype)
 
 
 def fit_fallback(encoder: StaticEncoder, words: SubWords) -> None:

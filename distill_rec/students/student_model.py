@@ -35,7 +35,9 @@ from distill_rec.trunks.tokens import tokenize
 def write_student(built: Built, folder: Path) -> None:
     """Write a trained student: tokenizer, weights with its catalogue's vectors, and `model.json` last."""
     model = built.model.eval()
-    tensors: dict[str, Tensor] = {f"user_encoder.{name}": value for name, value in model.user_encoder.state_dict().items()}
+    tensors: dict[str, Tensor] = {
+        f"user_encoder.{name}": value for name, value in model.user_encoder.state_dict().items()
+    }
     tensors |= {f"text_encoder.{name}": value for name, value in model.text_encoder.state_dict().items()}
     if isinstance(model.text_encoder, TrunkEncoder):
         tensors |= {f"trunk.{name}": value for name, value in model.text_encoder.trunk.model.state_dict().items()}
@@ -172,4 +174,6 @@ def load_student(folder: Path | str) -> StudentModel:
         raise ArtifactError(
             folder / "weights.safetensors", f"cannot be read: {error}", "a whole file", "Use --restart distill."
         ) from error
-    return StudentModel(folder, read_json(folder / "model.json"), {name: value.clone() for name, value in tensors.items()})
+    return StudentModel(
+        folder, read_json(folder / "model.json"), {name: value.clone() for name, value in tensors.items()}
+    )

@@ -9,13 +9,13 @@ import torch
 from safetensors.torch import load_file
 
 from distill_rec.data.dataset import Dataset
+from distill_rec.device import choose_device
 from distill_rec.files import fingerprint, read_json, write_json
 from distill_rec.knowledge import write_knowledge
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.settings import user_settings
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import TeacherSection
-from distill_rec.device import choose_device
 from distill_rec.teachers.build import Source, build_teacher, open_source
 from distill_rec.teachers.settings import variants_of
 from distill_rec.training import Objective, Training
@@ -56,7 +56,11 @@ def _train(variant: TeacherSection, dataset: Dataset, root: Path, progress: Prog
     Trunk tuning starts from the head alone, trained to its plateau on cached activations: that training has the
     same folder as the variant `tuning = "head"`, so that the two share it.
     """
-    folder = root / "variants" / f"{variant.tuning.replace(':', '-')}-{fingerprint(variant.model_dump(), dataset.fingerprint)}"
+    folder = (
+        root
+        / "variants"
+        / f"{variant.tuning.replace(':', '-')}-{fingerprint(variant.model_dump(), dataset.fingerprint)}"
+    )
     if (folder / "history.json").exists():
         return folder
     warm_start = None

@@ -1,4 +1,4 @@
-"""A trained teacher, loaded for notebooks and comparison: ranks from its cached item vectors, encodes with its trunk."""
+"""A trained teacher, for notebooks and comparison: ranks from its cached item vectors, encodes with its trunk."""
 
 from __future__ import annotations
 
@@ -64,11 +64,13 @@ class Teacher:
 
     def user_vectors(self, history: Ragged) -> NDArray[np.float32]:
         """User vectors `[n, d]` of rows of item indices."""
-        return user_vectors(self.knowledge.user_encoder, history, self.knowledge.tensor("item_vectors", torch.device("cpu")))
+        return user_vectors(
+            self.knowledge.user_encoder, history, self.knowledge.tensor("item_vectors", torch.device("cpu"))
+        )
 
     def encode_user(self, history: list[str]) -> NDArray[np.float32]:
         """User vector `[d]` of a history of item ids, oldest first; unknown ids are left out."""
-        return self.user_vectors(history_rows(self._place, history))[0]
+        return np.asarray(self.user_vectors(history_rows(self._place, history))[0])
 
     def rank(self, history: list[str], candidates: list[str]) -> NDArray[np.float32]:
         """Scores in the order of `candidates`.
@@ -80,7 +82,7 @@ class Teacher:
         if unknown:
             raise RunError("candidates", f"unknown item {unknown[0]!r}", "ids of the teacher's catalogue")
         vectors = self.knowledge.item_vectors[[self._place[item] for item in candidates]]
-        return vectors @ self.encode_user(history)  # type: ignore[no-any-return]
+        return vectors @ self.encode_user(history)
 
     def recommend(self, history: list[str], k: int = 10) -> list[tuple[str, float]]:
         """The best k items with their scores, those of the history left out."""
@@ -105,7 +107,9 @@ class Teacher:
             raise ModelError(record["source"], "a file of vectors cannot encode new texts", "a trunk that is a model")
         trunk = load_trunk(section.trunk, section.revision, section.pooling, section.max_tokens)
         if trunk.digest != record["digest"]:
-            raise ModelError(section.trunk, f"weights {trunk.digest[:12]}", f"weights {record['digest'][:12]}, as trained")
+            raise ModelError(
+                section.trunk, f"weights {trunk.digest[:12]}", f"weights {record['digest'][:12]}, as trained"
+            )
         hidden = section.hidden if section.projection == "mlp" else 0
         head = TextHead(trunk.width, section.dim, hidden, section.whiten, trunk.pooling == "attention")
         module = TrunkEncoder(trunk, Ragged.from_rows([]), head, tuned_layers(section, trunk), None, chunk=64)

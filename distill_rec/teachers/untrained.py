@@ -30,6 +30,6 @@ def untrained_scorer(section: TeacherSection, dataset: Dataset, progress: Progre
             stop = min(start + 4096, len(history))
             part = slice(int(history.offsets[start]), int(history.offsets[stop]))
             np.add.at(out, rows[part], items[history.values[part]])
-        return out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12)
+        return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
     return Scorer("untrained", np.ascontiguousarray(items), mean)

@@ -121,8 +121,9 @@ class Training:
         with self.progress.task(self.name, self._total()) as task:
             task.advance(self.state.update)
             while stopped is None:
+                done = self.state.update
                 loss = self._window()
-                task.advance(self.section.window)
+                task.advance(self.state.update - done)
                 task.note(f"loss {loss:.3f} best {Plateau.from_state(self.state.plateau).best:.4f}")
                 self.state.seconds = before + time.monotonic() - began
                 if self.state.since_validation >= (self.section.validate_every or self.batches.per_epoch):

@@ -150,7 +150,7 @@ def run_window(
         loss = objective.batch_loss(make_scene(model, items, place, vectors, batch), place)
         value = float(loss.detach())
         if np.isfinite(value):
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
         step_batch(value, number)
         losses += value
     collected = torch.zeros_like(table)

@@ -85,5 +85,7 @@ class TrunkEncoder(TextEncoder):
             self.states = states
         else:
             log.warning(
-                "%s: cached states change its vectors by %.2g; every step runs the whole trunk", self.trunk.source, error
+                "%s: cached states change its vectors by %.2g; every step runs the whole trunk",
+                self.trunk.source,
+                error,
             )

@@ -73,7 +73,9 @@ def load_trunk(source: str, revision: str = "main", pooling: str = "auto", max_t
     folder, commit = _find(source, revision)
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
-        raise ModelError(folder, "no weights in safetensors form", "*.safetensors", "Convert the model's weights first.")
+        raise ModelError(
+            folder, "no weights in safetensors form", "*.safetensors", "Convert the model's weights first."
+        )
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         model, info = AutoModel.from_pretrained(
@@ -89,7 +91,9 @@ def load_trunk(source: str, revision: str = "main", pooling: str = "auto", max_t
     # BERT's pooler is left out of many folders and is never read here; any other gap would be random weights.
     missing = sorted(key for key in info["missing_keys"] if not key.startswith("pooler."))
     if missing:
-        raise ModelError(folder, f"no weights for {', '.join(missing[:5])} ({len(missing)} in all)", "all of the model's")
+        raise ModelError(
+            folder, f"no weights for {', '.join(missing[:5])} ({len(missing)} in all)", "all of the model's"
+        )
     model.eval().requires_grad_(False)
     settings = read_settings(folder)
     chosen = pooling

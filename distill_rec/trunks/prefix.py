@@ -179,9 +179,13 @@ def cached_states(texts: list[str], tokens: Ragged, trunk: Trunk, start: int, pr
     folder = cache_folder() / "states" / _key(trunk, texts, start)
     title = f"frozen layers 1-{start}"
     try:
-        values = run_lower(RowFile(folder / "fp16", np.float16, trunk.width), tokens, trunk, start, None, progress, title)
+        values = run_lower(
+            RowFile(folder / "fp16", np.float16, trunk.width), tokens, trunk, start, None, progress, title
+        )
     except OverflowError:
-        values = run_lower(RowFile(folder / "fp32", np.float32, trunk.width), tokens, trunk, start, None, progress, title)
+        values = run_lower(
+            RowFile(folder / "fp32", np.float32, trunk.width), tokens, trunk, start, None, progress, title
+        )
     return Ragged(values, tokens.offsets)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 
 from distill_rec.data.ragged import Ragged
@@ -23,5 +22,3 @@ def cached_tokens(texts: list[str], tokenizer: TextTokenizer, key: str) -> Ragge
         with replacing_folder(folder) as temporary:
             tokenize(texts, tokenizer).write(temporary, "tokens")
     return Ragged.read(folder, "tokens")
-
-

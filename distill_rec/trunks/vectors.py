@@ -32,7 +32,9 @@ def _read(path: Path) -> tuple[list[str], NDArray[np.float32]]:
         frame = pl.read_parquet(path, columns=["item_id", "vector"])
         array = np.asarray(frame["vector"].to_list(), dtype=np.float32)
     except (pl.exceptions.PolarsError, ValueError, OSError) as error:
-        raise ModelError(path, f"cannot be read: {error}", "columns `item_id` and `vector` (lists of one length)") from error
+        raise ModelError(
+            path, f"cannot be read: {error}", "columns `item_id` and `vector` (lists of one length)"
+        ) from error
     return frame["item_id"].cast(pl.String).to_list(), array
 
 

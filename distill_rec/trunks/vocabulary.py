@@ -10,12 +10,12 @@ from distill_rec.files import cache_folder, fingerprint
 from distill_rec.progress import Progress
 from distill_rec.runtime.tokenizer import TextTokenizer
 from distill_rec.trunks.load import Trunk
-from distill_rec.trunks.prefix import run_lower, RowFile
+from distill_rec.trunks.prefix import RowFile, run_lower
 
 
 def vocabulary_size(trunk: Trunk) -> int:
     """Rows of the trunk's token embedding."""
-    return int(trunk.model.get_input_embeddings().weight.shape[0])  # type: ignore[operator, union-attr]
+    return int(trunk.model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
 
 
 def vocabulary_vectors(trunk: Trunk, progress: Progress) -> NDArray[np.float32]:

@@ -16,7 +16,9 @@ from distill_rec.training import scorer_of
 def test_an_untrained_linear_head_of_full_width_ranks_as_the_untrained_plm(tmp_path, monkeypatch):
     monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path))
     dataset = make_dataset("impressions")
-    section = TeacherSection(trunk=str(write_trunk(tmp_path / "trunk")), dim=32, user_encoder="attention", offsets=False)
+    section = TeacherSection(
+        trunk=str(write_trunk(tmp_path / "trunk")), dim=32, user_encoder="attention", offsets=False
+    )
     device = torch.device("cpu")
     model = build_teacher(section, open_source(section, dataset, device), dataset, device, Quiet())
     ours = evaluate(scorer_of(model, "head"), dataset.test, dataset).values["auc"]

@@ -101,7 +101,9 @@ def test_a_loss_that_is_not_finite_stops_at_that_step_and_leaves_the_checkpoint(
     for part in ("step 6", "batch 0 of epoch 1", "learning rate"):
         assert part in str(caught.value), str(caught.value)
     distill(student, None, dataset, folder / "student", trunk=section.trunk)
-    assert all(torch.isfinite(value).all() for value in weights(folder / "student").values() if value.is_floating_point())
+    assert all(
+        torch.isfinite(value).all() for value in weights(folder / "student").values() if value.is_floating_point()
+    )
 
 
 def test_it_learns_what_can_be_learnt(world):
