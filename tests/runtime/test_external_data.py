@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 from tiny import word_piece
@@ -14,9 +13,11 @@ from distill_rec.runtime.external_data import has_external_data
 from distill_rec.runtime.onnx_encoder import OnnxItemEncoder
 from distill_rec.runtime.tokenizer import TextTokenizer
 
+SIZE = 1024  # smaller ones it folds away, and fails
+
 
 def tensor(external: bool) -> TensorProto:
-    out = numpy_helper.from_array(np.arange(4, dtype=np.float32), "w")
+    out = numpy_helper.from_array(np.arange(SIZE, dtype=np.float32), "w")
     if external:
         out.ClearField("raw_data")
         out.data_location = TensorProto.EXTERNAL
@@ -27,7 +28,7 @@ def tensor(external: bool) -> TensorProto:
 
 def graph(initializers=(), nodes=(), sparse=()):
     nodes = nodes or [helper.make_node("Identity", ["x"], ["y"])]
-    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [4]) for name in "xy"]
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [SIZE]) for name in "xy"]
     return helper.make_graph(nodes, "g", values[:1], values[1:], list(initializers), sparse_initializer=list(sparse))
 
 
@@ -58,8 +59,8 @@ def in_function(external):
 
 
 def in_sparse(external):
-    indices = numpy_helper.from_array(np.arange(4), "i")
-    return model(graph(sparse=[helper.make_sparse_tensor(tensor(external), indices, [9])]))
+    indices = numpy_helper.from_array(np.arange(SIZE), "i")
+    return model(graph(sparse=[helper.make_sparse_tensor(tensor(external), indices, [2 * SIZE])]))
 
 
 PLACES = [in_initializer, in_constant, in_branch, in_list, in_function, in_sparse]
@@ -99,13 +100,12 @@ def test_every_message_of_the_format_that_holds_tensors_is_walked():
         assert MESSAGES[ours] == held
 
 
-def test_onnxruntime_would_read_beside_the_working_folder_and_the_student_does_not(tmp_path, monkeypatch):
+def test_a_file_beside_the_working_folder_is_never_read(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    np.arange(4, dtype=np.float32).tofile("secret.bin")
+    np.arange(SIZE, dtype=np.float32).tofile("secret.bin")
     content = in_initializer(True)
     content.ir_version = 8
     content = content.SerializeToString()
-    assert ort.InferenceSession(content, providers=["CPUExecutionProvider"]), "else the check is not needed any more"
     with pytest.raises(ArtifactError, match=r"item_encoder\.onnx: keeps tensors in other files"):
         encoder(content)
 
