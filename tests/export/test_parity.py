@@ -90,7 +90,7 @@ def test_forgotten_offsets_are_refused(world):
 
 
 def test_ids_in_another_order_than_the_vectors_are_refused(world):
-    folder, student, model, dataset = world
+    folder, _, model, dataset = world
     (folder / "items.safetensors").write_bytes(save({"vectors": np.ascontiguousarray(model.item_vectors[::-1])}))
     seal(folder)
     assert refused(Student.load(folder), model, dataset).scores > 0.01
