@@ -76,7 +76,7 @@ AMAZON = DataSection(
 PLATEAU = {"patience": 3, "min_gain": 0.005, "max_seconds": CLOCK}
 AMAZON_ROWS = ("popularity", "untrained", "id-only", "undistilled", "student", "head")
 AMAZON_SETTINGS: dict[str, Any] = {
-    "optimizer": {**PLATEAU, "batch_size": 512, "window": 4, "max_epochs": 8, "decay": "linear"},
+    "optimizer": {**PLATEAU, "batch_size": 512, "window": 2, "max_epochs": 14},
     "teacher": {"whiten": True, "projection": "mlp"},
     "seeds": 1,
 }
