@@ -26,7 +26,7 @@ from distill_rec.students.build import Built
 from distill_rec.students.static_encoder import StaticEncoder
 from distill_rec.students.static_start import static_tokenizer
 from distill_rec.students.transformer_start import OnnxItemEncoder
-from distill_rec.training.checkpoint import save_weights
+from distill_rec.training.checkpoint import save_weights, under
 from distill_rec.trunks.encoder import TrunkEncoder
 from distill_rec.trunks.load import Trunk
 from distill_rec.trunks.tokens import tokenize
@@ -95,7 +95,7 @@ class StudentModel:
     @cached_property
     def user_encoder(self) -> UserEncoder:
         encoder = make_user_encoder(**self.config["user_encoder"])
-        encoder.load_state_dict(self._under("user_encoder"))
+        encoder.load_state_dict(under(self.tensors, "user_encoder"))
         return encoder.eval().requires_grad_(False)
 
     def user_vectors(self, history: Ragged) -> NDArray[np.float32]:
@@ -125,14 +125,10 @@ class StudentModel:
         """Token ids and mask to item vectors, for the exporter."""
         return OnnxItemEncoder(cast(TrunkEncoder, self._text_encoder)).eval()
 
-    def _under(self, prefix: str) -> dict[str, Tensor]:
-        start = prefix + "."
-        return {name[len(start) :]: value for name, value in self.tensors.items() if name.startswith(start)}
-
     @cached_property
     def _text_encoder(self) -> TextEncoder:
         none = Ragged.from_rows([])
-        weights = self._under("text_encoder")
+        weights = under(self.tensors, "text_encoder")
         encoder: TextEncoder
         if self.kind == "static":
             projection = Projection(self.config["table_dim"], self.config["dim"], self.config["hidden"])
@@ -152,7 +148,7 @@ class StudentModel:
         content = dict(self.config["trunk_config"])
         config = AutoConfig.for_model(content.pop("model_type"), **content)
         model = AutoModel.from_config(config, dtype=torch.float32)
-        model.load_state_dict(self._under("trunk"))
+        model.load_state_dict(under(self.tensors, "trunk"))
         json_text = self.tokenizer_file.read_text(encoding="utf-8")
         prefix, limit = self.config["prefix"], self.config["max_tokens"]
         return Trunk(model.eval(), json_text, self.config["pooling"], prefix, limit, str(self.folder), "", "")

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch import Tensor
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.scorer import Scorer
@@ -22,6 +21,7 @@ from distill_rec.nn.text_head import TextHead
 from distill_rec.recipe import TeacherSection
 from distill_rec.runtime.errors import ModelError, RunError
 from distill_rec.teachers.settings import tuned_layers
+from distill_rec.training.checkpoint import under
 from distill_rec.trunks.encoder import TrunkEncoder
 from distill_rec.trunks.load import load_trunk
 from distill_rec.trunks.tokens import tokenize
@@ -113,7 +113,7 @@ class Teacher:
         hidden = section.hidden if section.projection == "mlp" else 0
         head = TextHead(trunk.width, section.dim, hidden, section.whiten, trunk.pooling == "attention")
         module = TrunkEncoder(trunk, Ragged.from_rows([]), head, tuned_layers(section, trunk), None, chunk=64)
-        module.load_state_dict(_under(load_file(self.folder / "weights.safetensors"), "text_encoder."))
+        module.load_state_dict(under(load_file(self.folder / "weights.safetensors"), "text_encoder"))
         module.eval()
         tokenizer = trunk.tokenizer()
 
@@ -123,7 +123,3 @@ class Teacher:
             return module.encode().float().cpu().numpy()
 
         return encode
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: value.clone() for name, value in tensors.items() if name.startswith(prefix)}

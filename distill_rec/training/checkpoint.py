@@ -134,7 +134,7 @@ class Checkpoints:
                 "Begin the stage anew with --restart.",
             )
         tensors = load_file(newest.with_suffix(".safetensors"))
-        part = {key: _under(tensors, key) for key in ("weights", "optimizer")}
+        part = {key: under(tensors, key) for key in ("weights", "optimizer")}
         load_trainable(part["weights"], *modules)
         _load_optimizers(optimizers, part["optimizer"])
         table.copy_(tensors["table"])
@@ -148,5 +148,6 @@ class Checkpoints:
             path.unlink()
 
 
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors of one part, `prefix.` taken off their names."""
     return {name[len(prefix) + 1 :]: value for name, value in tensors.items() if name.startswith(prefix + ".")}
