@@ -84,6 +84,11 @@ class OptimizerSection(Section):
     validate_every: int | None = Field(None, description="batches between validations; one epoch where not given")
     patience: int = Field(3, ge=1, description="validations without a gain before training stops")
     min_gain: float = Field(0.005, ge=0, description="relative gain that counts as one")
+    keep_start: bool = Field(
+        False,
+        description="keep the weights that training began with unless it beats them on validation data by an interval "
+        "above nought; for starts that already rank, such as an untrained PLM's",
+    )
     validation_users: int = Field(5000, ge=1, description="validation samples drawn when there are more")
     checkpoint_seconds: float = Field(60.0, ge=0, description="seconds between checkpoints at least")
     item_chunk: int = Field(256, ge=1, description="texts that the trunk encodes at once, with a graph")

@@ -120,6 +120,8 @@ def _tell_histories(folder: Path, console: Any) -> None:
         for number, one in enumerate(variants):
             chosen = " (chosen)" if len(variants) > 1 and number == found["chosen"] else ""
             ended = one["stopped"] + (", still rising" if one["rising"] else "")
+            if one.get("kept_start"):
+                ended += "; no clear gain, so the start was kept"
             if one["stopped"] == "max_seconds":
                 ended += "; will not reproduce"
             label = f"{name} {one['tuning']}{chosen}".strip()

@@ -92,8 +92,13 @@ def user_means(user: NDArray[np.int64], values: Floats) -> Floats:
     )
 
 
+def validation_means(scorer: Scorer, samples: Samples, dataset: Dataset) -> Floats:
+    """Mean nDCG@10 of each user that has a value, in the order of the users. `[n_users]`"""
+    per_sample = evaluate(scorer, samples, dataset)
+    return user_means(per_sample.user, per_sample.values["ndcg@10"])
+
+
 def validation_metric(scorer: Scorer, samples: Samples, dataset: Dataset) -> float:
     """Mean over users of nDCG@10: what training stops by. Nought where no sample has a value."""
-    per_sample = evaluate(scorer, samples, dataset)
-    means = user_means(per_sample.user, per_sample.values["ndcg@10"])
+    means = validation_means(scorer, samples, dataset)
     return float(means.mean()) if len(means) else 0.0

@@ -38,7 +38,7 @@ def teach(section: TeacherSection, dataset: Dataset, folder: Path, *, progress: 
     best = max(range(len(variants)), key=lambda number: outcomes[number]["best"])
     choice = [
         {"tuning": v.tuning, "settings": _differences(v, section), "ndcg@10": o["best"], "seconds": o["seconds"],
-         "updates": o["updates"], "stopped": o["stopped"], "rising": o["rising"]}
+         "updates": o["updates"], "stopped": o["stopped"], "rising": o["rising"], "kept_start": o["kept_start"]}
         for v, o in zip(variants, outcomes, strict=True)
     ]  # fmt: skip
     _publish(variants[best], dataset, folders[best], folder, progress)

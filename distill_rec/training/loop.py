@@ -12,7 +12,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from distill_rec.data.dataset import Dataset, Impressions, Queries
-from distill_rec.evaluation.protocol import validation_metric
+from distill_rec.evaluation.bootstrap import interval, resampled_means
+from distill_rec.evaluation.protocol import validation_means, validation_metric
 from distill_rec.evaluation.scorer import Scorer
 from distill_rec.files import fingerprint, write_json
 from distill_rec.nn.recommender import Recommender
@@ -26,6 +27,8 @@ from distill_rec.training.optimizers import Optimizers, make_optimizers
 from distill_rec.training.plateau import Plateau
 from distill_rec.training.window import choose_rows, run_window, window_items
 
+RESAMPLES = 2000
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -38,6 +41,8 @@ class Outcome:
         stopped: "plateau", "max_epochs", "max_updates" or "max_seconds".
         reproducible: false where the clock ended it.
         rising: the last validation was still a gain that counts.
+        gain: of the best weights over the start's, mean and 95 % interval over users; where `keep_start` asks for it.
+        kept_start: that interval held nought or less, and the start was kept.
     """
 
     best: float
@@ -47,6 +52,8 @@ class Outcome:
     stopped: str
     reproducible: bool
     rising: bool
+    gain: list[float] | None = None
+    kept_start: bool = False
 
 
 def scorer_of(model: Recommender, name: str, texts: Tensor | None = None) -> Scorer:
@@ -100,6 +107,10 @@ class Training:
     def _modules(self) -> tuple[Recommender, Objective]:
         return self.model, self.objective
 
+    @property
+    def _start(self) -> Path:
+        return self.folder / "start.safetensors"
+
     def run(self) -> Outcome:
         """Train to the plateau (or a limit), from the checkpoint where there is one; leave the best weights loaded."""
         deterministic = torch.are_deterministic_algorithms_enabled()
@@ -114,6 +125,8 @@ class Training:
         if found is not None:
             self.state = found
         else:
+            if self.section.keep_start:
+                save_weights(self._start, trainable(*self._modules))
             self._validate()
         began, before = time.monotonic(), self.state.seconds
         saved = began
@@ -220,20 +233,37 @@ class Training:
         state.since_validation, state.loss_sum, state.loss_windows = 0, 0.0, 0
 
     def _finish(self, stopped: str | None) -> Outcome:
+        gain = self._gain_over_start() if self.section.keep_start else None
+        kept_start = gain is not None and gain[1] <= 0
+        if kept_start:
+            save_weights(self.folder / "best.safetensors", load_file(self._start))
         load_trainable(load_file(self.folder / "best.safetensors"), *self._modules)
         plateau = Plateau.from_state(self.state.plateau)
         outcome = Outcome(
-            best=plateau.best,
+            best=self.state.history[0]["ndcg@10"] if kept_start else plateau.best,
             updates=self.state.update,
             seconds=self.state.seconds,
             history=self.state.history,
             stopped=stopped or "plateau",
             reproducible=stopped != "max_seconds",
             rising=stopped != "plateau" and plateau.stale == 0,
+            gain=gain,
+            kept_start=kept_start,
         )
         write_json(self.folder / "history.json", outcome.__dict__)
+        self._start.unlink(missing_ok=True)
         self.model.eval()
         return outcome
+
+    def _gain_over_start(self) -> list[float]:
+        """Mean, low and high of what the best weights gained on validation data, paired over users."""
+        found = []
+        for path in (self._start, self.folder / "best.safetensors"):
+            load_trainable(load_file(path), *self._modules)
+            found.append(validation_means(scorer_of(self.model, self.name), self.validation, self.dataset))
+        difference = (found[1] - found[0])[:, None]
+        low, high = interval(resampled_means(difference, RESAMPLES, 0)[:, 0])
+        return [float(difference.mean()) if len(difference) else 0.0, low, high]
 
 
 def _sample(samples: Queries | Impressions, most: int, seed: int) -> Queries | Impressions:

@@ -2,9 +2,11 @@
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from tiny import make_dataset, write_trunk
 
 from distill_rec.evaluation.protocol import evaluate
+from distill_rec.files import read_json
 from distill_rec.nn.projection import principal_directions, whitening
 from distill_rec.progress import Quiet
 from distill_rec.recipe import OptimizerSection, TeacherSection
@@ -58,3 +60,20 @@ def test_the_best_variant_on_validation_is_the_teacher_and_new_texts_encode_as_t
     texts = teacher.encode_items(dataset.texts)
     cached = np.asarray(teacher.knowledge.text_vectors)
     assert np.abs(texts - cached).max() <= 1e-2 * cached.std()
+
+
+def test_a_start_that_already_ranks_is_kept_unless_training_beats_it_by_an_interval(tmp_path, monkeypatch):
+    monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / "cache"))
+    dataset, trunk = make_dataset(), str(write_trunk(tmp_path / "trunk"))
+
+    def taught(name, rate):
+        optimizer = OptimizerSection(batch_size=32, max_epochs=2, learning_rate=rate, keep_start=True)
+        teach(TeacherSection(trunk=trunk, dim=8, seed=1, optimizer=optimizer), dataset, tmp_path / name)
+        weights = load_file(tmp_path / name / "weights.safetensors")
+        return read_json(tmp_path / name / "history.json"), weights["user_encoder.position"]
+
+    idle, stayed = taught("idle", 1e-9)
+    learnt, moved = taught("learnt", 2e-2)
+    assert idle["kept_start"] and idle["gain"][1] <= 0 and idle["best"] == idle["history"][0]["ndcg@10"]
+    assert not learnt["kept_start"] and learnt["gain"][1] > 0 and learnt["best"] > learnt["history"][0]["ndcg@10"]
+    assert not torch.equal(stayed, moved)
