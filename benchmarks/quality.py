@@ -58,7 +58,7 @@ class Protocol:
         teacher, student: what differs.
         optimizer: of every model; `trunk` of the trunk's tuning.
         seeds: how many of the rows that are repeated.
-        keep_start: a teacher stays what it starts as unless training beats that by an interval.
+        head: what differs where a teacher's head is trained.
     """
 
     data: DataSection
@@ -69,7 +69,7 @@ class Protocol:
     teacher: dict[str, Any] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
     seeds: int = 3
-    keep_start: bool = False
+    head: dict[str, Any] = field(default_factory=dict)
 
 
 AMAZON = DataSection(
@@ -98,9 +98,16 @@ PROTOCOLS = {
         DataSection(format="mind", test="../dev", split="given", text="{title}"),
         ("popularity", "untrained", "undistilled", "student", "transformer", "head", "last-2"),
         {**PLATEAU, "batch_size": 64, "window": 1, "learning_rate": 3e-4},
-        {**PLATEAU, "batch_size": 64, "window": 4, "learning_rate": 1e-4, "trunk_learning_rate": 1e-5},
+        {
+            **PLATEAU,
+            "batch_size": 64,
+            "window": 4,
+            "learning_rate": 5e-5,
+            "trunk_learning_rate": 1e-5,
+            "keep_start": True,
+        },
         {"dim": 384, "offsets": False},
-        keep_start=True,
+        head={"learning_rate": 5e-5, "keep_start": True},
     ),
     "amazon": Protocol(AMAZON, AMAZON_ROWS, **AMAZON_SETTINGS),
     "amazon-new": Protocol(AMAZON.model_copy(update={"new_items": 0.1}), AMAZON_ROWS, **AMAZON_SETTINGS),
@@ -122,8 +129,8 @@ class Bench:
         if role == "student":
             settings = {**protocol.shared, **protocol.student, "seed": seed, "optimizer": optimizer, **changes}
             return StudentSection(**settings)
-        optimizer = optimizer.model_copy(update={"keep_start": protocol.keep_start})
-        trunk = OptimizerSection(**(protocol.trunk or protocol.optimizer), keep_start=protocol.keep_start)
+        optimizer = OptimizerSection(**protocol.optimizer | protocol.head)
+        trunk = OptimizerSection(**(protocol.trunk or protocol.optimizer))
         settings = {**protocol.shared, **protocol.teacher, "seed": seed, "trunk": self.plm, "optimizer": optimizer}
         return TeacherSection(**settings, trunk_optimizer=trunk, **changes)
 
