@@ -13,12 +13,12 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.export.card import model_card
 from distill_rec.export.onnx import write_onnx
 from distill_rec.export.parity import measure_parity, require_parity
-from distill_rec.export.publish import LINK, new_version
 from distill_rec.files import sha256_file, write_bytes, write_text
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import ExportSection
 from distill_rec.runtime import Student
 from distill_rec.runtime.manifest import CARD, MANIFEST, FileRecord, Manifest
+from distill_rec.runtime.publish import LINK, new_version
 from distill_rec.students import StudentModel, load_student
 
 

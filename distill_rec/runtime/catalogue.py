@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,60 +11,106 @@ from numpy.typing import NDArray
 from distill_rec.runtime.errors import DataError
 from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.user_encoders import UserEncoder
+from distill_rec.runtime.vectors import ItemVectors, Stored
+
+Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Immutable: adding items makes a new one, so that readers in other threads are never disturbed.
+    """Immutable: a change makes a new one, so that readers in other threads are never disturbed.
 
     Attributes:
-        ids: item ids, by row.
+        ids: item ids, by row; removed ones keep theirs, because histories may name them.
         place: row of each id.
-        vectors: float32 `[n_items, dim]`, offsets included; read-only.
+        vectors: of the rows, offsets included.
         prepared: see `UserEncoder.prepare`.
         longest: no vector is longer than this.
+        removed: ids that are never recommended.
+        hidden: their rows, ascending.
     """
 
     ids: list[str]
     place: dict[str, int]
-    vectors: Floats
+    vectors: ItemVectors
     prepared: Floats | None
     longest: float
-
-    def __post_init__(self) -> None:
-        self.vectors.flags.writeable = False
+    removed: frozenset[str] = frozenset()
+    hidden: Rows | None = None
 
     @staticmethod
-    def of(ids: list[str], vectors: Floats, encoder: UserEncoder) -> Catalogue:
+    def of(ids: list[str], stored: Stored, encoder: UserEncoder, removed: Sequence[str] = ()) -> Catalogue:
         place = {item: row for row, item in enumerate(ids)}
-        return Catalogue(ids, place, vectors, encoder.prepare(vectors), _longest(vectors))
+        parts: list[Floats] = []
+        longest = 0.0
+        for _, rows in stored.blocks():
+            prepared = encoder.prepare(rows)
+            if prepared is not None:
+                parts.append(prepared)
+            longest = max(longest, _longest(rows))
+        catalogue = Catalogue(ids, place, ItemVectors.of(stored), np.concatenate(parts) if parts else None, longest)
+        return catalogue.without(removed) if removed else catalogue
+
+    def __len__(self) -> int:
+        """Items that can be recommended."""
+        return len(self.ids) - len(self.removed)
 
     def with_items(self, ids: Sequence[str], vectors: Floats, encoder: UserEncoder) -> Catalogue:
-        """A catalogue with these items added; an id that is there already gets the new vector."""
+        """With these items added; an id that is there already gets the new vector, one that was removed comes back."""
         fresh = [item for item in ids if item not in self.place]
         place = {**self.place, **{item: len(self.ids) + row for row, item in enumerate(fresh)}}
         rows = np.array([place[item] for item in ids], dtype=np.int64)
         prepared = encoder.prepare(vectors)
         if prepared is not None and self.prepared is not None:
-            prepared = _with_rows(self.prepared, rows, prepared, len(place))
-        whole = _with_rows(self.vectors, rows, vectors, len(place))
-        return Catalogue(self.ids + fresh, place, whole, prepared, max(self.longest, _longest(vectors)))
+            whole = np.resize(self.prepared, len(place))
+            whole[rows] = prepared
+            prepared = whole
+        changed = replace(
+            self,
+            ids=self.ids + fresh,
+            place=place,
+            vectors=self.vectors.replaced(rows, vectors),
+            prepared=prepared,
+            longest=max(self.longest, _longest(vectors)),
+        )
+        back = self.removed.intersection(ids)
+        return changed._hiding(self.removed - back) if back else changed
 
-    def rows(self, items: Sequence[str], what: str) -> NDArray[np.int64]:
-        """Rows of ids.
+    def without(self, ids: Sequence[str]) -> Catalogue:
+        """With these items never recommended.
 
         Raises:
-            DataError: an id is unknown; it is named.
+            DataError: an id is unknown.
+        """
+        for item in ids:
+            if not isinstance(item, str) or item not in self.place:
+                raise DataError("items", f"unknown item {item!r}", "ids of the catalogue", "Nothing was removed.")
+        return self._hiding(self.removed | frozenset(ids))
+
+    def _hiding(self, removed: frozenset[str]) -> Catalogue:
+        rows = np.sort(np.array([self.place[item] for item in removed], dtype=np.int64))
+        return replace(self, removed=removed, hidden=rows if len(rows) else None)
+
+    def rows(self, items: Sequence[str], what: str) -> Rows:
+        """Rows of ids that can be recommended.
+
+        Raises:
+            DataError: an id is unknown or removed; it is named.
         """
         try:
-            return np.array(list(map(self.place.__getitem__, items)), dtype=np.int64)
+            found = list(map(self.place.__getitem__, items))
         except (KeyError, TypeError):  # a list is no key at all
             unknown = next(item for item in items if not isinstance(item, str) or item not in self.place)
-        kind = "" if isinstance(unknown, str) else f" (of type {type(unknown).__name__}; ids are text)"
-        raise DataError(what, f"unknown item {unknown!r}{kind}", "ids of the catalogue", "Add it with add_items.")
+            kind = "" if isinstance(unknown, str) else f" (of type {type(unknown).__name__}; ids are text)"
+            raise DataError(
+                what, f"unknown item {unknown!r}{kind}", "ids of the catalogue", "Add it with add_items."
+            ) from None
+        if self.removed and (gone := next((item for item in items if item in self.removed), None)) is not None:
+            raise DataError(what, f"removed item {gone!r}", "ids of the catalogue", "Add it again with add_items.")
+        return np.array(found, dtype=np.int64)
 
-    def known_rows(self, items: Sequence[str], what: str = "history") -> NDArray[np.int64]:
-        """Rows of the ids that are known, in order.
+    def known_rows(self, items: Sequence[str], what: str = "history") -> Rows:
+        """Rows of the ids that are known, removed ones too, in order.
 
         Raises:
             DataError: an id is not text; it would never be known, and nobody would notice.
@@ -79,12 +125,4 @@ class Catalogue:
 
 
 def _longest(vectors: Floats) -> float:
-    return float(np.linalg.norm(vectors, axis=1).max(initial=0.0))
-
-
-def _with_rows(old: Floats, rows: NDArray[np.int64], values: Floats, length: int) -> Floats:
-    """A copy of `old`, made `length` long, with these rows replaced."""
-    whole = np.zeros((length, *old.shape[1:]), dtype=np.float32)
-    whole[: len(old)] = old
-    whole[rows] = values
-    return whole
+    return float(np.sqrt(np.einsum("ij,ij->i", vectors, vectors).max(initial=0.0)))

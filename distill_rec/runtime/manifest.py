@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from distill_rec.runtime.errors import ArtifactError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+OLDER_VERSIONS = (1,)
+"""Version 1 had one precision and no golden inputs; everything new since has a default."""
 MANIFEST = "manifest.json"
 CARD = "README.md"
 KINDS = ("static", "transformer")
-TYPES = {"kind": str, "dim": int, "max_tokens": int, "prefix": str, "template": str, "user_encoder": dict, "items": int}
+TYPES = {
+    **dict.fromkeys(("kind", "prefix", "template", "precision", "made_from"), str),
+    **dict.fromkeys(("dim", "max_tokens", "items"), int),
+    **dict.fromkeys(("user_encoder", "precisions", "teacher", "metrics", "latency", "parity"), dict),
+    **dict.fromkeys(("removed", "gates"), list),
+}
 AGAIN = "Copy the artifact again, or export it again with `distill-rec export`."
 
 
@@ -38,10 +47,17 @@ class Manifest:
         user_encoder: kind, dim, max_history, layers, heads.
         projection: "linear" or "mlp".
         items: number of items in the catalogue.
-        metrics: teacher's and student's on the same test, where the exporter had them.
-        parity: largest difference to torch and what it was measured on.
+        precision: the one that is loaded where none is asked for.
+        precisions: the others' too, by name: the file of the item encoder and the one of the catalogue's vectors.
+        removed: items that are never recommended.
+        teacher: the teacher's dim and user encoder, where its vectors were exported; else empty.
+        metrics: teacher's and student's on the same test and on validation data, where the exporter had them.
+        latency: of the machine that exported it.
+        parity: largest difference to torch and what it was measured on, by precision.
+        gates: what each gate of the export saw and allowed.
         fingerprints: of recipe and data.
         trunk: where tokens and initial weights came from.
+        made_from: digest of the artifact whose catalogue was changed and saved as this one; else "".
     """
 
     kind: str
@@ -54,11 +70,23 @@ class Manifest:
     items: int
     parameters: int
     files: dict[str, FileRecord]
+    precision: str = "fp32"
+    precisions: dict[str, dict[str, str]] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    teacher: dict[str, Any] = field(default_factory=dict)
+    latency: dict[str, Any] = field(default_factory=dict)
+    gates: list[dict[str, Any]] = field(default_factory=list)
+    made_from: str = ""
     metrics: dict[str, Any] = field(default_factory=dict)
     parity: dict[str, Any] = field(default_factory=dict)
     fingerprints: dict[str, Any] = field(default_factory=dict)
     trunk: dict[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
+
+    def parts(self, precision: str) -> dict[str, str]:
+        """Files of a precision: `encoder` and `items`."""
+        encoder = "static.safetensors" if self.kind == "static" else "item_encoder.onnx"
+        return self.precisions.get(precision) or {"encoder": encoder, "items": "items.safetensors"}
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
@@ -75,10 +103,10 @@ class Manifest:
             version = values.pop("format_version")
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             raise ArtifactError(where, f"cannot be read: {error}", "a manifest", AGAIN) from error
-        if version != FORMAT_VERSION:
-            raise ArtifactError(
-                where, f"format version {version!r}", f"version {FORMAT_VERSION}", "Export it again with this release."
-            )
+        if version not in (FORMAT_VERSION, *OLDER_VERSIONS):
+            newer = isinstance(version, int) and version > FORMAT_VERSION
+            do = "Install a newer distill-rec." if newer else "Export it again with this release."
+            raise ArtifactError(where, f"format version {version!r}", f"version {FORMAT_VERSION}", do)
         try:
             files = {name: FileRecord(**record) for name, record in values.pop("files").items()}
             manifest = Manifest(**values, files=files)
@@ -99,15 +127,14 @@ class Files:
 
     Args:
         path: the artifact, or a link to it.
-        verify: compare sizes and hashes.
+        digest: sha256 of the manifest, where the caller knows it; the manifest's hashes then stand for every file.
 
     Raises:
         ArtifactError: a file is missing, outside the folder, of another size or with another hash.
     """
 
-    def __init__(self, path: str | Path, verify: bool = True) -> None:
+    def __init__(self, path: str | Path, digest: str | None = None) -> None:
         self.folder = Path(path).resolve()
-        self.verify = verify
         manifest = self.folder / MANIFEST
         if not manifest.is_file():
             raise ArtifactError(
@@ -115,6 +142,9 @@ class Files:
             )
         content = manifest.read_bytes()
         self.digest = hashlib.sha256(content).hexdigest()
+        if digest is not None and digest.lower() != self.digest:
+            do = "This is not the artifact that the digest was noted of; do not serve it."
+            raise ArtifactError(manifest, f"digest {self.digest}", digest, do)
         self.manifest = Manifest.from_json(content, manifest)
         for name in self.manifest.files:
             self._path(name)
@@ -129,19 +159,24 @@ class Files:
         return path
 
     def read(self, name: str) -> bytes:
-        """The bytes of a file that the manifest lists."""
+        """The bytes of a file that the manifest lists, verified."""
+        return bytes(self.map(name))
+
+    def map(self, name: str) -> memoryview:
+        """The same without a copy: a mapping of the file that was verified, whatever its name leads to later."""
         record = self.manifest.files.get(name)
         if record is None:
             raise ArtifactError(self.folder / name, "not listed in the manifest", "a listed file", AGAIN)
         path = self._path(name)
         try:
-            content = path.read_bytes()
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b"")
         except OSError as error:
             raise ArtifactError(path, f"cannot be read: {error.strerror}", "a file", AGAIN) from error
-        if self.verify:
-            if len(content) != record.size:
-                raise ArtifactError(path, f"{len(content)} bytes", f"{record.size} bytes", AGAIN)
-            digest = hashlib.sha256(content).hexdigest()
-            if digest != record.sha256:
-                raise ArtifactError(path, f"sha256 {digest[:16]}...", f"{record.sha256[:16]}...", AGAIN)
+        if size != record.size:
+            raise ArtifactError(path, f"{size} bytes", f"{record.size} bytes", AGAIN)
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != record.sha256:
+            raise ArtifactError(path, f"sha256 {digest[:16]}...", f"{record.sha256[:16]}...", AGAIN)
         return content

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from distill_rec.runtime.errors import ArtifactError
 from distill_rec.runtime.external_data import has_external_data
+from distill_rec.runtime.forks import watch
 from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.tokenizer import TextTokenizer
 
@@ -19,34 +21,63 @@ BATCH = 64
 class OnnxItemEncoder:
     """Texts to item vectors.
 
-    The session is opened from the bytes that were verified; a graph that points at further files is refused.
+    The session is opened from the bytes that were verified; a graph that points at further files is refused. Its
+    threads do not survive a fork, so that a child opens one of its own when it first encodes.
+
+    Args:
+        read: the verified bytes of the graph.
 
     Raises:
         ArtifactError: onnxruntime is not installed or refuses the graph, or the graph keeps tensors in other files.
     """
 
-    def __init__(self, graph: bytes, tokenizer: TextTokenizer, dim: int, threads: int | None, where: Path) -> None:
+    def __init__(
+        self, read: Callable[[], bytes], tokenizer: TextTokenizer, dim: int, threads: int | None, where: Path
+    ) -> None:
+        self._read, self._tokenizer, self._dim, self._threads, self._where = read, tokenizer, dim, threads, where
+        self.after_fork()
+        watch(self)
+        self._opened()
+
+    def after_fork(self) -> None:
+        self._opening = threading.Lock()
+        # Closing the parent's session would wait for threads that a child does not have.
+        self._parents: Any = getattr(self, "_session", None)
+        self._session: Any = None
+
+    def _opened(self) -> Any:
+        session = self._session
+        if session is None:
+            with self._opening:
+                if self._session is None:
+                    self._session = self._open()
+                session = self._session
+        return session
+
+    def _open(self) -> Any:
+        where = self._where
         try:
             import onnxruntime as ort  # noqa: PLC0415  (a transformer student alone needs it)
         except ImportError as error:
             raise ArtifactError(
                 where, "needs onnxruntime", "onnxruntime installed", "pip install onnxruntime"
             ) from error
+        graph = self._read()
         _require_self_contained(graph, where)
         options: Any = ort.SessionOptions()
-        if threads is not None:
-            options.intra_op_num_threads = threads
+        if self._threads is not None:
+            options.intra_op_num_threads = self._threads
         options.log_severity_level = 3
         # Its own format is detected by content, and would pass the check above unread.
         options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
-            self._session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises its own kinds
             raise ArtifactError(where, f"refused by onnxruntime: {error}", "a self-contained graph") from error
-        self._tokenizer, self._dim = tokenizer, dim
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Vectors `[n, dim]`, in batches of like lengths."""
+        session = self._opened()
         ids, offsets = self._tokenizer.encode(texts)
         lengths = np.diff(offsets)
         out = np.empty((len(texts), self._dim), dtype=np.float32)
@@ -59,7 +90,7 @@ class OnnxItemEncoder:
             places = (offsets[rows][:, None] + np.arange(width)[None])[mask]
             tokens[mask] = ids[places]
             feed = {"input_ids": tokens, "attention_mask": mask.astype(np.int64)}
-            out[rows] = self._session.run(None, feed)[0]
+            out[rows] = session.run(None, feed)[0]
         return out
 
 

@@ -2,99 +2,146 @@
 
 from __future__ import annotations
 
-import threading
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 
-from distill_rec.runtime.catalogue import Catalogue
-from distill_rec.runtime.errors import DataError
+from distill_rec.runtime.errors import ArtifactError, DataError
+from distill_rec.runtime.golden import require_golden
+from distill_rec.runtime.index import PROBES, ApproximateIndex
+from distill_rec.runtime.loading import Parts, read_parts, read_teacher, read_texts
 from distill_rec.runtime.manifest import Files
 from distill_rec.runtime.projection import Floats
+from distill_rec.runtime.ranker import Ranker, require_list
 from distill_rec.runtime.template import fields_of, render
-from distill_rec.runtime.topk import best, dot_rows, slack_of
-from distill_rec.runtime.user_encoders import UserEncoder
 
-if TYPE_CHECKING:
-    from distill_rec.runtime.loading import ItemEncoder
+logger = logging.getLogger(__name__)
 
 Item = str | Mapping[str, str]
-Unknown = Literal["skip", "refuse"]
-BLOCK = 64
 
 
 @dataclass(frozen=True)
 class StudentInfo:
-    """What a service may want to log of the student that it runs."""
+    """What a service may want to log of the student that it runs.
+
+    Attributes:
+        version: name of the version's folder.
+        digest: sha256 of the manifest, whose hashes stand for all files.
+        items: that can be recommended.
+        precision: the one that was loaded, of `precisions`.
+        index_recall: of the approximate index; None where search is exact.
+    """
 
     folder: Path
+    version: str
     digest: str
     kind: str
     dim: int
     items: int
+    precision: str
+    precisions: tuple[str, ...]
     metrics: dict[str, Any]
+    index_recall: float | None
 
 
-class Student:
-    """An exported student. Thread-safe: reads need no lock, `add_items` replaces the catalogue in one step.
-
-    Scores are dot products of item and user vectors; only their order within one request has a meaning.
+class Student(Ranker):
+    """An exported student.
 
     Example:
         >>> student = Student.load("runs/demo/export/student")
         >>> student.recommend(history=["1", "50"], k=10)  # [(item_id, score), ...]
     """
 
-    def __init__(
-        self, files: Files, item_encoder: ItemEncoder, user_encoder: UserEncoder, catalogue: Catalogue
-    ) -> None:
-        self._files, self._encoder, self._users, self._catalogue = files, item_encoder, user_encoder, catalogue
+    def __init__(self, files: Files, parts: Parts, precision: str) -> None:
+        super().__init__(parts.catalogue, parts.user_encoder, int(files.manifest.user_encoder["max_history"]))
+        self._files, self._encoder, self._precision = files, parts.item_encoder, precision
         self._fields = fields_of(files.manifest.template)
-        self._adding, self._counting = threading.Lock(), threading.Lock()
-        self._max_history = int(files.manifest.user_encoder["max_history"])
-        self._skipped = 0
+        self._new_texts: dict[str, str] = {}
 
     @staticmethod
-    def load(path: str | Path, threads: int | None = None, verify: bool = True) -> Student:
-        """Read an artifact; the folder is resolved once, and only files below it are read.
+    def load(  # noqa: PLR0913
+        path: str | Path,
+        threads: int | None = None,
+        digest: str | None = None,
+        precision: str | None = None,
+        verify: bool = False,
+        approximate_above: int | None = None,
+    ) -> Student:
+        """Read an artifact; the folder is resolved once, and only files below it are read. Hashes are always compared.
 
         Args:
             path: `export/student` of a run, a version's folder, or a copy of one.
-            threads: of onnxruntime (transformer students); its own choice where not given.
-            verify: compare every file with the hash in the manifest.
+            threads: of onnxruntime (transformer students) and of building an index; their own choice where not given.
+            digest: the manifest's, as `distill-rec export` printed it: finds tampering, where hashes find damage.
+            precision: one of those exported; the manifest's own choice where not given.
+            verify: answer the golden inputs once more, as kernels differ between processors.
+            approximate_above: build an approximate index (usearch) where the catalogue has more items than this.
 
         Raises:
-            ArtifactError: a file is missing, damaged, of another format version, or leads out of the folder.
+            ArtifactError: a file is missing, damaged, of another format version, or leads out of the folder; the digest
+                is another; the precision was not exported; a golden answer differs.
         """
-        from distill_rec.runtime.loading import read_parts  # noqa: PLC0415  (imports late: importing us stays quick)
+        files = Files(path, digest)
+        manifest = files.manifest
+        chosen = precision or manifest.precision
+        exported = tuple(manifest.precisions) or (manifest.precision,)
+        if chosen not in exported:
+            do = "Name it in export.precisions of the recipe and export again."
+            raise ArtifactError(files.folder, f"precision {chosen!r} was not exported", " or ".join(exported), do)
+        student = Student(files, read_parts(files, threads, chosen), chosen)
+        if verify:
+            require_golden(student, files, chosen)
+        if approximate_above is not None and len(student._catalogue) > approximate_above:
+            student._index = ApproximateIndex(student._catalogue, student._probes(), threads or 0)
+        logger.info("loaded %s, version %s, digest %s, %s", files.folder, files.folder.name, files.digest[:16], chosen)
+        return student
 
-        files = Files(path, verify)
-        parts = read_parts(files, threads)
-        catalogue = Catalogue.of(parts.ids, parts.vectors, parts.user_encoder)
-        return Student(files, parts.item_encoder, parts.user_encoder, catalogue)
+    def _probes(self) -> Floats:
+        """User vectors of drawn short histories, for an index's recall."""
+        generator = np.random.default_rng(0)
+        ids = self._catalogue.ids
+        drawn = generator.choice(len(ids), (PROBES, 5))
+        return np.stack([self.encode_user([ids[row] for row in rows]) for rows in drawn])
 
     @property
     def info(self) -> StudentInfo:
-        manifest = self._files.manifest
-        items = len(self._catalogue.ids)
-        return StudentInfo(self._files.folder, self._files.digest, manifest.kind, manifest.dim, items, manifest.metrics)
+        manifest, folder = self._files.manifest, self._files.folder
+        return StudentInfo(
+            folder=folder,
+            version=folder.name,
+            digest=self._files.digest,
+            kind=manifest.kind,
+            dim=manifest.dim,
+            items=len(self._catalogue),
+            precision=self._precision,
+            precisions=tuple(manifest.precisions) or (manifest.precision,),
+            metrics=manifest.metrics,
+            index_recall=None if self._index is None else self._index.recall,
+        )
+
+    @cached_property
+    def teacher(self) -> Ranker | None:
+        """The teacher's ranking over its own item vectors, for comparison; None where they were not exported."""
+        return read_teacher(self._files)
 
     @property
-    def item_ids(self) -> list[str]:
-        return list(self._catalogue.ids)
+    def item_texts(self) -> list[str] | None:
+        """Texts in the order of `item_ids`; None where they were not exported."""
+        texts = self._texts
+        if texts is None:
+            return None
+        ids, new = self._catalogue.ids, self._new_texts
+        whole = texts + [""] * (len(ids) - len(texts))
+        return [new.get(item, text) for item, text in zip(ids, whole, strict=True)] if new else whole
 
-    @property
-    def item_vectors(self) -> Floats:
-        """`[n_items, dim]`, offsets included, in the order of `item_ids`."""
-        return self._catalogue.vectors
-
-    @property
-    def skipped(self) -> int:
-        """Unknown items that histories have named so far."""
-        return self._skipped
+    @cached_property
+    def _texts(self) -> list[str] | None:
+        return read_texts(self._files)
 
     def encode_items(self, items: Sequence[Item]) -> Floats:
         """Vectors `[n, dim]` from text alone (no offset).
@@ -105,7 +152,7 @@ class Student:
         Raises:
             DataError: an item is neither, or has none of the template's fields.
         """
-        _require_list(items, "items")
+        require_list(items, "items")
         if not len(items):
             return np.empty((0, self._files.manifest.dim), dtype=np.float32)
         return self._encoder.encode([self._text(item) for item in items])
@@ -119,97 +166,11 @@ class Student:
             raise DataError("item", f"fields {list(item)}", f"some of {self._fields}", "Give these fields, or a text.")
         return render(self._files.manifest.template, item)
 
-    def encode_user(self, history: Sequence[str], unknown: Unknown = "skip") -> Floats:
-        """User vector `[dim]` of item ids, oldest first; for a vector index of one's own.
-
-        Args:
-            unknown: "skip" leaves unknown items out and counts them (see `skipped`); "refuse" raises.
-
-        Raises:
-            DataError: an item is unknown and `unknown` is "refuse".
-        """
-        return self._user(self._catalogue, history, unknown)
-
-    def _user(self, catalogue: Catalogue, history: Sequence[str], unknown: Unknown) -> Floats:
-        _require_list(history, "history")
-        if unknown == "refuse":
-            rows = catalogue.rows(history, "history")
-        elif unknown == "skip":
-            rows = catalogue.known_rows(history)
-            if len(rows) < len(history):
-                with self._counting:
-                    self._skipped += len(history) - len(rows)
-        else:
-            raise DataError("unknown", repr(unknown), "'skip' or 'refuse'")
-        rows = rows[-self._max_history :]
-        prepared = None if catalogue.prepared is None else catalogue.prepared[rows]
-        return self._users.encode(catalogue.vectors[rows], prepared)
-
-    def rank(self, history: Sequence[str], candidates: Sequence[str], unknown: Unknown = "skip") -> Floats:
-        """Scores `[n_candidates]`, in the order of `candidates`.
-
-        Raises:
-            DataError: a candidate is not in the catalogue.
-        """
-        catalogue = self._catalogue
-        _require_list(candidates, "candidates")
-        user = self._user(catalogue, history, unknown)
-        return dot_rows(catalogue.vectors[catalogue.rows(candidates, "candidates")], user)
-
-    def rank_many(
-        self, requests: Sequence[tuple[Sequence[str], Sequence[str]]], unknown: Unknown = "skip"
-    ) -> list[Floats]:
-        """Scores of many (history, candidates) pairs."""
-        return [self.rank(history, candidates, unknown) for history, candidates in requests]
-
-    def recommend(
-        self,
-        history: Sequence[str],
-        k: int = 10,
-        exclude: Sequence[str] = (),
-        only: Sequence[str] | None = None,
-        unknown: Unknown = "skip",
-    ) -> list[tuple[str, float]]:
-        """The best k items with their scores; items of the history are left out.
-
-        Args:
-            k: from 1 to the number of items in the catalogue.
-            exclude: further items to leave out; unknown ones are ignored.
-            only: rank among these alone.
-
-        Returns:
-            k pairs, best first, equal scores in the catalogue's order; fewer where fewer are left.
-
-        Raises:
-            DataError: k is out of its range, or an item of `only` is not in the catalogue.
-        """
-        catalogue = self._catalogue
-        _require_k(k, catalogue)
-        user = self._user(catalogue, history, unknown)
-        return _top(catalogue, user, catalogue.vectors @ user, history, k, exclude, only)
-
-    def recommend_many(  # noqa: PLR0913
-        self,
-        histories: Sequence[Sequence[str]],
-        k: int = 10,
-        exclude: Sequence[str] = (),
-        only: Sequence[str] | None = None,
-        unknown: Unknown = "skip",
-    ) -> list[list[tuple[str, float]]]:
-        """`recommend` for many histories; scores of a block of users are one matrix product."""
-        catalogue = self._catalogue
-        _require_k(k, catalogue)
-        _require_list(histories, "histories")
-        out = []
-        for start in range(0, len(histories), BLOCK):
-            block = histories[start : start + BLOCK]
-            users = np.stack([self._user(catalogue, history, unknown) for history in block])
-            for history, user, scores in zip(block, users, users @ catalogue.vectors.T, strict=True):
-                out.append(_top(catalogue, user, scores, history, k, exclude, only))
-        return out
-
     def add_items(self, items: Mapping[str, Item]) -> None:
-        """Add new items by their text, without training; an item that is there gets the new text's vector.
+        """Add new items by their text, without training.
+
+        An item that is there gets the new text and keeps its learned offset (where the artifact carries the texts
+        that it was exported with; else its vector is the text's alone). One that was removed comes back.
 
         Raises:
             DataError: an id is no text, or an item is as `encode_items` refuses; none is added.
@@ -218,40 +179,82 @@ class Student:
             raise DataError("items", f"a value of type {type(items).__name__}", "a mapping of ids to texts or fields")
         if wrong := [item for item in items if not isinstance(item, str)]:
             raise DataError("items", f"id {wrong[0]!r} of type {type(wrong[0]).__name__}", "ids that are text")
-        vectors = self.encode_items(list(items.values()))
-        with self._adding:
-            self._catalogue = self._catalogue.with_items(list(items), vectors, self._users)
+        if not items:
+            return
+        texts = {item: self._text(value) for item, value in items.items()}
+        vectors = self._encoder.encode(list(texts.values()))
+        with self._changing:
+            known = [place for place, item in enumerate(texts) if item in self._catalogue.place]
+            if known:
+                vectors[known] += self._offsets([list(texts)[place] for place in known])
+            self._new_texts = self._new_texts | texts
+            self._catalogue = self._catalogue.with_items(list(texts), vectors, self._users)
+
+    def _offsets(self, ids: list[str]) -> Floats:
+        """What the vectors of known items hold beside their text's, `[n, dim]`."""
+        rows = np.array([self._catalogue.place[item] for item in ids], dtype=np.int64)
+        if self._texts is None:
+            return np.zeros((len(rows), self._files.manifest.dim), dtype=np.float32)
+        before = [
+            self._new_texts[item] if item in self._new_texts else self._texts[row]
+            for item, row in zip(ids, rows.tolist(), strict=True)
+        ]
+        return self._catalogue.vectors[rows] - self._encoder.encode(before)
+
+    def remove_items(self, items: Sequence[str]) -> None:
+        """Never recommend these items again; they still count in histories. `add_items` brings one back.
+
+        Raises:
+            DataError: an item is unknown; none is removed.
+        """
+        require_list(items, "items")
+        with self._changing:
+            self._catalogue = self._catalogue.without(items)
+
+    def save_catalogue(self, folder: str | Path | None = None) -> Path:
+        """Write the catalogue as it is now, added and removed items among it, as a new version of the artifact.
+
+        Args:
+            folder: the export folder whose `versions/` gets it and whose link is switched to it; that of this
+                student where not given.
+
+        Returns:
+            The new version's folder.
+
+        Raises:
+            ArtifactError: this student was loaded from no such folder, and none was given.
+        """
+        from distill_rec.runtime.save import save_catalogue  # noqa: PLC0415  (serving seldom writes)
+
+        with self._changing:
+            return save_catalogue(self, self._files, self._catalogue, self.item_texts, self._precision, folder)
+
+    def export_vectors(self, path: str | Path) -> None:
+        """Write ids and item vectors for a vector database: `.parquet`, or `.npy` with the ids beside it in `.json`.
+
+        Removed items are left out.
+
+        Raises:
+            DataError: another ending, or pyarrow is not installed for Parquet.
+        """
+        from distill_rec.runtime.save import export_vectors  # noqa: PLC0415
+
+        catalogue = self._catalogue
+        kept = np.array([item not in catalogue.removed for item in catalogue.ids], dtype=np.bool_)
+        rows = np.flatnonzero(kept)
+        export_vectors(Path(path), [catalogue.ids[row] for row in rows], catalogue.vectors[rows])
+
+    def close(self) -> None:
+        """Let go of the item encoder and the index; ranking still works for who holds the student."""
+        self._index = None
+        self._encoder = _Closed(self._files.folder)
 
 
-def _top(  # noqa: PLR0913
-    catalogue: Catalogue,
-    user: Floats,
-    scores: Floats,
-    history: Sequence[str],
-    k: int,
-    exclude: Sequence[str],
-    only: Sequence[str] | None,
-) -> list[tuple[str, float]]:
-    """The best k with their scores; `scores` `[n_items]` is written to."""
-    _require_list(exclude, "exclude")
-    if only is not None:
-        _require_list(only, "only")
-        others = np.ones(len(scores), dtype=np.bool_)
-        others[catalogue.rows(only, "only")] = False
-        scores[others] = -np.inf
-    scores[catalogue.known_rows(history)] = -np.inf
-    scores[catalogue.known_rows(exclude, "exclude")] = -np.inf
-    slack = slack_of(len(user), catalogue.longest, user)
-    rows, exact = best(catalogue.vectors, user, scores, k, slack)
-    return [(catalogue.ids[row], score) for row, score in zip(rows.tolist(), exact.tolist(), strict=True)]
+class _Closed:
+    """In the place of an item encoder that was let go."""
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
-def _require_k(k: int, catalogue: Catalogue) -> None:
-    if not 1 <= k <= len(catalogue.ids):
-        raise DataError("k", str(k), f"from 1 to the catalogue's {len(catalogue.ids)} items")
-
-
-def _require_list(values: Sequence[Any], what: str) -> None:
-    """A text is a sequence too, of its letters: `history="150"` would be three items."""
-    if isinstance(values, str | bytes):
-        raise DataError(what, f"the text {values!r}", "a list", f"Write [{values!r}].")
+    def encode(self, texts: Sequence[str]) -> Floats:
+        raise DataError("student", f"of {self._folder} is closed", "one that is open", "Load it again.")

@@ -7,11 +7,19 @@ one user otherwise than a block of users. So it only finds who may be among the 
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 ROUNDING = 2.0**-24
+
+
+class RowSource(Protocol):
+    """An array `[n, dim]`, or what gives float32 rows of one."""
+
+    def __getitem__(self, rows: NDArray[np.int64], /) -> Floats: ...
 
 
 def dot_rows(vectors: Floats, user: Floats) -> Floats:
@@ -40,7 +48,7 @@ def near_best(scores: Floats, k: int, slack: float = 0.0) -> NDArray[np.int64]:
     return np.flatnonzero(scores >= threshold - np.float32(slack))
 
 
-def best(vectors: Floats, user: Floats, scores: Floats, k: int, slack: float) -> tuple[NDArray[np.int64], Floats]:
+def best(vectors: RowSource, user: Floats, scores: Floats, k: int, slack: float) -> tuple[NDArray[np.int64], Floats]:
     """Rows and scores of the k best, highest first, equal scores by row.
 
     Args:

@@ -22,6 +22,9 @@ class UserEncoder(Protocol):
     def encode(self, history: Floats, prepared: Floats | None) -> Floats:
         """User vector `[dim]` of item vectors `[length, dim]`, oldest first, and their prepared values."""
 
+    def shares(self, history: Floats, prepared: Floats | None) -> Floats:
+        """How much of the user vector each click is, `[length]`; of a history that is not empty."""
+
 
 class MeanUserEncoder:
     """The mean of the history."""
@@ -37,6 +40,9 @@ class MeanUserEncoder:
         if not len(history):
             return self._empty
         return np.asarray(history.mean(0) * self._scale, dtype=np.float32)
+
+    def shares(self, history: Floats, prepared: Floats | None) -> Floats:
+        return np.full(len(history), self._scale / len(history), dtype=np.float32)
 
 
 class AttentionUserEncoder:
@@ -54,10 +60,19 @@ class AttentionUserEncoder:
     def encode(self, history: Floats, prepared: Floats | None) -> Floats:
         if not len(history):
             return self._empty
+        weights, total = self._weights(history, prepared)
+        return np.asarray((weights @ history) * (self._scale / total), dtype=np.float32)
+
+    def shares(self, history: Floats, prepared: Floats | None) -> Floats:
+        weights, total = self._weights(history, prepared)
+        return np.asarray(weights * (self._scale / total), dtype=np.float32)
+
+    def _weights(self, history: Floats, prepared: Floats | None) -> tuple[Floats, np.float32]:
+        """Weights before they are divided by their sum, and the sum."""
         logits = self.prepare(history) if prepared is None else prepared
         assert logits is not None
         weights = np.exp(logits - logits.max())
-        return np.asarray((weights @ history) * (self._scale / weights.sum()), dtype=np.float32)
+        return weights, weights.sum()
 
 
 class CausalUserEncoder:
@@ -85,6 +100,13 @@ class CausalUserEncoder:
             x = self._block(x, f"blocks.{layer}.", last=layer == self._layers - 1)
         return self._norm(x[-1], "norm.") * self._scale
 
+    def shares(self, history: Floats, prepared: Floats | None) -> Floats:
+        x = history * self._root + self._w["position"][: len(history)]
+        for layer in range(self._layers - 1):
+            x = self._block(x, f"blocks.{layer}.", last=False)
+        attention = self._attend(x, f"blocks.{self._layers - 1}.", last=True)[0]
+        return np.asarray(attention.mean(0)[0] * self._scale, dtype=np.float32)
+
     def _norm(self, x: Floats, name: str) -> Floats:
         centred = x - x.mean(-1, keepdims=True)
         variance = np.mean(centred * centred, axis=-1, keepdims=True)
@@ -92,21 +114,28 @@ class CausalUserEncoder:
             centred / np.sqrt(variance + EPSILON) * self._w[name + "weight"] + self._w[name + "bias"], dtype=np.float32
         )
 
-    def _block(self, x: Floats, name: str, last: bool) -> Floats:
+    def _attend(self, x: Floats, name: str, last: bool) -> tuple[Floats, Floats]:
+        """Attention `[heads, queries, length]` and values `[heads, length, width]`."""
         w, heads = self._w, self._heads
         length, dim = x.shape
         qkv = self._norm(x, name + "norm1.") @ w[name + "qkv.weight"] + w[name + "qkv.bias"]
-        qkv = qkv.reshape(length, 3, heads, dim // heads).transpose(1, 2, 0, 3)
-        query, key, value = qkv
+        query, key, value = qkv.reshape(length, 3, heads, dim // heads).transpose(1, 2, 0, 3)
         if last:
-            x, query = x[-1:], query[:, -1:]
-        scores = query @ key.transpose(0, 2, 1) / np.float32(np.sqrt(dim // heads))
+            query = query[:, -1:]
+        scores = np.asarray(query @ key.transpose(0, 2, 1) / np.float32(np.sqrt(dim // heads)), dtype=np.float32)
         if not last:
             scores += np.triu(np.full((length, length), -np.inf, dtype=np.float32), 1)
         scores = np.exp(scores - scores.max(-1, keepdims=True))
         scores /= scores.sum(-1, keepdims=True)
-        attended = (scores @ value).transpose(1, 0, 2).reshape(len(x), dim)
-        x = x + attended @ w[name + "out.weight"] + w[name + "out.bias"]
+        return scores, value
+
+    def _block(self, x: Floats, name: str, last: bool) -> Floats:
+        w = self._w
+        attention, value = self._attend(x, name, last)
+        if last:
+            x = x[-1:]
+        attended = (attention @ value).transpose(1, 0, 2).reshape(x.shape)
+        x = np.asarray(x + attended @ w[name + "out.weight"] + w[name + "out.bias"], dtype=np.float32)
         up = np.maximum(self._norm(x, name + "norm2.") @ w[name + "up.weight"] + w[name + "up.bias"], 0)
         return np.asarray(x + up @ w[name + "down.weight"] + w[name + "down.bias"], dtype=np.float32)
 

@@ -49,17 +49,28 @@ def test_a_missing_file_is_named(artifact, name):
 
 
 @pytest.mark.parametrize("name", ["items.safetensors", "static.safetensors", "items.json"])
-def test_damage_is_an_artifact_error_without_the_hashes_too(artifact, name):
+def test_damage_is_an_artifact_error_where_the_hashes_are_right_too(artifact, name):
     content = (artifact / name).read_bytes()
     (artifact / name).write_bytes(content[: len(content) // 2])
+    seal(artifact)
     with pytest.raises(ArtifactError, match=name):
-        Student.load(artifact, verify=False)
+        Student.load(artifact)
 
 
 def test_another_format_version_is_refused_with_both_numbers(artifact):
-    seal(artifact, format_version=2)
-    with pytest.raises(ArtifactError, match=r"manifest\.json: format version 2; expected version 1"):
+    seal(artifact, format_version=3)
+    with pytest.raises(ArtifactError, match=r"format version 3; expected version 2\. Install a newer distill-rec"):
         Student.load(artifact)
+
+
+def test_an_artifact_of_the_first_format_version_loads_and_ranks_the_same(artifact):
+    before = Student.load(artifact).rank(["i1"], ["i2", "i3"])
+    values = manifest_of(artifact)
+    old = ("kind", "dim", "max_tokens", "prefix", "template", "user_encoder", "projection", "items", "parameters")
+    old += ("files", "metrics", "parity", "fingerprints", "trunk")
+    first = {name: values[name] for name in old} | {"format_version": 1}
+    (artifact / "manifest.json").write_text(json.dumps(first), "utf-8")
+    np.testing.assert_array_equal(Student.load(artifact).rank(["i1"], ["i2", "i3"]), before)
 
 
 @pytest.mark.parametrize(
@@ -163,14 +174,15 @@ def test_a_link_switched_in_the_middle_of_loading_is_not_followed(tmp_path, monk
     write_artifact(tmp_path / "2", "causal", n_items=30)
     link = tmp_path / "student"
     link.symlink_to("1")
-    read = loading._items
+    read = loading._ids
 
-    def switch_then_read(files):
+    def switch_then_read(*args):
         link.unlink()
         link.symlink_to("2")
-        return read(files)
+        monkeypatch.undo()
+        return read(*args)
 
-    monkeypatch.setattr(loading, "_items", switch_then_read)
+    monkeypatch.setattr(loading, "_ids", switch_then_read)
     student = Student.load(link)
     assert student.info.folder == first and student.info.items == 60
 

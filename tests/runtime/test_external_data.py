@@ -120,4 +120,4 @@ def test_what_is_no_graph_is_refused(content):
 
 def encoder(content: bytes) -> OnnxItemEncoder:
     tokenizer = TextTokenizer(word_piece().to_str(), 16, special_tokens=True)
-    return OnnxItemEncoder(content, tokenizer, 4, 1, Path("item_encoder.onnx"))
+    return OnnxItemEncoder(lambda: content, tokenizer, 4, 1, Path("item_encoder.onnx"))

@@ -1,0 +1,229 @@
+"""Ranking for histories over a catalogue: what a student does, and a teacher whose vectors were exported."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from distill_rec.runtime.catalogue import Catalogue, Rows
+from distill_rec.runtime.errors import DataError
+from distill_rec.runtime.forks import watch
+from distill_rec.runtime.index import ApproximateIndex
+from distill_rec.runtime.projection import Floats
+from distill_rec.runtime.topk import best, dot_rows, slack_of
+from distill_rec.runtime.user_encoders import UserEncoder
+
+Unknown = Literal["skip", "refuse"]
+Ranked = list[tuple[str, float]]
+BLOCK = 64
+
+
+class Request(NamedTuple):
+    """One user's wish, for `recommend_many`; the fields are those of `recommend`."""
+
+    history: Sequence[str]
+    k: int = 10
+    exclude: Sequence[str] = ()
+    only: Sequence[str] | None = None
+
+
+class Ranker:
+    """A catalogue and a user encoder. Thread-safe: reads need no lock, a change replaces the catalogue in one step.
+
+    Scores are dot products of item and user vectors; only their order within one request has a meaning.
+    """
+
+    def __init__(self, catalogue: Catalogue, user_encoder: UserEncoder, max_history: int) -> None:
+        self._catalogue, self._users, self._max_history = catalogue, user_encoder, max_history
+        self._index: ApproximateIndex | None = None
+        self._skipped = 0
+        self.after_fork()
+        watch(self)
+
+    def after_fork(self) -> None:
+        """A lock that another thread held at the fork would be held for ever in the child."""
+        self._changing, self._counting = threading.Lock(), threading.Lock()
+
+    @property
+    def item_ids(self) -> list[str]:
+        """Of all rows of `item_vectors`, removed items among them."""
+        return list(self._catalogue.ids)
+
+    @property
+    def item_vectors(self) -> Floats:
+        """float32 `[n_items, dim]`, read-only, offsets included, in the order of `item_ids`."""
+        vectors = self._catalogue.vectors.whole().view()
+        vectors.flags.writeable = False
+        return vectors
+
+    @property
+    def skipped(self) -> int:
+        """Unknown items that histories have named so far."""
+        return self._skipped
+
+    def encode_user(self, history: Sequence[str], unknown: Unknown = "skip") -> Floats:
+        """User vector `[dim]` of item ids, oldest first; for a vector index of one's own.
+
+        Args:
+            unknown: "skip" leaves unknown items out and counts them (see `skipped`); "refuse" raises.
+
+        Raises:
+            DataError: an item is unknown and `unknown` is "refuse".
+        """
+        return self._user(self._catalogue, history, unknown)
+
+    def _read(self, catalogue: Catalogue, history: Sequence[str], unknown: Unknown) -> Rows:
+        """Rows of a history's last clicks."""
+        require_list(history, "history")
+        if unknown == "skip":
+            rows = catalogue.known_rows(history)
+            if len(rows) < len(history):
+                with self._counting:
+                    self._skipped += len(history) - len(rows)
+        elif unknown == "refuse":
+            rows = catalogue.known_rows(history)
+            if len(rows) < len(history):
+                catalogue.rows([item for item in history if item not in catalogue.place][:1], "history")
+        else:
+            raise DataError("unknown", repr(unknown), "'skip' or 'refuse'")
+        return rows[-self._max_history :]
+
+    def _user(self, catalogue: Catalogue, history: Sequence[str], unknown: Unknown) -> Floats:
+        rows = self._read(catalogue, history, unknown)
+        prepared = None if catalogue.prepared is None else catalogue.prepared[rows]
+        return self._users.encode(catalogue.vectors[rows], prepared)
+
+    def rank(self, history: Sequence[str], candidates: Sequence[str], unknown: Unknown = "skip") -> Floats:
+        """Scores `[n_candidates]`, in the order of `candidates`.
+
+        Raises:
+            DataError: a candidate is not in the catalogue.
+        """
+        catalogue = self._catalogue
+        require_list(candidates, "candidates")
+        user = self._user(catalogue, history, unknown)
+        return dot_rows(catalogue.vectors[catalogue.rows(candidates, "candidates")], user)
+
+    def rank_many(
+        self, requests: Sequence[tuple[Sequence[str], Sequence[str]]], unknown: Unknown = "skip"
+    ) -> list[Floats]:
+        """Scores of many (history, candidates) pairs."""
+        return [self.rank(history, candidates, unknown) for history, candidates in requests]
+
+    def recommend(
+        self,
+        history: Sequence[str],
+        k: int = 10,
+        exclude: Sequence[str] = (),
+        only: Sequence[str] | None = None,
+        unknown: Unknown = "skip",
+    ) -> Ranked:
+        """The best k items with their scores; items of the history are left out.
+
+        Args:
+            k: from 1 to the number of items in the catalogue.
+            exclude: further items to leave out; unknown ones are ignored.
+            only: rank among these alone.
+
+        Returns:
+            k pairs, best first, equal scores in the catalogue's order; fewer where fewer are left.
+
+        Raises:
+            DataError: k is out of its range, or an item of `only` is not in the catalogue.
+        """
+        return self._recommend(self._catalogue, [Request(history, k, exclude, only)], unknown)[0]
+
+    def recommend_many(
+        self,
+        requests: Sequence[Request | Sequence[str]],
+        k: int = 10,
+        exclude: Sequence[str] = (),
+        only: Sequence[str] | None = None,
+        unknown: Unknown = "skip",
+    ) -> list[Ranked]:
+        """`recommend` for many users at once; scores of a block of users are one matrix product.
+
+        Args:
+            requests: histories, which share `k`, `exclude` and `only`, or `Request`s with their own.
+        """
+        catalogue = self._catalogue
+        require_list(requests, "requests")
+        asked = [one if isinstance(one, Request) else Request(one, k, exclude, only) for one in requests]
+        out: list[Ranked] = []
+        for start in range(0, len(asked), BLOCK):
+            out += self._recommend(catalogue, asked[start : start + BLOCK], unknown)
+        return out
+
+    def _recommend(self, catalogue: Catalogue, requests: list[Request], unknown: Unknown) -> list[Ranked]:
+        for one in requests:
+            _require_k(one.k, catalogue)
+            require_list(one.exclude, "exclude")
+            if one.only is not None:
+                require_list(one.only, "only")
+        users = np.stack([self._user(catalogue, one.history, unknown) for one in requests])
+        index = self._index
+        near = [None if index is None else index.near(catalogue, user, one) for one, user in zip(requests, users)]  # noqa: B905
+        exact = [place for place, rows in enumerate(near) if rows is None]
+        scores = catalogue.vectors.scores(users[exact]) if exact else np.empty((0, 0), dtype=np.float32)
+        lines = iter(scores)
+        return [
+            _top(catalogue, user, next(lines), one) if rows is None else _top_among(catalogue, user, rows, one)
+            for one, user, rows in zip(requests, users, near, strict=True)
+        ]
+
+    def explain(self, history: Sequence[str], item: str) -> Ranked:
+        """Which items of the history pulled this item up, strongest first.
+
+        Each click's share of the user vector times its product with the item. With the `mean` and `attention` user
+        encoders the shares add up to the score. With `causal` a click's share is the attention that the last
+        position of the last layer pays it, which leaves out what the layers did on the way: a hint, not a sum.
+
+        Raises:
+            DataError: the item is not in the catalogue.
+        """
+        catalogue = self._catalogue
+        target = catalogue.vectors[catalogue.rows([item], "item")][0]
+        rows = self._read(catalogue, history, "skip")
+        if not len(rows):
+            return []
+        clicked = catalogue.vectors[rows]
+        shares = self._users.shares(clicked, None if catalogue.prepared is None else catalogue.prepared[rows])
+        pulls = shares * (clicked @ target)
+        order = np.argsort(-pulls, kind="stable")
+        return [(catalogue.ids[rows[place]], float(pulls[place])) for place in order]
+
+
+def _top(catalogue: Catalogue, user: Floats, scores: Floats, request: Request) -> Ranked:
+    """The best k with their scores; `scores` `[n_items]` is written to."""
+    if request.only is not None:
+        others = np.ones(len(scores), dtype=np.bool_)
+        others[catalogue.rows(request.only, "only")] = False
+        scores[others] = -np.inf
+    scores[catalogue.known_rows(request.history)] = -np.inf
+    scores[catalogue.known_rows(request.exclude, "exclude")] = -np.inf
+    if catalogue.hidden is not None:
+        scores[catalogue.hidden] = -np.inf
+    slack = slack_of(len(user), catalogue.longest, user)
+    rows, exact = best(catalogue.vectors, user, scores, request.k, slack)
+    return [(catalogue.ids[row], score) for row, score in zip(rows.tolist(), exact.tolist(), strict=True)]
+
+
+def _top_among(catalogue: Catalogue, user: Floats, rows: Rows, request: Request) -> Ranked:
+    """The best k of a few rows, ascending, that an approximate index found."""
+    scores = dot_rows(catalogue.vectors[rows], user)
+    order = np.argsort(-scores, kind="stable")[: request.k]
+    return [(catalogue.ids[rows[place]], float(scores[place])) for place in order]
+
+
+def _require_k(k: int, catalogue: Catalogue) -> None:
+    if type(k) is not int or not 1 <= k <= len(catalogue):
+        raise DataError("k", str(k), f"from 1 to the catalogue's {len(catalogue)} items")
+
+
+def require_list(values: Sequence[Any], what: str) -> None:
+    """A text is a sequence too, of its letters: `history="150"` would be three items."""
+    if isinstance(values, str | bytes):
+        raise DataError(what, f"the text {values!r}", "a list", f"Write [{values!r}].")

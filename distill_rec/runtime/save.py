@@ -1,0 +1,149 @@
+"""Writing a changed catalogue as a new version, and vectors for other tools."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors.numpy import save
+
+from distill_rec.runtime.catalogue import Catalogue
+from distill_rec.runtime.errors import ArtifactError, DataError
+from distill_rec.runtime.golden import GOLDEN, answers
+from distill_rec.runtime.loading import TEXTS
+from distill_rec.runtime.manifest import CARD, MANIFEST, FileRecord, Files
+from distill_rec.runtime.projection import Floats
+from distill_rec.runtime.publish import new_version
+from distill_rec.runtime.vectors import PRECISIONS, Stored, store
+
+if TYPE_CHECKING:
+    from distill_rec.runtime.student import Student
+
+KEEP = 3
+
+
+def item_tensors(stored: Stored) -> dict[str, Any]:
+    """The arrays of an `items*.safetensors`."""
+    return {"vectors": stored.values} | ({} if stored.scales is None else {"scales": stored.scales})
+
+
+def base_precision(precision: str) -> str:
+    """How the vectors of a precision are stored: those of "int8-static" as those of "int8"."""
+    return precision.split("-")[0]
+
+
+def record_files(folder: Path) -> dict[str, FileRecord]:
+    """Hash and size of every file below a folder but the manifest and the card."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    names = {path.relative_to(folder).as_posix(): path for path in paths}
+    return {
+        name: FileRecord(sha256(path.read_bytes()).hexdigest(), path.stat().st_size)
+        for name, path in names.items()
+        if name not in (MANIFEST, CARD)
+    }
+
+
+def save_catalogue(  # noqa: PLR0913
+    student: Student,
+    files: Files,
+    catalogue: Catalogue,
+    texts: list[str] | None,
+    precision: str,
+    folder: str | Path | None,
+) -> Path:
+    """See `Student.save_catalogue`. Precisions finer than the loaded one are left out: its vectors are rounded."""
+    if folder is None:
+        versions = files.folder.parent
+        if versions.name != "versions":
+            raise ArtifactError(files.folder, "no version of an export folder", "versions/N", "Give folder=.")
+        folder = versions.parent
+    manifest = files.manifest
+    coarser = PRECISIONS[PRECISIONS.index(base_precision(precision)) :]
+    exported = manifest.precisions or {precision: manifest.parts(precision)}
+    kept = {name: parts for name, parts in exported.items() if base_precision(name) in coarser}
+    vectors = catalogue.vectors.whole()
+    with new_version(Path(folder), KEEP) as temporary:
+        ours = {parts["items"] for parts in exported.values()} | {"items.json", TEXTS, GOLDEN}
+        for name in [*manifest.files, CARD]:
+            source = files.folder / name
+            if name not in ours and source.is_file():
+                (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, temporary / name)
+        _write(temporary / "items.json", json.dumps(catalogue.ids, ensure_ascii=False).encode() + b"\n")
+        if texts is not None:
+            _write(temporary / TEXTS, json.dumps(texts, ensure_ascii=False).encode() + b"\n")
+        for name, parts in kept.items():
+            _write(temporary / parts["items"], save(item_tensors(store(vectors, base_precision(name)))))
+        changed = replace(
+            manifest,
+            items=len(catalogue.ids),
+            removed=sorted(catalogue.removed),
+            precision=manifest.precision if manifest.precision in kept else precision,
+            precisions=kept,
+            made_from=files.digest,
+            files=record_files(temporary),
+        )
+        _write(temporary / MANIFEST, changed.to_json().encode())
+        if GOLDEN in manifest.files:
+            _write(temporary / GOLDEN, _golden(files, catalogue, temporary, list(kept)))
+            changed = replace(changed, files=record_files(temporary))
+            _write(temporary / MANIFEST, changed.to_json().encode())
+    return (Path(folder) / "student").resolve()
+
+
+def _golden(files: Files, catalogue: Catalogue, folder: Path, precisions: list[str]) -> bytes:
+    """The same golden inputs less what was removed, answered by the new version."""
+    from distill_rec.runtime.student import Student  # noqa: PLC0415  (which imports this module's callers)
+
+    content = json.loads(files.read(GOLDEN))
+    for one in content["requests"]:
+        one["candidates"] = [item for item in one["candidates"] if item not in catalogue.removed]
+    content["expected"] = {
+        name: answers(Student.load(folder, precision=name), content["texts"], content["requests"])
+        for name in precisions
+    }
+    return json.dumps(content, ensure_ascii=False).encode() + b"\n"
+
+
+def export_vectors(path: Path, ids: list[str], vectors: Floats) -> None:
+    """See `Student.export_vectors`."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        if path.suffix == ".npy":
+            with temporary.open("wb") as file:
+                np.lib.format.write_array(file, np.ascontiguousarray(vectors), allow_pickle=False)
+            _write(path.with_suffix(".json"), json.dumps(ids, ensure_ascii=False).encode() + b"\n")
+        elif path.suffix == ".parquet":
+            _write_parquet(temporary, ids, vectors)
+        else:
+            raise DataError(path, f"ending {path.suffix!r}", ".npy or .parquet")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_parquet(path: Path, ids: list[str], vectors: Floats) -> None:
+    try:
+        import pyarrow as pa  # noqa: PLC0415  (not in the light install)
+        import pyarrow.parquet as pq  # noqa: PLC0415
+    except ImportError as error:
+        raise DataError(path, "pyarrow is not installed", "pyarrow for Parquet", "pip install pyarrow") from error
+    flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
+    rows = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
+    pq.write_table(pa.table({"item_id": pa.array(ids, pa.string()), "vector": rows}), path)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write to a temporary name, flush to the disk, rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

@@ -1,0 +1,124 @@
+"""Item vectors as they are stored: float32, float16, or int8 with a scale a row; a part of them mapped from a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distill_rec.runtime.projection import Floats
+
+PRECISIONS = ("fp32", "fp16", "int8")
+BLOCK = 4096
+"""Rows that are made float32 at once: 1 MB at 64 dimensions, which stays in cache."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Rows `[n, dim]` of one precision.
+
+    Attributes:
+        values: float32, float16 or int8.
+        scales: float32 `[n]`, of int8 rows; None for the others.
+    """
+
+    values: NDArray[Any]
+    scales: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def rows(self, index: Any) -> Floats:
+        """float32 `[m, dim]`; the rows of a slice that are float32 already are not copied."""
+        found = self.values[index]
+        if found.dtype == np.float32:
+            return np.asarray(found)
+        wide: Floats = found.astype(np.float32)
+        return wide if self.scales is None else np.asarray(wide * self.scales[index, None], dtype=np.float32)
+
+    def blocks(self) -> Iterator[tuple[slice, Floats]]:
+        for start in range(0, len(self), BLOCK):
+            part = slice(start, min(start + BLOCK, len(self)))
+            yield part, self.rows(part)
+
+    def scores(self, users: Floats) -> Floats:
+        """`[m, n]` of users `[m, dim]`."""
+        if self.values.dtype == np.float32:
+            return np.asarray(users @ self.values.T, dtype=np.float32)
+        out = np.empty((len(users), len(self)), dtype=np.float32)
+        for part, rows in self.blocks():
+            np.matmul(users, rows.T, out=out[:, part])
+        return out
+
+
+def store(vectors: Floats, precision: str) -> Stored:
+    """Round vectors `[n, dim]` to a precision; int8 has one scale a row, its largest value over 127."""
+    if precision == "fp32":
+        return Stored(np.ascontiguousarray(vectors, dtype=np.float32))
+    if precision == "fp16":
+        return Stored(vectors.astype(np.float16))
+    scales = (np.abs(vectors).max(axis=1, initial=0.0) / 127).astype(np.float32)
+    safe = np.maximum(scales, np.float32(1e-30))[:, None]
+    return Stored(np.rint(vectors / safe).astype(np.int8), scales)
+
+
+@dataclass(frozen=True)
+class ItemVectors:
+    """The catalogue's vectors: rows of the artifact, which are never copied, and rows added since.
+
+    Attributes:
+        base: as loaded.
+        extra: float32 `[m, dim]`, added or replaced since.
+        slot: int64 `[n]`, where the vector of a row is, `len(base)` and above in `extra`; None where row i is at i.
+    """
+
+    base: Stored
+    extra: Floats
+    slot: NDArray[np.int64] | None = None
+
+    @staticmethod
+    def of(base: Stored) -> ItemVectors:
+        return ItemVectors(base, np.empty((0, base.values.shape[1]), dtype=np.float32))
+
+    def __len__(self) -> int:
+        return len(self.base) + len(self.extra) if self.slot is None else len(self.slot)
+
+    @property
+    def dim(self) -> int:
+        return int(self.base.values.shape[1])
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Floats:
+        """float32 `[m, dim]` of row numbers."""
+        at = rows if self.slot is None else self.slot[rows]
+        if not len(self.extra):
+            return self.base.rows(at)
+        out = np.empty((len(at), self.dim), dtype=np.float32)
+        inside = at < len(self.base)
+        out[inside] = self.base.rows(at[inside])
+        out[~inside] = self.extra[at[~inside] - len(self.base)]
+        return out
+
+    def scores(self, users: Floats) -> Floats:
+        """`[m, n]`, writable, of users `[m, dim]`, by whatever product is quickest."""
+        out = self.base.scores(users)
+        if len(self.extra):
+            out = np.concatenate([out, users @ self.extra.T], axis=1)
+        return out if self.slot is None else out[:, self.slot]
+
+    def whole(self) -> Floats:
+        """All rows as float32 `[n, dim]`; the stored array itself where that is what it is."""
+        if self.slot is None and not len(self.extra):
+            return self.base.rows(slice(None))
+        return self[np.arange(len(self))]
+
+    def replaced(self, rows: NDArray[np.int64], vectors: Floats) -> ItemVectors:
+        """With these rows set, rows beyond the end appended (in order, without a gap)."""
+        length = max(len(self), int(rows.max(initial=-1)) + 1)
+        slot = np.arange(length) if self.slot is None else np.resize(self.slot, length)
+        slot[rows] = len(self.base) + len(self.extra) + np.arange(len(rows))
+        extra = np.concatenate([self.extra, vectors.astype(np.float32)])
+        identity = bool((slot == np.arange(length)).all()) and length == len(self.base) + len(extra)
+        return ItemVectors(self.base, extra, None if identity else slot)
