@@ -176,6 +176,39 @@ class ExportSection(Section):
     parity_samples: int = Field(
         200, ge=100, description="real items and histories on which torch and export must agree"
     )
+    precisions: list[Literal["fp32", "fp16", "int8", "int8-static"]] = Field(
+        ["fp32"],
+        min_length=1,
+        description="what is written; int8 quantises weights (dynamic), int8-static a transformer's activations too, "
+        "calibrated on real items",
+    )
+    precision: Literal["fp32", "fp16", "int8", "int8-static"] = Field(
+        "fp32", description="the main one: loaded where none is asked for, and its gates refuse the publication"
+    )
+    require: list[str] = Field(
+        default_factory=list, description="further precisions whose failed gates refuse the publication too"
+    )
+    max_loss: float = Field(
+        0.01, ge=0, le=1, description="relative nDCG@10 on validation data that fp16 and int8 may lose against torch"
+    )
+    min_quality: float = Field(
+        0.0, ge=0, description="share of the teacher's nDCG@10 on validation data that must be kept; 0: no gate"
+    )
+    min_spread: float = Field(
+        0.01, ge=0, le=1, description="a student whose item vectors vary less than this has collapsed (1 - |mean|^2)"
+    )
+    max_p50_ms: float | None = Field(
+        None, gt=0, description="milliseconds of ranking 100 candidates, one thread; left out: no gate"
+    )
+    max_mb: float | None = Field(
+        None, gt=0, description="megabytes of what one precision loads, catalogue included; left out: no gate"
+    )
+    texts: bool = Field(True, description="carry the items' texts, for search and for new texts of known items")
+    teacher: bool = Field(False, description="carry the teacher's vectors and user encoder, to compare with")
+    weights: bool = Field(True, description="carry torch weights (training/), so that training can go on from a copy")
+    torch_export: bool = Field(
+        False, description="transformer: also write torch.export's program, export/pt2/N.pt2, beside the artifact"
+    )
     keep: int = Field(3, ge=1, description="versions kept")
 
 

@@ -32,6 +32,11 @@ def opened(recipe: str, changes: Sequence[str], out: Path | None) -> tuple[Recip
     return checked, out or Path("runs") / checked.name, find_recipe(recipe).parent
 
 
+def folder_of(recipe: str, changes: Sequence[str], out: Path | None) -> Path:
+    """The run's folder of a recipe."""
+    return opened(recipe, changes, out)[1]
+
+
 def run_checked(
     stage: str | None, recipe: Recipe, folder: Path, base: Path, restart: str | None, as_json: bool
 ) -> None:
@@ -64,6 +69,7 @@ def as_dict(folder: Path, reports: list[StageReport]) -> dict[str, Any]:
         out["summary"] = json.loads((folder / "prepare" / "summary.json").read_text(encoding="utf-8"))
     elif ended == "export":
         out["artifact"] = str(folder / "export" / "student")
+        out["export"] = json.loads((folder / "export" / "report.json").read_text(encoding="utf-8"))
     else:
         out["trained"] = histories(folder / ended)
     return out
@@ -86,6 +92,8 @@ def tell(folder: Path, reports: list[StageReport]) -> None:
         _tell_summary(folder, console)
     elif ended in ("teach", "distill"):
         _tell_histories(folder / ended, console)
+    elif ended == "export":
+        _tell_export(folder / "export", console)
     elif ended == "evaluate":
         from distill_rec.evaluation.render import render
         from distill_rec.evaluation.results import Results
@@ -107,6 +115,21 @@ def _tell_summary(folder: Path, console: Any) -> None:
     for name, value in read_summary(folder / "prepare").lines():
         table.add_row(name, value)
     console.print(table)
+
+
+def _tell_export(folder: Path, console: Any) -> None:
+    from rich.table import Table
+
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    table = Table(box=None, header_style="bold")
+    for name in ("precision", "MB", "new items/s", "rank p50, ms", "nDCG@10", "lost", ""):
+        table.add_column(name, justify="left" if name in ("precision", "") else "right")
+    forms = {"megabytes": ".1f", "items_per_second": ",.0f", "p50_ms": ".3f", "ndcg@10": ".4f", "loss": ".2%"}
+    for row in report["precisions"]:
+        cells = ["-" if row[name] is None else format(row[name], form) for name, form in forms.items()]
+        table.add_row(row["precision"], *cells, row["verdict"])
+    console.print(table)
+    console.print(f"version {report['version']}, digest {report['digest']}", soft_wrap=True, highlight=False)
 
 
 def _tell_histories(folder: Path, console: Any) -> None:

@@ -38,6 +38,11 @@ def measure_costs(artifact: Path | None, teacher: dict[str, str] | None, dataset
     return out
 
 
+def measure_student(artifact: Path, precision: str, dataset: Dataset) -> ModelCost:
+    """What serving one precision of an artifact costs."""
+    return _measure("student", artifact, _request(dataset) | {"precision": precision}, (None, None))
+
+
 def _request(dataset: Dataset) -> dict[str, Any]:
     """A request with the longest history of the test, 100 candidates, and texts of the catalogue."""
     ids = dataset.items["item_id"]
@@ -58,8 +63,16 @@ Size = tuple[int | None, int | None]
 
 
 def _student_size(artifact: Path) -> Size:
-    files = [path for path in artifact.resolve().iterdir() if path.is_file()]
-    return int(read_json(artifact / "manifest.json")["parameters"]), sum(path.stat().st_size for path in files)
+    manifest = read_json(artifact / "manifest.json")
+    return int(manifest["parameters"]), served_bytes(manifest, manifest["precision"])
+
+
+def served_bytes(manifest: dict[str, Any], precision: str) -> int:
+    """Bytes of what a service loads of an artifact: one precision, without what other tools read of it."""
+    files = {name: int(record["size"]) for name, record in manifest["files"].items()}
+    parts = {name for one in manifest["precisions"].values() for name in one.values()}
+    own = set(manifest["precisions"].get(precision, {}).values())
+    return sum(size for name, size in files.items() if "/" not in name and (name not in parts or name in own))
 
 
 def _teacher_size(folder: Path) -> Size:

@@ -25,13 +25,13 @@ def memory() -> dict[str, int]:
 
 
 def main() -> None:
-    """Read the request as JSON on stdin: kind, path, texts, history, candidates."""
+    """Read the request as JSON on stdin: kind, path, texts, history, candidates; of a student also its precision."""
     request = json.load(sys.stdin)
     model: Any
     if request["kind"] == "student":
         from distill_rec.runtime import Student
 
-        model = Student.load(request["path"], threads=1)
+        model = Student.load(request["path"], threads=1, precision=request.get("precision"))
     else:
         import torch
 

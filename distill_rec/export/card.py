@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from distill_rec.data.dataset import Dataset
-from distill_rec.export.parity import Parity
+from distill_rec.export.report import ExportReport
 from distill_rec.runtime.manifest import Manifest
 
 
-def model_card(manifest: Manifest, dataset: Dataset, parity: Parity) -> str:
+def model_card(manifest: Manifest, dataset: Dataset, report: ExportReport) -> str:
     """What the student is, what it was measured to do, and what it is not for."""
     size = sum(record.size for record in manifest.files.values())
     lines = [
         f"# A {manifest.kind} student",
         "",
-        f"Ranks {manifest.items:,} items of {dataset.kind}; exported by distill-rec, format version "
-        f"{manifest.format_version}. {manifest.parameters:,} parameters, {size / 1e6:.1f} MB on disk.",
+        f"Ranks {manifest.items:,} items for users known by their clicks; exported by distill-rec, format version "
+        f"{manifest.format_version}. {manifest.parameters:,} parameters, {size / 1e6:.1f} MB on disk with everything "
+        "it carries.",
         "",
         "```python",
         "from students import Student",
@@ -26,19 +29,31 @@ def model_card(manifest: Manifest, dataset: Dataset, parity: Parity) -> str:
         "## How it reads an item",
         "",
         f"Text template: `{manifest.template}`, at most {manifest.max_tokens} tokens. Items that had training clicks "
-        "also hold a learned offset; new items are encoded from text alone.",
+        "may also hold a learned offset; new items are encoded from text alone. Its tokens and first weights came from "
+        f"`{_source(manifest.trunk)}`.",
+        "",
+        "## Data",
+        "",
+        f"{dataset.n_items:,} items; {int(dataset.train_clicks.sum()):,} training clicks, {len(dataset.test):,} test "
+        f"samples ({dataset.kind}). Fingerprint `{dataset.fingerprint}`.",
         "",
         "## Measured",
         "",
-        f"Scores equal torch's within {parity.scores:.1e} of their standard deviation, on {parity.samples} histories "
-        f"and {parity.texts} items.",
-        "",
     ]
-    if manifest.metrics:
-        lines += ["| measure | value |", "|---|---|"]
-        lines += [f"| {name} | {_number(value)} |" for name, value in manifest.metrics.items()]
-        lines += ["", "The test's figures, with intervals, stand in the run's `evaluate/` folder.", ""]
+    lines += _metrics(manifest.metrics)
+    lines += ["Latency of the machine that exported it, one thread:", ""] if manifest.latency else []
+    lines += [f"- {name}: {value:.4g}" for name, value in manifest.latency.items()]
+    lines += ["", "| precision | MB | new items/s | rank p50, ms | nDCG@10, validation | lost | verdict |"]
+    lines += ["|---|---|---|---|---|---|---|"]
+    for row in report.rows():
+        cells = (_number(row[name]) for name in ("megabytes", "items_per_second", "p50_ms", "ndcg@10", "loss"))
+        lines.append(f"| {row['precision']} | {' | '.join(cells)} | {row['verdict']} |")
+    parity = manifest.parity[manifest.precision]
     lines += [
+        "",
+        f"Scores of the main precision equal torch's within {parity['scores']:.1e} of their standard deviation, on "
+        f"{parity['samples']} histories and {parity['texts']} items.",
+        "",
         "## Intended use and limits",
         "",
         "Ranking items for users of the data set that it was trained on. It learnt from logged clicks and repeats "
@@ -49,5 +64,24 @@ def model_card(manifest: Manifest, dataset: Dataset, parity: Parity) -> str:
     return "\n".join(lines)
 
 
+def _source(trunk: dict[str, Any]) -> str:
+    return str(trunk.get("source", "")).rstrip("/").rsplit("/", 1)[-1] or "a PLM"
+
+
+def _metrics(metrics: dict[str, Any]) -> list[str]:
+    test: dict[str, dict[str, float]] = metrics.get("test", {})
+    lines = [f"- {name}: {_number(value)}" for name, value in metrics.items() if name != "test"]
+    if any(test.values()):
+        names = list(next(values for values in test.values() if values))
+        lines += ["", f"| test, mean over users | {' | '.join(test)} |", "|---" * (len(test) + 1) + "|"]
+        lines += [f"| {name} | {' | '.join(_number(test[who].get(name)) for who in test)} |" for name in names]
+        lines += ["", "Intervals, and the student without distillation, stand in the run's `evaluate/` folder."]
+    return [*lines, ""]
+
+
 def _number(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    if value is None:
+        return "-"
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -1,25 +1,37 @@
-"""The export stage: a trained student to a self-describing folder, published only if it scores as torch does."""
+"""The export stage: a trained student to a self-describing folder, published only if it passes its gates."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors.numpy import save
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.export.card import model_card
-from distill_rec.export.onnx import write_onnx
-from distill_rec.export.parity import measure_parity, require_parity
+from distill_rec.export.gates import Gate, Measured, failed, gates_of, require_gates
+from distill_rec.export.golden import write_golden
+from distill_rec.export.measure import Yardstick, exported_scorer, measure, test_metrics
+from distill_rec.export.precisions import file_names, write_precisions
+from distill_rec.export.report import ExportReport
+from distill_rec.export.torch_program import write_program
 from distill_rec.files import sha256_file, write_bytes, write_text
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import ExportSection
 from distill_rec.runtime import Student
-from distill_rec.runtime.manifest import CARD, MANIFEST, FileRecord, Manifest
+from distill_rec.runtime.errors import RecipeError
+from distill_rec.runtime.loading import TEACHER, TEXTS
+from distill_rec.runtime.manifest import CARD, MANIFEST, Manifest
 from distill_rec.runtime.publish import LINK, new_version
+from distill_rec.runtime.save import item_tensors, record_files
+from distill_rec.runtime.vectors import store
 from distill_rec.students import StudentModel, load_student
+
+if TYPE_CHECKING:
+    from distill_rec.teachers import Teacher
 
 
 def export_student(  # noqa: PLR0913
@@ -28,75 +40,168 @@ def export_student(  # noqa: PLR0913
     dataset: Dataset,
     export_folder: Path,
     *,
+    teacher: Teacher | None = None,
     metrics: dict[str, Any] | None = None,
     fingerprints: dict[str, Any] | None = None,
     progress: Progress | None = None,
-) -> Path:
-    """Write the next version and switch the link to it.
+) -> ExportReport:
+    """Write the next version and switch the link `export_folder/student` to it.
 
     Args:
         student_folder: `distill/student` of a run.
-        dataset: the prepared data: catalogue ids, and the histories of the parity gate.
+        dataset: the prepared data: catalogue ids, and the histories of the gates.
+        teacher: whose quality is the yardstick of a gate, and whose vectors are carried where the recipe asks for it.
         metrics, fingerprints: recorded in the manifest.
 
-    Returns:
-        The link, `export_folder/student`.
+    Raises:
+        ArtifactError: a gate of the main precision, or of a required one, failed; nothing is published.
+        RecipeError: the precisions contradict each other or the kind of student.
+    """
+    precisions = _ordered(section)
+    model = load_student(student_folder)
+    yardstick = Yardstick.of(model, dataset, None if teacher is None else teacher.scorer())
+    with (progress or Quiet()).task("export", 3 + len(precisions)) as task:
+        with new_version(export_folder, section.keep) as folder:
+            _write_parts(section, model, dataset, teacher, folder)
+            write_precisions(model, dataset, folder, precisions)
+            manifest = _manifest(model, dataset, precisions, folder, metrics or {}, fingerprints or {})
+            manifest = _seal(manifest, folder)
+            task.advance()
+            measured = []
+            for precision in precisions:
+                measured.append(measure(folder, precision, yardstick, section.parity_samples))
+                task.advance()
+            gates = [gate for one in measured for gate in gates_of(one, section, yardstick.teacher_ndcg)]
+            report = ExportReport(None, None, measured, gates, section.precision)
+            report.write(export_folder)
+            require_gates(gates, [section.precision, *section.require])
+            kept = [name for name in precisions if not failed(gates, name)]
+            manifest = _without(manifest, kept, folder)
+            write_golden(folder, dataset, kept)
+            manifest = _seal(_described(manifest, measured, gates, teacher, yardstick, folder), folder)
+            digest = sha256_file(folder / MANIFEST)
+            write_text(folder / CARD, model_card(manifest, dataset, report))
+            task.advance()
+        link = export_folder / LINK
+        report = replace(report, version=link.resolve().name, digest=digest)
+        report.write(export_folder)
+        if section.torch_export and model.kind == "transformer":
+            write_program(model.onnx_module(), export_folder / "pt2" / f"{report.version}.pt2")
+        task.advance()
+    return report
+
+
+def _ordered(section: ExportSection) -> list[str]:
+    """The precisions, the main one first.
 
     Raises:
-        ArtifactError: the exported student does not score as torch does; nothing is published.
+        RecipeError: the main or a required one is not among them.
     """
-    model = load_student(student_folder)
-    with (progress or Quiet()).task("export", 3) as task, new_version(export_folder, section.keep) as folder:
-        _write_files(model, dataset, folder)
-        task.advance()
-        manifest = _manifest(model, dataset, folder, metrics or {}, fingerprints or {})
-        write_text(folder / MANIFEST, manifest.to_json())
-        parity = measure_parity(Student.load(folder), model, dataset, section.parity_samples)
-        require_parity(parity)
-        task.advance()
-        manifest = Manifest(**{**vars(manifest), "parity": parity.to_dict()})
-        write_text(folder / MANIFEST, manifest.to_json())
-        write_text(folder / CARD, model_card(manifest, dataset, parity))
-        task.advance()
-    return export_folder / LINK
+    listed = list(dict.fromkeys(section.precisions))
+    for key, wanted in (("precision", [section.precision]), ("require", section.require)):
+        if missing := [name for name in wanted if name not in listed]:
+            do = f"Add {missing[0]!r} to export.precisions."
+            raise RecipeError(f"key export.{key}", repr(missing[0]), " or ".join(listed), do)
+    return sorted(listed, key=lambda name: name != section.precision)
 
 
-def _write_files(model: StudentModel, dataset: Dataset, folder: Path) -> None:
+def _write_parts(
+    section: ExportSection, model: StudentModel, dataset: Dataset, teacher: Teacher | None, folder: Path
+) -> None:
+    """What all precisions share, and what the artifact carries for others than the runtime."""
     write_bytes(folder / "tokenizer.json", model.tokenizer_file.read_bytes())
-    ids = dataset.items["item_id"].to_list()
-    write_text(folder / "items.json", json.dumps(ids, ensure_ascii=False) + "\n")
-    vectors = np.ascontiguousarray(model.item_vectors, dtype=np.float32)
-    write_bytes(folder / "items.safetensors", save({"vectors": vectors}))
+    _write_json_list(folder / "items.json", dataset.items["item_id"].to_list())
+    if section.texts:
+        _write_json_list(folder / TEXTS, [dataset.texts[text] for text in dataset.item_text])
     users = {name: value.numpy() for name, value in model.user_encoder.state_dict().items()}
     write_bytes(folder / "user_encoder.safetensors", save(users))
-    if model.kind == "static":
-        tensors: Any = {name: np.ascontiguousarray(value) for name, value in model.static_tensors().items()}
-        write_bytes(folder / "static.safetensors", save(tensors))
-    else:
-        write_onnx(model.onnx_module(), folder / "item_encoder.onnx")
+    if section.weights:
+        for path in (model.folder / "model.json", model.weights_file, model.tokenizer_file):
+            write_bytes(folder / "training" / path.name, path.read_bytes())
+    if section.teacher:
+        if teacher is None:
+            raise RecipeError("key export.teacher", "true, and the run has no teacher", "false")
+        knowledge = teacher.knowledge
+        _write_json_list(folder / TEACHER / "items.json", teacher.item_ids)
+        vectors = store(np.asarray(knowledge.item_vectors, dtype=np.float32), "fp32")
+        write_bytes(folder / TEACHER / "items.safetensors", save(item_tensors(vectors)))
+        users = {name: value.cpu().numpy() for name, value in knowledge.user_encoder.state_dict().items()}
+        write_bytes(folder / TEACHER / "user_encoder.safetensors", save(users))
 
 
-def _manifest(
-    model: StudentModel, dataset: Dataset, folder: Path, metrics: dict[str, Any], fingerprints: dict[str, Any]
+def _write_json_list(path: Path, values: list[str]) -> None:
+    write_text(path, json.dumps(values, ensure_ascii=False) + "\n")
+
+
+def _manifest(  # noqa: PLR0913
+    model: StudentModel,
+    dataset: Dataset,
+    precisions: list[str],
+    folder: Path,
+    metrics: dict[str, Any],
+    fingerprints: dict[str, Any],
 ) -> Manifest:
     config = model.config
-    files = {
-        path.name: FileRecord(sha256_file(path), path.stat().st_size)
-        for path in sorted(folder.iterdir())
-        if path.is_file()
-    }
+    settings = ("kind", "dim", "max_history", "layers", "heads")
     return Manifest(
         kind=model.kind,
         dim=config["dim"],
         max_tokens=config["max_tokens"],
         prefix=config["prefix"],
         template=config["template"],
-        user_encoder={key: config["user_encoder"][key] for key in ("kind", "dim", "max_history", "layers", "heads")},
+        user_encoder={key: config["user_encoder"][key] for key in settings},
         projection=config["projection"],
         items=dataset.n_items,
         parameters=model.parameters_count,
-        files=files,
+        files={},
+        precision=precisions[0],
+        precisions={name: file_names(model.kind, name) for name in precisions},
         metrics=metrics,
         fingerprints=fingerprints | {"data": dataset.fingerprint},
         trunk=config["trunk"],
     )
+
+
+def _without(manifest: Manifest, kept: list[str], folder: Path) -> Manifest:
+    """The manifest of the precisions that passed; files that none of them reads are removed."""
+    precisions = {name: parts for name, parts in manifest.precisions.items() if name in kept}
+    before = {name for parts in manifest.precisions.values() for name in parts.values()}
+    for name in before - {name for parts in precisions.values() for name in parts.values()}:
+        (folder / name).unlink()
+    return _seal(replace(manifest, precisions=precisions), folder)
+
+
+def _described(  # noqa: PLR0913
+    manifest: Manifest,
+    measured: list[Measured],
+    gates: list[Gate],
+    teacher: Teacher | None,
+    yardstick: Yardstick,
+    folder: Path,
+) -> Manifest:
+    """With what was measured, on the test too: of the exported student itself, and of its teacher."""
+    dataset, main = yardstick.dataset, measured[0]
+    student = Student.load(folder)
+    test = {"student": test_metrics(exported_scorer(student, yardstick.model, dataset, 0), dataset)}
+    if teacher is not None:
+        test["teacher"] = test_metrics(teacher.scorer(), dataset)
+    shape = {"rank_p50_ms": main.p50_ms, "rank_p99_ms": main.p99_ms, "items_per_second": main.items_per_second}
+    sides: dict[str, Any] = {}
+    if (folder / TEACHER).is_dir() and teacher is not None:
+        settings = teacher.knowledge.user_settings
+        sides = {"dim": teacher.knowledge.dim, "items": len(teacher.item_ids), "user_encoder": settings}
+    return replace(
+        manifest,
+        metrics=manifest.metrics | {"test": test},
+        latency={name: value for name, value in shape.items() if value is not None},
+        parity={one.precision: one.parity.to_dict() for one in measured if one.precision in manifest.precisions},
+        gates=[gate.to_dict() for gate in gates],
+        teacher=sides,
+    )
+
+
+def _seal(manifest: Manifest, folder: Path) -> Manifest:
+    """Write the manifest with the files as they are now."""
+    manifest = replace(manifest, files=record_files(folder))
+    write_text(folder / MANIFEST, manifest.to_json())
+    return manifest

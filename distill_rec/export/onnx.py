@@ -7,11 +7,20 @@ import io
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from distill_rec.runtime.errors import ArtifactError
+
+
+def example_inputs() -> tuple[tuple[Tensor, Tensor], tuple[dict[int, Any], dict[int, Any]]]:
+    """Token ids and mask to trace with, and which of their sizes are dynamic."""
+    ids = torch.ones(2, 6, dtype=torch.int64)
+    mask = torch.tensor([[1] * 6, [1] * 4 + [0] * 2])
+    batch, tokens = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("tokens", min=1, max=512)
+    return (ids, mask), ({0: batch, 1: tokens}, {0: batch, 1: tokens})
 
 
 def write_onnx(module: nn.Module, path: Path) -> None:
@@ -20,9 +29,7 @@ def write_onnx(module: nn.Module, path: Path) -> None:
     Raises:
         ArtifactError: torch cannot express this trunk as a graph.
     """
-    ids = torch.ones(2, 6, dtype=torch.int64)
-    mask = torch.tensor([[1] * 6, [1] * 4 + [0] * 2])
-    batch, tokens = torch.export.Dim("batch", min=1, max=4096), torch.export.Dim("tokens", min=1, max=512)
+    inputs, shapes = example_inputs()
     # The exporter talks to stdout and warns of its own internals; neither is for the user.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
@@ -30,11 +37,11 @@ def write_onnx(module: nn.Module, path: Path) -> None:
         try:
             program = torch.onnx.export(
                 module,
-                (ids, mask),
+                inputs,
                 dynamo=True,
                 input_names=["input_ids", "attention_mask"],
                 output_names=["vectors"],
-                dynamic_shapes=({0: batch, 1: tokens}, {0: batch, 1: tokens}),
+                dynamic_shapes=shapes,
             )
         except torch.onnx.OnnxExporterError as error:
             reason = str(error).strip().splitlines()[0]

@@ -84,11 +84,17 @@ def export_stage(work: Work) -> None:
 
     section = work.context.resolved.export
     assert section is not None
+    teacher = None
+    if (work.folder("teach") / "model.json").exists():
+        from distill_rec.teachers import Teacher
+
+        teacher = Teacher.load(work.folder("teach"))
     export_student(
         section,
         work.folder("distill") / "student",
         work.dataset(),
         work.folder("export"),
+        teacher=teacher,
         metrics=validation_metrics(work.run),
         fingerprints=dict(work.fingerprints),
         progress=work.progress,
@@ -96,7 +102,7 @@ def export_stage(work: Work) -> None:
 
 
 def validation_metrics(run: RunFolder) -> dict[str, float]:
-    """nDCG@10 on validation data of the models that were trained; the test comes after the export."""
+    """nDCG@10 on validation data of the models that were trained."""
     folders = {"teacher": "teach", "student": "distill/student", "undistilled": "distill/undistilled"}
     paths = {name: run.path / folder / "history.json" for name, folder in folders.items()}
     return {f"validation nDCG@10, {name}": read_json(path)["best"] for name, path in paths.items() if path.exists()}

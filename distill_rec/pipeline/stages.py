@@ -15,7 +15,7 @@ from distill_rec.runtime.errors import RecipeError
 
 STAGES = ("prepare", "teach", "distill", "export", "evaluate")
 SECTION = {"prepare": "data", "teach": "teacher", "distill": "student", "export": "export", "evaluate": "evaluate"}
-VERSION = {"prepare": 1, "teach": 1, "distill": 1, "export": 1, "evaluate": 1}
+VERSION = {"prepare": 1, "teach": 1, "distill": 1, "export": 2, "evaluate": 1}
 """Raised when a stage's code gives another result for the same settings."""
 
 NO_EFFECT = {

@@ -51,6 +51,28 @@ def new_version(export_folder: Path, keep: int) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def rollback(export_folder: Path) -> str:
+    """Switch the link to the version before the one that it leads to; return its number.
+
+    Raises:
+        ArtifactError: there is no link, or no older version is kept.
+    """
+    versions, link = export_folder / "versions", export_folder / LINK
+    _require_link(link)
+    if not versions.is_dir() or not link.is_symlink():
+        raise ArtifactError(link, "nothing is published here", "a link to one of versions/", "Export first.")
+    with _locked(versions):
+        now = link.resolve().name
+        older = [number for number in _numbers(versions) if now.isdigit() and number < int(now)]
+        if not older:
+            kept = ", ".join(map(str, sorted(_numbers(versions))))
+            raise ArtifactError(
+                link, f"leads to version {now}, and {kept} is kept", "an older version", "Raise --keep."
+            )
+        _switch(export_folder, Path("versions") / str(max(older)))
+    return str(max(older))
+
+
 def _lock(folder: Path, wait: bool = True) -> int:
     """A lock on a folder, held until the descriptor is closed or the process dies."""
     descriptor = os.open(folder, os.O_RDONLY)

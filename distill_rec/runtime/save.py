@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,11 +42,12 @@ def record_files(folder: Path) -> dict[str, FileRecord]:
     """Hash and size of every file below a folder but the manifest and the card."""
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     names = {path.relative_to(folder).as_posix(): path for path in paths}
-    return {
-        name: FileRecord(sha256(path.read_bytes()).hexdigest(), path.stat().st_size)
-        for name, path in names.items()
-        if name not in (MANIFEST, CARD)
-    }
+    return {name: _record(path) for name, path in names.items() if name not in (MANIFEST, CARD)}
+
+
+def _record(path: Path) -> FileRecord:
+    with path.open("rb") as file:
+        return FileRecord(file_digest(file, "sha256").hexdigest(), path.stat().st_size)
 
 
 def save_catalogue(  # noqa: PLR0913

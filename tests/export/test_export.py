@@ -14,7 +14,7 @@ from tiny import make_dataset, write_trunk
 
 import distill_rec
 from distill_rec.distillation import distill
-from distill_rec.export import export_student, parity
+from distill_rec.export import export_student, gates
 from distill_rec.recipe import ExportSection, OptimizerSection, StudentSection
 from distill_rec.runtime import ArtifactError, DataError, Student
 from distill_rec.students import load_student
@@ -139,8 +139,8 @@ def test_a_damaged_artifact_is_refused_with_the_file_named(world, tmp_path, faul
 def test_an_export_that_does_not_score_as_torch_is_not_published(world, monkeypatch):
     dataset, folder = world
     before = (folder / "export" / "student").resolve()
-    monkeypatch.setattr(parity, "LIMIT", 0.0)
-    with pytest.raises(ArtifactError, match="differ from torch"):
+    monkeypatch.setitem(gates.DIFFERENCE, "fp32", 0.0)
+    with pytest.raises(ArtifactError, match="from torch's"):
         export_student(ExportSection(), folder / "student", dataset, folder / "export")
     assert (folder / "export" / "student").resolve() == before
     assert [path.name for path in (folder / "export" / "versions").iterdir()] == [before.name]

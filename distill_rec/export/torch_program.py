@@ -1,0 +1,26 @@
+"""`torch.export`'s program of a transformer's item encoder, for who serves with torch; nothing of ours loads it."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from distill_rec.export.onnx import example_inputs
+
+
+def write_program(module: nn.Module, path: Path) -> None:
+    """Write `module(input_ids, attention_mask)` as `.pt2`, batch and length dynamic."""
+    inputs, shapes = example_inputs()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{os.getpid()}.tmp.pt2")
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            torch.export.save(torch.export.export(module, inputs, dynamic_shapes=shapes), temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
