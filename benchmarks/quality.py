@@ -97,7 +97,7 @@ PROTOCOLS = {
     "mind": Protocol(
         DataSection(format="mind", test="../dev", split="given", text="{title}"),
         ("popularity", "untrained", "undistilled", "student", "transformer", "head", "last-2"),
-        {**PLATEAU, "batch_size": 64, "window": 1, "learning_rate": 3e-4},
+        {**PLATEAU, "batch_size": 64, "window": 1, "learning_rate": 1e-3},
         {
             **PLATEAU,
             "batch_size": 64,
@@ -107,6 +107,7 @@ PROTOCOLS = {
             "keep_start": True,
         },
         {"dim": 384, "offsets": False},
+        student={"loss": {"item_cosine": 10.0}},
         head={"learning_rate": 5e-5, "keep_start": True},
     ),
     "amazon": Protocol(AMAZON, AMAZON_ROWS, **AMAZON_SETTINGS),
