@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from safetensors.numpy import save
 from tiny import WORDS, word_piece
 
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
-from distill_rec.runtime.manifest import MANIFEST, FileRecord, Manifest
+from distill_rec.runtime.manifest import MANIFEST, Manifest
+from distill_rec.runtime.save import record_files
 
 DIM, MAX_HISTORY = 8, 50
 KINDS = ("mean", "attention", "causal")
@@ -70,11 +70,7 @@ def write_artifact(folder: Path, kind: str = "attention", n_items: int = 60) -> 
 def seal(folder: Path, **changes: Any) -> Path:
     """Write the manifest anew, with the hashes of the files as they are now and these changes."""
     values = json.loads((folder / MANIFEST).read_text("utf-8"))
-    files = [path for path in sorted(folder.iterdir()) if path.name != MANIFEST]
-    records = {
-        path.name: FileRecord(hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_size) for path in files
-    }
-    values["files"] = {name: vars(record) for name, record in records.items()}
+    values["files"] = {name: vars(record) for name, record in record_files(folder).items()}
     (folder / MANIFEST).write_text(json.dumps(values | changes), "utf-8")
     return folder
 

@@ -14,7 +14,10 @@ from distill_rec.export.onnx import example_inputs
 
 def write_program(module: nn.Module, path: Path) -> None:
     """Write `module(input_ids, attention_mask)` as `.pt2`, batch and length dynamic."""
-    inputs, shapes = example_inputs()
+    inputs, _ = example_inputs()
+    # The program finds out itself how long a text its position embeddings allow.
+    auto = torch.export.Dim.AUTO
+    shapes = ({0: auto, 1: auto}, {0: auto, 1: auto})
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{os.getpid()}.tmp.pt2")
     try:

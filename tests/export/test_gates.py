@@ -1,0 +1,171 @@
+"""Precisions and gates: what is published, what is left out, what refuses the whole."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from tiny import make_dataset, write_trunk
+
+from distill_rec.distillation import distill
+from distill_rec.export import export_student, gates
+from distill_rec.export.gates import spread_of
+from distill_rec.recipe import ExportSection, OptimizerSection, StudentSection, TeacherSection
+from distill_rec.runtime import ArtifactError, Student
+from distill_rec.runtime.errors import RecipeError
+from distill_rec.runtime.publish import rollback
+from distill_rec.students import load_student
+from distill_rec.teachers import Teacher, teach
+
+QUICK = OptimizerSection(batch_size=32, window=2, max_epochs=2)
+STATIC = pytest.mark.parametrize("world", ["static"], indirect=True)  # a graph takes seconds to export
+ALL = {"static": ["fp32", "fp16", "int8"], "transformer": ["fp32", "fp16", "int8", "int8-static"]}
+
+
+@pytest.fixture(scope="module", params=["static", "transformer"])
+def world(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DISTILL_REC_CACHE", str(folder / "cache"))
+        dataset, trunk = make_dataset(), str(write_trunk(folder / "trunk"))
+        teach(TeacherSection(trunk=trunk, dim=8, optimizer=QUICK), dataset, folder / "teach")
+        section = StudentSection(kind=request.param, dim=8, table_dim=8, hidden=8, optimizer=QUICK)
+        distill(section, folder / "teach" / "knowledge", dataset, folder / "student", trunk=trunk)
+    return request.param, dataset, folder, Teacher.load(folder / "teach")
+
+
+def export(world, folder, **settings):
+    kind, dataset, root, teacher = world
+    section = ExportSection(**{"precisions": ALL[kind], "max_loss": 1.0} | settings)
+    return export_student(section, root / "student", dataset, folder, teacher=teacher)
+
+
+def test_every_precision_loads_ranks_near_torch_and_answers_its_golden_inputs(world, tmp_path):
+    kind, dataset, root, _ = world
+    report = export(world, tmp_path)
+    link = tmp_path / "student"
+    assert Student.load(link).info.precisions == tuple(ALL[kind])
+    assert report.digest == Student.load(link, digest=report.digest).info.digest
+    ids, model = dataset.items["item_id"].to_list(), load_student(root / "student")
+    expected = model.user_vectors(dataset.test.history) @ model.item_vectors.T
+    for precision, limit in {"fp32": 1e-4, "fp16": 2e-2, "int8": 0.2, "int8-static": 0.2}.items():
+        if precision not in ALL[kind]:
+            continue
+        student = Student.load(link, precision=precision, verify=True)
+        scores = np.stack([student.rank([ids[item] for item in row], ids) for row in dataset.test.history])
+        assert np.abs(scores - expected).max() <= limit * expected.std(), precision
+        vectors = student.encode_items(dataset.texts)
+        assert np.abs(vectors - model.encode_texts(dataset.texts)).max() <= 0.5 * vectors.std(), precision
+    with pytest.raises(ArtifactError, match="'int4' was not exported; expected fp32 or fp16 or int8"):
+        Student.load(link, precision="int4")
+
+
+@STATIC
+def test_smaller_precisions_are_stored_smaller_and_read_as_such(world, tmp_path):
+    export(world, tmp_path)
+    folder = (tmp_path / "student").resolve()
+    sizes = {name: (folder / f"items{name}.safetensors").stat().st_size for name in ("", ".fp16", ".int8")}
+    assert sizes[""] > sizes[".fp16"] > sizes[".int8"]
+    stored = load_file(folder / "items.int8.safetensors")
+    exact = Student.load(folder).item_vectors
+    assert np.abs(stored["vectors"] * stored["scales"][:, None] - exact).max() <= stored["scales"].max() / 2 + 1e-6
+
+
+def test_a_precision_that_loses_too_much_is_left_out_by_name_and_the_rest_is_published(world, tmp_path, monkeypatch):
+    monkeypatch.setitem(gates.DIFFERENCE, "fp16", 0.0)
+    report = export(world, tmp_path)
+    student = Student.load(tmp_path / "student")
+    assert "fp16" not in student.info.precisions and "int8" in student.info.precisions
+    assert not list(student.info.folder.glob("*fp16*"))
+    verdict = next(row["verdict"] for row in report.rows() if row["precision"] == "fp16")
+    assert verdict.startswith("left out: difference of scores from torch's, relative") and "at most 0" in verdict
+    with pytest.raises(ArtifactError, match=r"fp16: difference .* expected at most 0"):
+        export(world, tmp_path, require=["fp16"])
+    assert (tmp_path / "student").resolve() == student.info.folder
+
+
+IMPOSSIBLE = {
+    "min_quality": (50.0, "share of the teacher's nDCG@10 kept"),
+    "min_spread": (1.0, "spread of the item vectors"),
+    "max_p50_ms": (1e-6, "milliseconds of ranking 100 candidates, p50"),
+    "max_mb": (1e-6, "megabytes loaded"),
+}
+
+
+@STATIC
+@pytest.mark.parametrize("gate", IMPOSSIBLE)
+def test_each_gate_refuses_with_what_it_saw_and_allowed(world, tmp_path, gate):
+    limit, words = IMPOSSIBLE[gate]
+    with pytest.raises(ArtifactError, match=rf"fp32: {words} [\d.e+-]+.*; expected at (least|most) .* Nothing was"):
+        export(world, tmp_path, precisions=["fp32"], **{gate: limit})
+    assert not (tmp_path / "student").exists() and not list((tmp_path / "versions").iterdir())
+    told = json.loads((tmp_path / "report.json").read_text())
+    assert told["version"] is None and any(not one["passed"] for one in told["gates"])
+
+
+def test_a_collapsed_student_has_no_spread():
+    same = np.ones((50, 8), np.float32) + np.random.default_rng(0).normal(0, 1e-3, (50, 8)).astype(np.float32)
+    assert spread_of(same) < 1e-4
+    assert spread_of(np.random.default_rng(0).standard_normal((5000, 8)).astype(np.float32)) > 0.99
+
+
+@STATIC
+def test_rollback_leads_back_to_the_version_before_until_there_is_none(world, tmp_path):
+    for _ in range(3):
+        export(world, tmp_path, precisions=["fp32"], keep=2)
+    link = tmp_path / "student"
+    assert link.resolve().name == "3" and rollback(tmp_path) == "2"
+    assert Student.load(link).info.version == "2"
+    with pytest.raises(ArtifactError, match="leads to version 2, and 2, 3 is kept; expected an older version"):
+        rollback(tmp_path)
+
+
+def test_the_artifact_carries_teacher_texts_and_weights_where_asked_and_they_are_the_runs(world, tmp_path):
+    kind, dataset, _, teacher = world
+    export(world, tmp_path, precisions=["fp32"], teacher=True)
+    student = Student.load(tmp_path / "student")
+    assert student.item_texts == [dataset.texts[text] for text in dataset.item_text]
+    assert [item for item, _ in student.teacher.recommend(["i1", "i2"], k=5)] == [
+        item for item, _ in teacher.recommend(["i1", "i2"], k=5)
+    ]
+    copy = shutil.copytree(student.info.folder / "training", tmp_path / "elsewhere")
+    np.testing.assert_array_equal(load_student(copy).item_vectors, load_student(world[2] / "student").item_vectors)
+    export(world, tmp_path, precisions=["fp32"], texts=False, weights=False, torch_export=True)
+    bare = Student.load(tmp_path / "student")
+    assert bare.item_texts is None and bare.teacher is None and not (bare.info.folder / "training").exists()
+    assert (tmp_path / "pt2" / "2.pt2").exists() == (kind == "transformer")
+
+
+@STATIC
+def test_the_manifest_has_the_tests_metrics_of_student_and_teacher(world, tmp_path):
+    export(world, tmp_path, precisions=["fp32"])
+    test = Student.load(tmp_path / "student").info.metrics["test"]
+    assert {"student", "teacher"} == set(test) and 0 <= test["student"]["ndcg@10"] <= 1
+    card = (tmp_path / "student" / "README.md").read_text()
+    assert "| ndcg@10 |" in card and "Intended use and limits" in card
+
+
+@STATIC
+def test_golden_answers_that_differ_are_refused_when_asked_for(world, tmp_path):
+    from artifacts import seal
+
+    export(world, tmp_path, precisions=["fp32"])
+    folder = (tmp_path / "student").resolve()
+    golden = json.loads((folder / "golden.json").read_text())
+    golden["expected"]["fp32"]["scores"][0][0] += 1
+    (folder / "golden.json").write_text(json.dumps(golden))
+    seal(folder)
+    Student.load(folder)
+    with pytest.raises(ArtifactError, match=r"golden\.json: scores in fp32 differ on this machine"):
+        Student.load(folder, verify=True)
+
+
+def test_precisions_that_contradict_are_named(world, tmp_path):
+    kind = world[0]
+    for settings in ({"precision": "fp16", "precisions": ["fp32"]}, {"require": ["int8"], "precisions": ["fp32"]}):
+        with pytest.raises(RecipeError, match=r"export\.(precision|require)"):
+            export(world, tmp_path, **settings)
+    if kind == "static":
+        with pytest.raises(RecipeError, match="no activations to calibrate"):
+            export(world, tmp_path, precisions=["fp32", "int8-static"])
