@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from distill_rec.runtime import DistillRecError
 
@@ -36,6 +36,9 @@ class State:
 
     One process at a time holds a folder; a second one would serve a catalogue that misses the first one's updates.
 
+    Attributes:
+        writable: whether updates can be stored; else they can only be read.
+
     Raises:
         StateError: the folder cannot be written, is held by another process, or was written by another release.
     """
@@ -44,11 +47,26 @@ class State:
         self.folder = folder
         # One connection: a reader in another thread must not see what may be rolled back.
         self._using = threading.Lock()
-        with _told(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (folder / LOCK).open("a")
-            _hold(self._lock.fileno(), folder)
-            self._connection = sqlite3.connect(folder / FILE, isolation_level=None, check_same_thread=False)
+        self._lock: IO[str] | None = None
+        try:
+            self._open()
+            self.writable = True
+        except StateError:
+            if self._lock is not None or not _is_settled(folder):
+                raise
+            # A file system that became read-only: what was acknowledged is served, and nothing new is taken.
+            uri = f"{(folder / FILE).resolve().as_uri()}?mode=ro&immutable=1"
+            with _told(folder):
+                self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+            self.writable = False
+
+    def _open(self) -> None:
+        with _told(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / LOCK).open("a")
+            self._lock = lock
+            _hold(lock.fileno(), self.folder)
+            self._connection = sqlite3.connect(self.folder / FILE, isolation_level=None, check_same_thread=False)
             self._prepare()
 
     def _prepare(self) -> None:
@@ -107,7 +125,14 @@ class State:
 
     def close(self) -> None:
         self._connection.close()
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _is_settled(folder: Path) -> bool:
+    """Whether all updates are in the one file, as a clean stop leaves them; else reading it alone would lose some."""
+    log = folder / f"{FILE}-wal"
+    return (folder / FILE).exists() and not (log.exists() and log.stat().st_size)
 
 
 def _hold(descriptor: int, folder: Path) -> None:

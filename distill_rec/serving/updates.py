@@ -50,7 +50,7 @@ class Updates:
             Refusal: 503 it cannot be stored, 404 an item to remove is not there, 429 too many wait.
             DataError: the student cannot encode the item.
         """
-        if self.state is None:
+        if self.state is None or not self.state.writable:
             raise Refusal(
                 503,
                 "catalogue updates",

@@ -1,0 +1,30 @@
+"""Long fuzzing against the service's own OpenAPI document; only in `make test-all`."""
+
+import pytest
+from served import TOKEN, serving, write_version
+
+pytestmark = pytest.mark.long
+
+
+def test_schemathesis_finds_no_server_error_and_no_answer_that_is_not_documented(tmp_path, request):
+    schemathesis = pytest.importorskip("schemathesis")
+    from hypothesis import HealthCheck, Phase, settings
+
+    with serving(write_version(tmp_path / "1"), tmp_path / "log", "--state", tmp_path / "state") as served:
+        schema = schemathesis.openapi.from_url(f"http://127.0.0.1:{served.port}/openapi.json")
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        tried = 0
+        for found in schema.get_all_operations():
+            operation = found.ok()
+
+            @settings(
+                max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
+            )
+            @schemathesis.pytest.given(case=operation.as_strategy()) if False else _given(operation)
+            def attack(case):
+                case.call_and_validate(headers=headers)
+
+            attack()
+            tried += 1
+        assert tried >= 9
+        assert served.ask("GET", "/health")[0] == 200
