@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
 import json
 import os
@@ -55,8 +56,6 @@ def add_teacher(folder: Path) -> Path:
     (folder / "teacher").mkdir()
     for name, content in inside.items():
         (folder / name).write_bytes(content)
-    import hashlib
-
     values = json.loads((folder / MANIFEST).read_text("utf-8"))
     for name, content in inside.items():
         values["files"][name] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
@@ -97,9 +96,7 @@ class Served:
             time.sleep(0.02)
         raise AssertionError("not ready")
 
-    def ask(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
-    ) -> tuple[int, Any]:
+    def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
         """Status and parsed answer; bytes are sent as they are, anything else as JSON."""
         status, _, content = self.ask_raw(method, path, body, headers)
         return status, json.loads(content)

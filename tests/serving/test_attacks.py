@@ -206,8 +206,8 @@ def test_sigterm_finishes_what_was_accepted(folder, tmp_path):
     body = json.dumps(RANK).encode()
     with serving(folder, tmp_path / "log", token=None) as served:
         with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
-            head = b"POST /rank HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-            connection.sendall(head % len(body) + body[:10])
+            head = b"POST /rank HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+            connection.sendall(head + b"content-length: %d\r\n\r\n" % len(body) + body[:10])
             while served.ask("GET", "/health")[0] != 200:
                 time.sleep(0.01)
             served.process.send_signal(signal.SIGTERM)
