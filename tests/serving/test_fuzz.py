@@ -23,4 +23,9 @@ def test_schemathesis_finds_no_server_error_and_no_answer_that_is_not_documented
 
 
 def _attack(case):
-    case.call_and_validate(headers={"authorization": f"Bearer {TOKEN}"})
+    from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+    # No schema can say which items the catalogue has.
+    case.call_and_validate(
+        headers={"authorization": f"Bearer {TOKEN}"}, excluded_checks=[positive_data_acceptance]
+    )
