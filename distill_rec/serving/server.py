@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import logging
 import signal
@@ -36,6 +37,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
     write_json_logs()
     listener = _bind(host, port)
     service = load_service(settings)
+    _collect_seldom()
     config = uvicorn.Config(
         make_app(service),
         http=BoundedProtocol,
@@ -88,6 +90,13 @@ def _open_state(settings: Settings) -> State | None:
             raise
         log.warning("catalogue updates get 503", extra={"fields": {"where": error.where, "found": error.found}})
         return None
+
+
+def _collect_seldom() -> None:
+    """With a thousand requests under way the collector took a third of the time, and found nothing."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 1_000)
 
 
 def _bind(host: str, port: int) -> socket.socket:
