@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from distill_rec import __version__
 from distill_rec.cli.guard import fail, guarded
 from distill_rec.cli.options import ArtifactArgument
 
@@ -40,14 +41,17 @@ def serve(  # noqa: PLR0913
 
     Example: distill-rec serve runs/demo/export/student --state state
     """
-    from distill_rec.serving.server import is_loopback, serve
-    from distill_rec.serving.settings import Limits, Settings
+    from distill_rec.serving.address import is_loopback
 
     token = os.environ.get(TOKEN)
     if token is not None and not token.strip():
         fail(f"{TOKEN} is set and empty: give it a value, or unset it to serve this machine alone.", 2)
     if token is None and not is_loopback(host):
         fail(f"--host {host}: others could connect, so a token is needed. Set {TOKEN}, or use --host 127.0.0.1.", 2)
+    # Late: a wrong host is told before anything heavy is loaded.
+    from distill_rec.serving.server import serve
+    from distill_rec.serving.settings import Limits, Settings
+
     inside = artifact / "export" / "student"
     settings = Settings(
         inside if inside.exists() else artifact,
@@ -55,6 +59,7 @@ def serve(  # noqa: PLR0913
         token,
         access_log,
         {"threads": threads, "precision": precision, "approximate_above": approximate_above},
+        __version__,
         Limits(body=max_body, history=max_history, candidates=max_candidates, waiting=waiting),
     )
     serve(settings, host, port)

@@ -13,11 +13,10 @@ from fastapi.responses import FileResponse, HTMLResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
-from distill_rec import __version__
 from distill_rec.runtime import DataError, DistillRecError
 from distill_rec.serving import schemas
 from distill_rec.serving.docs_page import docs_page
-from distill_rec.serving.gate import Gate, Reply
+from distill_rec.serving.gate import FAULT, Gate, Reply
 from distill_rec.serving.refusal import JSON, Refusal, error_bytes
 from distill_rec.serving.schemas import body_of, refusals
 from distill_rec.serving.service import Service
@@ -43,7 +42,7 @@ def make_app(service: Service) -> Gate:
         yield
         await service.stop()
 
-    app = FastAPI(title="distill-rec", version=__version__, lifespan=life, docs_url=None, redoc_url=None)
+    app = FastAPI(title="distill-rec", version=service.settings.release, lifespan=life, docs_url=None, redoc_url=None)
     _add_errors(app)
     _add_scores(app, service)
     _add_items(app, service)
@@ -77,6 +76,10 @@ def _add_errors(app: FastAPI) -> None:
     async def unknown(request: Request, error: HTTPException) -> Response:
         found = "no such path" if error.status_code == 404 else str(error.detail).lower()
         return _refuse(Refusal(error.status_code, "path", found, "a path of /docs", "", error.headers))
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> Response:
+        return _refuse(FAULT)  # the error goes on to the gate, which logs it
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

@@ -19,6 +19,7 @@ log = logging.getLogger("distill_rec.serving")
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 OPEN = {"/health", "/ready", "/", "/page.js", "/page.css", "/docs", "/openapi.json"}
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
+FAULT = Refusal(500, "service", "a fault of its own", do="See its log.")
 
 
 @dataclass(frozen=True)
@@ -59,37 +60,35 @@ class Gate:
             self._count(scope, status, time.perf_counter() - began)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> int:
+        begun: list[int] = []
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                begun.append(message["status"])
+            await send(message)
+
         try:
             self._require_allowed(scope)
             handler = self._short.get(scope["path"]) if scope["method"] == "POST" else None
             if handler is None:
-                return await self._forward(scope, receive, send)
+                await self._app(scope, receive, noted)
+                return begun[0] if begun else 500
             reply = await handler(scope, receive)
         except Refusal as refusal:
             reply = Reply(error_bytes(refusal), refusal.status, header_pairs(refusal))
         except DataError as error:
             reply = Reply(error_bytes(error), 422)
-        except (Gone, OSError):
+        except Gone:
             raise
         except Exception as error:
             log.error("a request failed", exc_info=error)
-            reply = Reply(error_bytes(Refusal(500, "service", "a fault of its own", do="See its log.")), 500)
+            reply = Reply(error_bytes(FAULT), FAULT.status)
+        if begun:  # the application has answered already
+            return begun[0]
         length = (b"content-length", str(len(reply.body)).encode())
         await send({"type": "http.response.start", "status": reply.status, "headers": [*reply.headers, length]})
         await send({"type": "http.response.body", "body": reply.body})
         return reply.status
-
-    async def _forward(self, scope: Scope, receive: Receive, send: Send) -> int:
-        status = 500
-
-        async def counted(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        await self._app(scope, receive, counted)
-        return status
 
     def _require_allowed(self, scope: Scope) -> None:
         if self._expected is None:

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import distill_rec
 from distill_rec.runtime import ArtifactError, DistillRecError
 from distill_rec.serving.live import Live, Version
 from distill_rec.serving.metrics import Metrics
@@ -114,20 +113,11 @@ async def _check(folder: Path, settings: Settings) -> str:
     Raises:
         ArtifactError: it does not, or takes too long.
     """
-    package = str(Path(distill_rec.__file__).resolve().parent.parent)
-    paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",
-        "-m",
-        "distill_rec.serving.check",
-        str(folder),
-        json.dumps(settings.load),
-        env={**os.environ, "PYTHONPATH": paths},
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    try:
+        process = await _start(folder, settings)
+    except OSError as error:
+        do = "Look at the limits of processes and memory."
+        raise ArtifactError(folder, f"no process to try it in: {error.strerror}", "a version that loads", do) from error
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             out, _ = await process.communicate()
@@ -144,3 +134,17 @@ async def _check(folder: Path, settings: Settings) -> str:
     if "error" in told:
         raise ArtifactError(**told["error"])
     return str(told["digest"])
+
+
+async def _start(folder: Path, settings: Settings) -> asyncio.subprocess.Process:
+    package = str(Path(__file__).resolve().parents[2])
+    paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+    arguments = ["-P", "-m", "distill_rec.serving.check", str(folder), json.dumps(settings.load)]
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        env={**os.environ, "PYTHONPATH": paths},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import gc
-import ipaddress
 import logging
 import signal
-import socket
 import sys
 from types import FrameType
 
 import uvicorn
 
+from distill_rec.serving.address import bind
 from distill_rec.serving.app import make_app
 from distill_rec.serving.live import Version
 from distill_rec.serving.logs import write_json_logs
@@ -35,7 +34,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         OSError: the address is in use.
     """
     write_json_logs()
-    listener = _bind(host, port)
+    listener = bind(host, port)
     service = load_service(settings)
     _collect_seldom()
     config = uvicorn.Config(
@@ -97,23 +96,6 @@ def _collect_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 1_000)
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(family, kind, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(address)
-    return listener
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can connect to every address of a name."""
-    try:
-        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return False
-    return all(ipaddress.ip_address(address[4][0]).is_loopback for address in found)
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:

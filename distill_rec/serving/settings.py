@@ -59,6 +59,7 @@ class Settings:
         state: folder of the catalogue updates; None where they are not wanted.
         token: what a client must send; None only where just this machine can connect.
         access_log: a log line for every request, not only for failures.
+        release: of this package, for the documentation.
     """
 
     artifact: Path
@@ -66,6 +67,7 @@ class Settings:
     token: str | None = None
     access_log: bool = False
     load: LoadOptions = field(default_factory=LoadOptions)
+    release: str = ""
     limits: Limits = field(default_factory=Limits)
 
 

@@ -26,6 +26,4 @@ def _attack(case):
     from schemathesis.specs.openapi.checks import positive_data_acceptance
 
     # No schema can say which items the catalogue has.
-    case.call_and_validate(
-        headers={"authorization": f"Bearer {TOKEN}"}, excluded_checks=[positive_data_acceptance]
-    )
+    case.call_and_validate(headers={"authorization": f"Bearer {TOKEN}"}, excluded_checks=[positive_data_acceptance])

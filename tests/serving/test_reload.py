@@ -1,5 +1,6 @@
 """A new version takes over between two requests, and a bad one does not."""
 
+import asyncio
 import shutil
 import signal
 import threading
@@ -9,7 +10,9 @@ import pytest
 from artifacts import seal
 from served import link, serving, write_version
 
-from distill_rec.runtime import Student
+from distill_rec.runtime import ArtifactError, Student
+from distill_rec.serving import reload
+from distill_rec.serving.settings import Settings
 
 RANK = {"history": ["i1", "i5"], "candidates": ["i2", "i3", "new"]}
 
@@ -89,3 +92,10 @@ def test_reload_by_request_needs_a_service_with_a_token(versions, tmp_path):
         status, answer = served.ask("POST", "/reload")
         assert status == 403
         assert "SIGHUP" in answer["error"]["do"]
+
+
+def test_a_new_version_that_cannot_be_tried_is_refused_and_not_a_fault(versions, tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reload.sys, "executable", str(tmp_path / "no python here"))
+        with pytest.raises(ArtifactError, match="no process to try it in"):
+            asyncio.run(reload._check(versions[0], Settings(versions[0])))
