@@ -19,6 +19,7 @@ EXTRAS = {
     **dict.fromkeys(("accelerate", "onnx", "onnxscript", "polars", "pyarrow", "pydantic", "rich"), "train"),
     **dict.fromkeys(("sklearn", "torch", "transformers"), "train"),
     **dict.fromkeys(("matplotlib", "nbclient", "nbformat", "pandas"), "notebooks"),
+    **dict.fromkeys(("fastapi", "httptools", "orjson", "prometheus_client", "starlette", "uvicorn"), "serve"),
 }
 FULL = {
     errno.ENOSPC: "the disk is full",

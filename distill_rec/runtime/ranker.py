@@ -53,6 +53,11 @@ class Ranker:
         return list(self._catalogue.ids)
 
     @property
+    def removed_ids(self) -> frozenset[str]:
+        """Items that are never recommended and still count in histories."""
+        return self._catalogue.removed
+
+    @property
     def item_vectors(self) -> Floats:
         """float32 `[n_items, dim]`, read-only, offsets included, in the order of `item_ids`."""
         vectors = self._catalogue.vectors.whole().view()

@@ -1,0 +1,98 @@
+"""Catalogue updates: on disk before they are acknowledged, there again after a crash."""
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from served import serving, write_version
+
+from distill_rec.runtime import Student
+from distill_rec.serving.state import State, StateError, Update
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_version(tmp_path_factory.mktemp("artifact") / "1")
+
+
+def test_acknowledged_updates_are_there_after_a_kill_and_before(folder, tmp_path):
+    student = Student.load(folder)
+    new = {f"new {place}/ü": f"red cat {place}" for place in range(12)}
+    request = {"history": ["i1", "new 3/ü", "i2"], "candidates": [*new, "i5"]}
+    with serving(folder, tmp_path / "log", "--state", tmp_path / "state") as served:
+
+        def put(place):
+            return served.ask("PUT", f"/items/new%20{place}%2F%C3%BC", {"text": f"red cat {place}"})
+
+        with ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(put, range(12))) == [(200, {"id": name}) for name in new]
+        fields = {"fields": {"title": "blue dog", "year": "1999"}}
+        assert served.ask("PUT", "/items/i5", fields) == (200, {"id": "i5"})
+        assert served.ask("DELETE", "/items/i2") == (200, {"id": "i2"})
+        assert served.ask("DELETE", "/items/i2")[0] == 404
+        assert served.ask("DELETE", "/items/never%20there")[0] == 404
+        before = served.ask("POST", "/rank", request)
+        assert served.stop(signal.SIGKILL) == -signal.SIGKILL
+    student.add_items({**new, "i5": fields["fields"]})
+    student.remove_items(["i2"])
+    with serving(folder, tmp_path / "log", "--state", tmp_path / "state") as served:
+        after = served.ask("POST", "/rank", request)
+        assert after == before
+        expected = student.rank(request["history"], request["candidates"])
+        np.testing.assert_allclose(after[1]["scores"], expected, rtol=1e-5)
+        # Removed: no candidate, never recommended, and in a history it counts as before.
+        assert served.ask("POST", "/rank", {"candidates": ["i2"]})[0] == 422
+        everything = served.ask("POST", "/recommend", {"k": 71})[1]["items"]
+        assert {item["id"] for item in everything} == {*new, *(f"i{row}" for row in range(60))} - {"i2"}
+        assert {"id": "i2"} not in served.ask("GET", "/catalogue?q=blue")[1]["items"]
+        assert served.ask("GET", "/catalogue?q=1999")[1]["items"] == [{"id": "i5", "text": "blue dog (1999)"}]
+        # One that was removed can come back.
+        assert served.ask("PUT", "/items/i2", {"text": "red"})[0] == 200
+        assert served.ask("POST", "/rank", {"candidates": ["i2"]})[0] == 200
+
+
+@pytest.mark.parametrize("state", ["none", "a file"])
+def test_without_a_folder_that_can_be_written_updates_get_503_and_the_rest_works(folder, tmp_path, state):
+    (tmp_path / "a file").write_text("in the way")
+    options = [] if state == "none" else ["--state", tmp_path / state / "state"]
+    with serving(folder, tmp_path / "log", *options) as served:
+        for method, body in (("PUT", {"text": "red"}), ("DELETE", None)):
+            status, answer = served.ask(method, "/items/i1", body)
+            assert status == 503
+            assert "--state" in answer["error"]["do"]
+        assert served.ask("POST", "/rank", {"candidates": ["i1"]})[0] == 200
+
+
+def test_a_second_process_does_not_serve_with_the_same_state(tmp_path):
+    first = State(tmp_path)
+    with pytest.raises(StateError, match="another process"):
+        State(tmp_path)
+    first.close()
+    State(tmp_path).close()
+
+
+def test_updates_keep_the_order_of_their_last_writing(tmp_path):
+    state = State(tmp_path)
+    state.store([Update("a", "1"), Update("b", {"title": "2"}), Update("a", None)])
+    middle = state.after(0)[1]
+    state.store([Update("b", "3")])
+    assert state.after(0)[0] == [Update("a", None), Update("b", "3")]
+    assert state.after(middle)[0] == [Update("b", "3")]
+    state.close()
+
+
+def test_state_that_was_written_and_can_only_be_read_is_still_served(tmp_path):
+    state = State(tmp_path)
+    state.store([Update("a", "1")])
+    state.close()
+    (tmp_path / "updates.lock").unlink()
+    (tmp_path / "updates.lock").mkdir()  # root can write anything but a folder
+    state = State(tmp_path)
+    assert not state.writable
+    assert state.after(0)[0] == [Update("a", "1")]
+    with pytest.raises(StateError):
+        state.store([Update("b", "2")])
+    (tmp_path / "updates.sqlite3-wal").write_bytes(b"unfinished")
+    with pytest.raises(StateError):
+        State(tmp_path)
