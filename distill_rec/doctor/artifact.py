@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from distill_rec.doctor.findings import Finding, problem_of
 from distill_rec.doctor.kinds import object_in
 from distill_rec.doctor.machine import size
 from distill_rec.runtime.errors import ArtifactError, DistillRecError
+from distill_rec.runtime.golden import GOLDEN
 from distill_rec.runtime.manifest import AGAIN, CARD, MANIFEST, Manifest
 
 AREA = "artifact"
@@ -93,27 +93,48 @@ def _file(folder: Path, name: str, record: Any) -> list[Finding]:
 
 
 def _works(folder: Path) -> list[Finding]:
-    """Load it as a service would, and ask it for something."""
+    """Load it as a service would, in every precision, and ask it for something."""
     from distill_rec.runtime import Student
 
     began = time.perf_counter()
     try:
-        student = Student.load(folder, threads=1, verify=True)
+        student = Student.load(folder, threads=1)
         loaded = time.perf_counter() - began
-        found = student.recommend(history=[], k=min(3, len(student.item_ids)))
+        found = student.recommend(history=[], k=min(3, student.info.items)) if student.info.items else []
+        teacher, texts = student.teacher, student.item_texts
     except DistillRecError as error:
         return [problem_of(AREA, error)]
-    scores = np.array([score for _, score in found])
-    if not np.isfinite(scores).all():
+    if not all(math.isfinite(score) for _, score in found):
         return [Finding("problem", AREA, "a request", "scores that are not finite", AGAIN)]
     told = f"loads in {loaded:.2f} s without torch and ranks for a new user"
-    return [Finding("ok", AREA, "readable by this install", told), *_precisions(student), _training(folder)]
+    beside = [name for name, held in (("texts", texts), ("the teacher's vectors", teacher)) if held is not None]
+    return [
+        Finding("ok", AREA, "readable by this install", told),
+        Finding("ok", AREA, "carried for the page", " and ".join(beside) or "neither texts nor a teacher"),
+        *_precisions(folder, student.info.precisions, student.info.precision),
+        _training(folder),
+    ]
 
 
-def _precisions(student: Any) -> list[Finding]:
-    found = getattr(student.info, "precisions", ())
-    main = getattr(student.info, "precision", "")
-    return [Finding("ok", AREA, "precisions", f"{', '.join(found)} (loaded: {main})")] if found else []
+def _precisions(folder: Path, names: Sequence[str], main: str) -> list[Finding]:
+    """The golden inputs through every precision: kernels differ between processors, those of int8 most."""
+    told = f"{', '.join(names)}; {main} where none is asked for"
+    if not (folder / GOLDEN).exists():
+        do = "Export it again with this release to have them."
+        return [Finding("note", AREA, "precisions", f"{told}. No golden inputs to replay", do)]
+    if failed := [finding for name in names for finding in _replayed(folder, name)]:
+        return failed
+    return [Finding("ok", AREA, "precisions", f"{told}. Each gives the golden answers on this machine")]
+
+
+def _replayed(folder: Path, precision: str) -> list[Finding]:
+    from distill_rec.runtime import Student
+
+    try:
+        Student.load(folder, threads=1, precision=precision, verify=True).close()
+    except DistillRecError as error:
+        return [problem_of(AREA, error)]
+    return []
 
 
 def _training(folder: Path) -> Finding:

@@ -11,6 +11,8 @@ import pytest
 from artifacts import seal, write_artifact
 
 from distill_rec.doctor import Finding, examine, sound
+from distill_rec.runtime import Student
+from distill_rec.runtime.golden import answers
 
 WEIGHTS = "static.safetensors"
 
@@ -60,7 +62,10 @@ def test_every_damaged_file_is_named_and_not_the_first_alone(folder: Path) -> No
 def test_a_foreign_version_says_to_export_again(folder: Path) -> None:
     seal(folder, format_version=99)
     (found,) = problems(folder)
-    assert "99" in found.found and "xport" in found.do
+    assert "99" in found.found and "newer distill-rec" in found.do
+    seal(folder, format_version=0)
+    (found,) = problems(folder)
+    assert "xport it again" in found.do
 
 
 def test_files_that_fit_their_hashes_but_not_each_other_do_not_load(folder: Path) -> None:
@@ -99,5 +104,19 @@ def test_a_link_to_a_version_that_is_gone_is_a_problem(folder: Path, tmp_path: P
 def test_a_file_beside_the_listed_ones_is_worth_a_note(folder: Path) -> None:
     (folder / "more.bin").write_bytes(b"0")
     _, findings = examine(str(folder))
-    (note,) = [found for found in findings if found.level == "note"]
+    (note,) = [found for found in findings if found.what == "files not listed"]
     assert "more.bin" in note.found
+
+
+def test_golden_answers_are_replayed_in_every_precision(folder: Path) -> None:
+    student = Student.load(folder)
+    requests = [{"history": ["i1"], "candidates": ["i2", "i3"]}]
+    golden = {"texts": ["red cat"], "requests": requests, "expected": {"fp32": answers(student, ["red cat"], requests)}}
+    (folder / "golden.json").write_text(json.dumps(golden))
+    seal(folder)
+    assert not problems(folder)
+    golden["expected"]["fp32"]["scores"][0][0] += 1.0
+    (folder / "golden.json").write_text(json.dumps(golden))
+    seal(folder)
+    (found,) = problems(folder)
+    assert "scores in fp32 differ on this machine" in found.found
