@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 from distill_rec import __version__
-from distill_rec.cli import compare, demo, distill, evaluate, export, init, prepare, rank, recommend, run, serve, teach
+from distill_rec.cli import (
+    compare,
+    demo,
+    distill,
+    doctor,
+    evaluate,
+    export,
+    init,
+    prepare,
+    rank,
+    recommend,
+    run,
+    serve,
+    teach,
+)
 
 app = typer.Typer(
     name="distill-rec",
@@ -46,6 +60,7 @@ for command in (
     rank.rank,
     recommend.recommend,
     serve.serve,
+    doctor.doctor,
 ):
     app.command()(command)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
+from distill_rec.evaluation.numerals import moment, percent, plain
 from distill_rec.evaluation.render import ratio_text
 from distill_rec.evaluation.report_tables import (
     bounds,
@@ -26,6 +27,8 @@ RATIO_TITLES = {
     "Q'": "of the teacher\u2019s {} above chance kept",
     "G": "of the gap in {} closed by distillation",
 }
+OPEN_EXAMPLES = 4
+"""More are folded, so that the page stays one that is read to its end."""
 SLICED = {"catalogue": ("ndcg@10", "recall@100", "percentile"), "impressions": ("auc", "ndcg@10")}
 
 
@@ -58,16 +61,17 @@ def _header(results: Results) -> str:
     facts = "".join(f"<li>{escape(name)} <b>{_fact(value)}</b></li>" for name, value in results.data.items())
     return (
         f"<header><p>teacher and student compared</p><h1>{escape(results.name)}</h1>"
-        f'<p>{escape(results.grouping)} \u00b7 {escape(results.created)}</p><ul class="facts">{facts}</ul></header>'
+        f"<p>{escape(results.grouping)} \u00b7 {escape(moment(results.created))}</p>"
+        f'<ul class="facts">{facts}</ul></header>'
     )
 
 
 def _fact(value: str | int | float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.2%}" if isinstance(value, float) else escape(value)
+    return f"{value:,}" if isinstance(value, int) else percent(value) if isinstance(value, float) else escape(value)
 
 
 def _verdicts(results: Results) -> str:
-    rows = (f'<li class="{v.tone}"><b>{MARKS[v.tone]}</b>{escape(v.text)}</li>' for v in results.verdicts)
+    rows = (f'<li class="{v.tone}"><b>{MARKS[v.tone]}</b><span>{escape(v.text)}</span></li>' for v in results.verdicts)
     return f'<ul class="verdicts">{"".join(rows)}</ul>'
 
 
@@ -83,8 +87,10 @@ def _card(ratio: Ratio, results: Results) -> str:
     if ratio.value is None:
         return f'<div class="card">{title}<b>\u2013</b><small>{escape(ratio.reason)}</small></div>'
     what = RATIO_TITLES[ratio.name].format(metric)
-    span = f"{ratio.low:.3f} to {ratio.high:.3f}"
-    return f'<div class="card">{title}<b>{ratio.value:.3f}</b><small>{span}</small><small>{escape(what)}</small></div>'
+    low, high = (plain(ratio.value if bound is None else bound, 3) for bound in (ratio.low, ratio.high))
+    span = f"{low} to {high}"
+    value = f"<b>{plain(ratio.value, 3)}</b>"
+    return f'<div class="card">{title}{value}<small>{span}</small><small>{escape(what)}</small></div>'
 
 
 def _figures(results: Results) -> str:
@@ -184,7 +190,7 @@ def _likeness(results: Results) -> str:
     if results.agreement is not None:
         a = results.agreement
         out.append(
-            f"<p>Teacher and student share {a.overlap:.1%} of their top 10; Kendall\u2019s \u03c4 over the "
+            f"<p>Teacher and student share {percent(a.overlap)} of their top 10; Kendall\u2019s \u03c4 over the "
             f"teacher\u2019s top 100 is {a.kendall:.3f} ({a.users:,} users).</p>"
         )
     if results.lists:
@@ -198,8 +204,16 @@ def _examples(results: Results) -> str:
     return (
         "<h2>Where teacher and student differ most</h2>"
         '<p class="soft">Titles that both list are pale; the target is underlined.</p>'
-        + "".join(_example(example) for example in results.examples)
+        + "".join(_example(example) for example in results.examples[:OPEN_EXAMPLES])
+        + _folded(results.examples[OPEN_EXAMPLES:])
     )
+
+
+def _folded(examples: list[Example]) -> str:
+    if not examples:
+        return ""
+    inside = "".join(_example(example) for example in examples)
+    return f"<details><summary>{len(examples)} more</summary>{inside}</details>"
 
 
 def _example(example: Example) -> str:
@@ -210,7 +224,7 @@ def _example(example: Example) -> str:
     target = f"<br/>then clicked <b>{escape(example.target)}</b>{ranks}" if example.target else ""
     lists = _list("teacher", example.teacher, example.student, example.target)
     lists += _list("student", example.student, example.teacher, example.target)
-    shared = f"<small>user {escape(example.user)}, {example.overlap:.0%} of the lists shared</small>"
+    shared = f"<small>user {escape(example.user)}, {percent(example.overlap, 0)} of the lists shared</small>"
     return f'<div class="example"><p>{shared}<br/>{history}{target}</p><div class="lists">{lists}</div></div>'
 
 

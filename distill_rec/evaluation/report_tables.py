@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from distill_rec.evaluation.numerals import percent, plain, signed
 from distill_rec.evaluation.render import COST_ROWS, cost_cell
 from distill_rec.evaluation.results import Cell, Difference, Lists, ModelCost, Results, Table
 from distill_rec.evaluation.svg import model_class
@@ -15,7 +16,9 @@ def sheet(columns: Sequence[str], rows: Sequence[Sequence[str]], *, models: bool
     dot = "<i></i>" if models else ""
     head = "".join(f'<th class="{model_class(name)}">{dot}{escape(name)}</th>' for name in columns)
     body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
-    return f'<div class="scroll"><table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    # A table may be wider than a phone: its frame scrolls, by keyboard too.
+    frame = '<div class="scroll" tabindex="0" role="group" aria-label="a table, wider than some screens">'
+    return f"{frame}<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table></div>"
 
 
 def metric_table(results: Results, table: Table) -> str:
@@ -36,11 +39,11 @@ def models_of(results: Results, table: Table) -> list[str]:
 
 
 def value_cell(cell: Cell, best: bool = False) -> str:
-    spread = f"<small>\u00b1 {cell.spread:.4f} over seeds</small>" if cell.spread is not None else ""
+    spread = f"<small>\u00b1 {plain(cell.spread)} over seeds</small>" if cell.spread is not None else ""
     mark = ' class="best"' if best else ""
     return (
-        f"<td{mark}>{cell.mean:.4f}<small>{cell.low:.4f} to {cell.high:.4f}</small>"
-        f"<small>by sample {cell.mean_samples:.4f}</small>{spread}</td>"
+        f"<td{mark}>{plain(cell.mean)}<small>{plain(cell.low)} to {plain(cell.high)}</small>"
+        f"<small>by sample {plain(cell.mean_samples)}</small>{spread}</td>"
     )
 
 
@@ -59,7 +62,7 @@ def _difference_cell(found: Difference | None) -> str:
     if found is None:
         return "<td></td>"
     mark = ' class="best"' if found.clear else ""
-    return f"<td{mark}>{found.value:+.4f}<small>{found.low:+.4f} to {found.high:+.4f}</small></td>"
+    return f"<td{mark}>{signed(found.value)}<small>{signed(found.low)} to {signed(found.high)}</small></td>"
 
 
 def slice_table(results: Results, metric: str) -> str:
@@ -96,7 +99,10 @@ def cost_table(costs: dict[str, ModelCost]) -> str:
 
 def lists_table(lists: dict[str, Lists]) -> str:
     rows = [
-        ["<td>share of the catalogue listed</td>", *(f"<td>{found.coverage:.1%}</td>" for found in lists.values())],
+        [
+            "<td>share of the catalogue listed</td>",
+            *(f"<td>{percent(found.coverage)}</td>" for found in lists.values()),
+        ],
         ["<td>novelty, bits</td>", *(f"<td>{found.novelty:.2f}</td>" for found in lists.values())],
         ["<td>popularity of listed items over the histories\u2019</td>"]
         + [

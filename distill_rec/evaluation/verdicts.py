@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import Difference, Results, Table, Verdict
 
 RIVALS = {
@@ -34,7 +35,7 @@ def _below(difference: Difference) -> bool:
 
 def _span(difference: Difference) -> str:
     return (
-        f"{difference.value:+.4f} (95 % interval {difference.low:+.4f} to {difference.high:+.4f}, "
+        f"{signed(difference.value)} (95 % interval {signed(difference.low)} to {signed(difference.high)}, "
         f"{difference.users:,} users)"
     )
 

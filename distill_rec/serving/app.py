@@ -149,12 +149,14 @@ def _add_items(app: FastAPI, service: Service) -> None:
         "/catalogue",
         response_model=schemas.Catalogue,
         responses=refusals(401, 404),
-        description="Items whose text has every word of the query.",
+        description="Items whose text has every word of the query; or the items of these ids, where any is given.",
     )
     async def catalogue(
-        q: Annotated[str, Query(max_length=200)] = "", limit: Annotated[int, Query(ge=1, le=200)] = 20
+        q: Annotated[str, Query(max_length=200)] = "",
+        limit: Annotated[int, Query(ge=1, le=200)] = 20,
+        id: Annotated[list[str], Query(max_length=200)] = [],  # noqa: B006  (fastapi copies it)
     ) -> Response:
-        return _response(await service.catalogue(q, limit))
+        return _response(await service.catalogue(q, limit, id))
 
 
 def _add_operations(app: FastAPI, service: Service) -> None:

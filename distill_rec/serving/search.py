@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import accumulate
 
 from distill_rec.serving.live import Live
@@ -21,6 +22,15 @@ class TextIndex:
         folded = [text.casefold().replace(SEPARATOR, " ") for text in texts]
         self._all = SEPARATOR.join(folded)
         self._starts = list(accumulate((len(text) + 1 for text in folded), initial=0))
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {item: place for place, item in enumerate(self._ids)}
+
+    def named(self, ids: Sequence[str]) -> list[tuple[str, str]]:
+        """These items, in their order; those that are not there are left out."""
+        known = self._places
+        return [(item, self._texts[known[item]]) for item in ids if item in known]
 
     def find(self, query: str, limit: int) -> list[tuple[str, str]]:
         """The first `limit` items, in the catalogue's order, whose text holds every word, in whatever case."""
@@ -53,6 +63,13 @@ class Search:
             Refusal: 404, the artifact has no texts.
         """
         return self._index().find(query, limit)
+
+    def named(self, ids: Sequence[str]) -> list[tuple[str, str]]:
+        """
+        Raises:
+            Refusal: 404, the artifact has no texts.
+        """
+        return self._index().named(ids)
 
     def _index(self) -> TextIndex:
         with self._building:

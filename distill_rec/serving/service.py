@@ -122,8 +122,11 @@ class Service:
             )
         return Reply(orjson.dumps(await self.reloader.on_request()))
 
-    async def catalogue(self, query: str, limit: int) -> Reply:
-        found = await asyncio.to_thread(self.search.find, query, limit)
+    async def catalogue(self, query: str, limit: int, ids: list[str]) -> Reply:
+        if ids:
+            found = await asyncio.to_thread(self.search.named, ids)
+        else:
+            found = await asyncio.to_thread(self.search.find, query, limit)
         return Reply(orjson.dumps({"items": [{"id": item, "text": text} for item, text in found]}))
 
     def metrics_text(self) -> bytes:

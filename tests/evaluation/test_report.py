@@ -12,6 +12,7 @@ from evaluation_worlds import build_world, fixed, impressions, make_dataset
 from rich.console import Console
 
 from distill_rec.evaluation.compare import compare
+from distill_rec.evaluation.numerals import moment, percent, plain, signed
 from distill_rec.evaluation.render import render
 from distill_rec.evaluation.report import page
 from distill_rec.evaluation.results import ModelCost, Results
@@ -70,3 +71,25 @@ def test_axis_ticks_span_the_values(low: float, high: float) -> None:
     assert marks[0] <= low + slack
     assert marks[-1] >= high - slack
     assert 1 <= len(marks) <= 8
+
+
+def test_numbers_have_a_real_minus_and_no_negative_nought() -> None:
+    assert [plain(-0.00001), plain(-0.02), plain(0.1)] == ["0.0000", "\u22120.0200", "0.1000"]
+    assert [signed(-0.00001), signed(0.00001), signed(-0.02), signed(0.1)] == [
+        "0.0000",
+        "0.0000",
+        "\u22120.0200",
+        "+0.1000",
+    ]
+    assert percent(0.8734) == "87.3\u00a0%"
+
+
+def test_a_moment_is_told_in_utc() -> None:
+    assert moment("2026-11-05T01:22:17+02:00") == "4 November 2026, 23:22 UTC"
+    assert moment("") == ""
+
+
+def test_examples_beyond_the_first_are_folded(results: Results) -> None:
+    many = results.model_copy(update={"examples": results.examples[:1] * 6})
+    assert "<summary>2 more</summary>" in page(many)
+    assert "<details>" not in page(results)

@@ -91,3 +91,9 @@ def test_metrics_count_by_route_and_never_name_an_item(served):
     assert headers["content-type"].startswith("text/plain")
     assert b'distill_rec_requests_total{route="/rank",status="200"}' in text
     assert b"secret-item" not in text
+
+
+def test_items_of_the_catalogue_are_looked_up_by_id_and_unknown_ones_left_out(served):
+    status, answer = served.ask("GET", "/catalogue?id=i10&id=nothing&id=i2&q=cat")
+    assert status == 200
+    assert [item["id"] for item in answer["items"]] == ["i10", "i2"]

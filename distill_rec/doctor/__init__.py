@@ -1,0 +1,9 @@
+"""Checks of an installation, an artifact, a run, a data set or a recipe, each told with what to do.
+
+Modules that need an extra (`bounds`, `settings`, `recipe_parts`) are imported only where it is there.
+"""
+
+from distill_rec.doctor.examine import examine
+from distill_rec.doctor.findings import Finding, as_dict, as_table, count_line, sound
+
+__all__ = ["Finding", "as_dict", "as_table", "count_line", "examine", "sound"]

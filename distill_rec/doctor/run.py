@@ -1,0 +1,152 @@
+"""A run folder: which stages are finished, stale or locked, what is damaged or left over, and the room on the disk."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from distill_rec.doctor.artifact import artifact
+from distill_rec.doctor.dataset import dataset
+from distill_rec.doctor.findings import Finding, lacking, problem_of
+from distill_rec.doctor.kinds import STAGES, object_in
+from distill_rec.doctor.machine import size
+from distill_rec.doctor.parts import damaged
+from distill_rec.runtime.errors import DistillRecError
+
+AREA = "run"
+SECTION = {"prepare": "data", "teach": "teacher", "distill": "student", "export": "export", "evaluate": "evaluate"}
+NEEDED = {
+    "teach": ("weights.safetensors", "model.json", "knowledge/manifest.json"),
+    "distill": ("student/weights.safetensors", "student/model.json"),
+    "export": ("student/manifest.json",),
+    "evaluate": ("results.json", "report.html"),
+}
+"""Files that a later stage or a reader opens; a prepared data set has a check of its own."""
+
+
+def run(folder: Path) -> list[Finding]:
+    """Stages in order; then the data set and the artifact in it, what is left over, and the disk."""
+    holder = locked_by(folder)
+    out = [*_lock(folder, holder), *_stages(folder, holder is not None), *_settings(folder)]
+    for stage in STAGES:
+        if stage != "prepare" and (folder / stage).is_dir():
+            out += _damaged(folder, stage)
+    out += [*_left_over(folder, holder is not None), _disk(folder)]
+    if (folder / "prepare" / "stage.json").exists():
+        out += dataset(folder / "prepare")
+    if (folder / "export" / "stage.json").exists():
+        out += artifact(folder / "export" / "student")
+    return out
+
+
+def locked_by(folder: Path) -> str | None:
+    """The process that holds the run; None where none does. Asks for the lock and lets go at once."""
+    try:
+        handle = os.open(folder / ".lock", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return os.read(handle, 64).decode(errors="replace").strip() or "unknown"
+    finally:
+        os.close(handle)
+    return None
+
+
+def _lock(folder: Path, holder: str | None) -> list[Finding]:
+    if holder is not None:
+        return [Finding("note", AREA, "lock", f"in use by process {holder}", "What is being written looks unfinished.")]
+    if not (folder / "recipe.json").exists():
+        do = "Name the folder that `distill-rec run` was given as --out."
+        return [Finding("problem", AREA, "recipe.json", "not there", do)]
+    return [Finding("ok", AREA, "lock", "no process is at work here")]
+
+
+def _stages(folder: Path, busy: bool) -> list[Finding]:
+    """Each stage of the run's recipe; a finished one is stale when the stage before it is another by now."""
+    out, before = [], ""
+    for stage in _asked_for(folder):
+        record = object_in(folder / stage / "stage.json")
+        fingerprint = str(record.get("fingerprint", ""))
+        out.append(_stage(folder, stage, before, busy))
+        before = fingerprint or before
+    return out
+
+
+def _asked_for(folder: Path) -> list[str]:
+    recipe = object_in(folder / "recipe.json").get("recipe", {})
+    wanted = [stage for stage in STAGES if recipe.get(SECTION[stage]) is not None]
+    return wanted or [stage for stage in STAGES if (folder / stage).exists()]
+
+
+def _stage(folder: Path, stage: str, before: str, busy: bool) -> Finding:
+    place, what = folder / stage, f"stage {stage}"
+    anew = f"distill-rec run RECIPE --out {folder} --restart {stage}"
+    if (place / "stage.json").exists():
+        record = object_in(place / "stage.json")
+        if not record.get("fingerprint"):
+            return Finding("problem", AREA, what, "its stage.json cannot be read", anew)
+        if record.get("before", "") != before:
+            found = f"stale: made from a {STAGES[max(STAGES.index(stage) - 1, 0)]} that is there no more"
+            return Finding("problem", AREA, what, found, f"The same `distill-rec run` makes it anew, or: {anew}")
+        if missing := [name for name in NEEDED.get(stage, ()) if not (place / name).exists()]:
+            return Finding("problem", AREA, what, f"finished, but lacks {', '.join(missing)}", anew)
+        return Finding("ok", AREA, what, f"finished in {float(record.get('seconds', 0)):,.1f} s")
+    if (place / "begun.json").exists():
+        do = "" if busy else "The same command goes on from its last checkpoint."
+        return Finding("note", AREA, what, "running" if busy else "begun and not finished", do)
+    if place.exists() and any(place.iterdir()):
+        do = "" if busy else "The same command runs it from its start."
+        return Finding("note", AREA, what, "running" if busy else "not finished", do)
+    return Finding("note", AREA, what, "not run yet", f"distill-rec run RECIPE --out {folder}")
+
+
+def _settings(folder: Path) -> list[Finding]:
+    """Whether the records still belong to the recipe and to this release; needs the recipe's models."""
+    try:
+        from distill_rec.doctor.settings import changed
+
+        found = changed(folder)
+    except ModuleNotFoundError as error:
+        return [lacking(AREA, "settings", error)]
+    except DistillRecError as error:
+        return [problem_of(AREA, error)]
+    return found or [Finding("ok", AREA, "settings", "every finished stage has those of recipe.json")]
+
+
+def _damaged(folder: Path, stage: str) -> Iterator[Finding]:
+    """Files that are not whole; the artifact's own are compared by hash elsewhere."""
+    for path, fault in damaged(folder / stage):
+        name = path.relative_to(folder)
+        if name.parts[:2] != ("export", "versions") and not path.is_relative_to(folder / "export" / "student"):
+            yield Finding("problem", AREA, str(name), fault, f"Run it anew: --restart {stage}.")
+
+
+def _left_over(folder: Path, busy: bool) -> Iterator[Finding]:
+    """What a killed process left behind, and what `--restart` kept."""
+    temporary = [path for path in sorted(folder.rglob(".*.tmp")) if not path.is_symlink()]
+    if temporary and not busy:
+        names = ", ".join(str(path.relative_to(folder)) for path in temporary[:3])
+        found = f"{len(temporary)} left by a process that was killed, {size(_held(temporary))}: {names}"
+        yield Finding("note", AREA, "temporary files", found, "Nothing reads them: delete them.")
+    old = sorted(folder.glob("*.old-*"))
+    if old:
+        found = f"{', '.join(path.name for path in old)}: {size(_held(old))}"
+        yield Finding("note", AREA, "kept by --restart", found, "Delete them when they are no longer wanted.")
+
+
+def _held(paths: list[Path]) -> int:
+    inside = (file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
+    return sum(file.stat().st_size for file in inside)
+
+
+def _disk(folder: Path) -> Finding:
+    held, free = _held([folder]), shutil.disk_usage(folder).free
+    found = f"the run holds {size(held)}; {size(free)} are free"
+    if free < max(held, 2**28):
+        return Finding("note", AREA, "disk", found, "A stage that runs anew may not fit: make room.")
+    return Finding("ok", AREA, "disk", found)
