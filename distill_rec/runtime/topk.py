@@ -81,8 +81,13 @@ def best(vectors: RowSource, user: Floats, scores: Floats, k: int, slack: float)
     return _exactly(vectors, user, near_best(scores, k, slack), k)
 
 
-def best_of_many(
-    vectors: RowSource, users: Floats, k: int, slacks: Sequence[float], left_out: Sequence[Rows]
+def best_of_many(  # noqa: PLR0913
+    vectors: RowSource,
+    users: Floats,
+    k: int,
+    slacks: Sequence[float],
+    left_out: Sequence[Rows],
+    hidden: Rows | None = None,
 ) -> list[tuple[Rows, Floats]]:
     """`best` of each user, `[n_users, dim]`, by blocks of the catalogue whose scores never leave the cache.
 
@@ -91,16 +96,18 @@ def best_of_many(
     Args:
         slacks: of each user; see `slack_of`.
         left_out: rows of each user that must not be among the best.
+        hidden: rows, ascending, that must not be among anyone's.
     """
+    outside = _Outside(left_out, hidden)
     if len(users) == 1:
-        return [_alone(vectors, users[0], slacks[0], left_out[0], k)]
-    outside = _Outside(left_out)
+        return [_alone(vectors, users[0], slacks[0], outside, k)]
     floors = _floors(vectors, users, k, slacks, outside)
     found: list[NDArray[np.int64]] = []
     for part in _above(vectors, users, floors, outside):
         found.append(part)
         if sum(map(len, found)) > MOST:
-            return [_alone(vectors, *each, k) for each in zip(users, slacks, left_out, strict=True)]
+            apart = [_Outside([rows], hidden) for rows in left_out]
+            return [_alone(vectors, *each, k) for each in zip(users, slacks, apart, strict=True)]
     places = np.concatenate(found) if found else np.empty(0, dtype=np.int64)
     rows, owners = np.divmod(places, len(users))
     order = np.argsort(owners, kind="stable")
@@ -111,7 +118,8 @@ def best_of_many(
 class _Outside:
     """What is left out, by row, so that a block finds its own quickly."""
 
-    def __init__(self, left_out: Sequence[Rows]) -> None:
+    def __init__(self, left_out: Sequence[Rows], hidden: Rows | None) -> None:
+        self._hidden = hidden
         rows = np.concatenate([np.empty(0, dtype=np.int64), *left_out])
         order = np.argsort(rows, kind="stable")
         self._rows = rows[order]
@@ -119,11 +127,16 @@ class _Outside:
 
     def mask(self, scores: Floats, start: int, stride: int = 1) -> None:
         """Write -inf into `scores` `[n, n_users]` of the rows start, start + stride, ..."""
-        low, high = np.searchsorted(self._rows, (start, start + len(scores) * stride))
+        ends = start, start + len(scores) * stride
+        low, high = np.searchsorted(self._rows, ends)
         if low < high:
             rows, owners = self._rows[low:high] - start, self._owners[low:high]
             there = rows % stride == 0
             scores[rows[there] // stride, owners[there]] = -np.inf
+        if self._hidden is not None:
+            low, high = np.searchsorted(self._hidden, ends)
+            rows = self._hidden[low:high] - start
+            scores[rows[rows % stride == 0] // stride] = -np.inf
 
 
 def _stride(length: int, k: int) -> int:
@@ -163,12 +176,12 @@ def _above(vectors: RowSource, users: Floats, floors: Floats, outside: _Outside)
         yield np.flatnonzero(high[:n]) + start * len(users)
 
 
-def _alone(vectors: RowSource, user: Floats, slack: float, left_out: Rows, k: int) -> tuple[Rows, Floats]:
+def _alone(vectors: RowSource, user: Floats, slack: float, outside: _Outside, k: int) -> tuple[Rows, Floats]:
     scores = np.empty(len(vectors), dtype=np.float32)
     for start in range(0, len(scores), ROWS):
         part = slice(start, start + ROWS)
         np.matmul(vectors[part], user, out=scores[part])
-    scores[left_out] = -np.inf
+    outside.mask(scores[:, None], 0)
     return best(vectors, user, scores, k, slack)
 
 
