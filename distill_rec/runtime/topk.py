@@ -65,8 +65,10 @@ def slack_of(dim: int, longest: float, user: Floats) -> float:
 
 def near_best(scores: Floats, k: int, slack: float = 0.0) -> Rows:
     """Rows, ascending, whose score is at least the k-th highest less `slack`; -inf is never among them."""
-    sample = scores[:: _stride(len(scores), k)]
-    rows = np.flatnonzero(scores >= max(_kth(sample, k) - np.float32(slack), LOWEST))
+    stride = _stride(len(scores), k)
+    rows = np.flatnonzero(scores >= max(_kth(scores[::stride], k) - np.float32(slack), LOWEST))
+    if stride == 1:
+        return rows
     found = scores[rows]
     return rows[found >= _kth(found, min(k, len(found))) - np.float32(slack)]
 
@@ -98,16 +100,15 @@ def best_of_many(  # noqa: PLR0913
         left_out: rows of each user that must not be among the best.
         hidden: rows, ascending, that must not be among anyone's.
     """
-    outside = _Outside(left_out, hidden)
     if len(users) == 1:
-        return [_alone(vectors, users[0], slacks[0], outside, k)]
+        return [_alone(vectors, users[0], slacks[0], left_out[0], hidden, k)]
+    outside = _Outside(left_out, hidden)
     floors = _floors(vectors, users, k, slacks, outside)
     found: list[NDArray[np.int64]] = []
     for part in _above(vectors, users, floors, outside):
         found.append(part)
         if sum(map(len, found)) > MOST:
-            apart = [_Outside([rows], hidden) for rows in left_out]
-            return [_alone(vectors, *each, k) for each in zip(users, slacks, apart, strict=True)]
+            return [_alone(vectors, *each, hidden, k) for each in zip(users, slacks, left_out, strict=True)]
     places = np.concatenate(found) if found else np.empty(0, dtype=np.int64)
     rows, owners = np.divmod(places, len(users))
     order = np.argsort(owners, kind="stable")
@@ -176,12 +177,16 @@ def _above(vectors: RowSource, users: Floats, floors: Floats, outside: _Outside)
         yield np.flatnonzero(high[:n]) + start * len(users)
 
 
-def _alone(vectors: RowSource, user: Floats, slack: float, outside: _Outside, k: int) -> tuple[Rows, Floats]:
+def _alone(  # noqa: PLR0913
+    vectors: RowSource, user: Floats, slack: float, left_out: Rows, hidden: Rows | None, k: int
+) -> tuple[Rows, Floats]:
     scores = np.empty(len(vectors), dtype=np.float32)
     for start in range(0, len(scores), ROWS):
         part = slice(start, start + ROWS)
         np.matmul(vectors[part], user, out=scores[part])
-    outside.mask(scores[:, None], 0)
+    scores[left_out] = -np.inf
+    if hidden is not None:
+        scores[hidden] = -np.inf
     return best(vectors, user, scores, k, slack)
 
 

@@ -93,6 +93,8 @@ class ItemVectors:
     def __getitem__(self, rows: NDArray[np.int64] | slice) -> Floats:
         """float32 `[m, dim]` of row numbers; a slice of what was never changed is not copied."""
         if isinstance(rows, slice):
+            if self.slot is None and not len(self.extra):
+                return self.base.rows(rows)
             numbers = np.arange(*rows.indices(len(self)))
             last = int(numbers[-1]) if len(numbers) else -1
             if last < len(self.base) and (self.slot is None or np.array_equal(self.slot[rows], numbers)):
