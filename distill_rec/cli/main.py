@@ -8,6 +8,7 @@ import typer
 
 from distill_rec import __version__
 from distill_rec.cli import (
+    bench,
     compare,
     demo,
     distill,
@@ -61,6 +62,7 @@ for command in (
     recommend.recommend,
     serve.serve,
     doctor.doctor,
+    bench.bench,
 ):
     app.command()(command)
 

@@ -62,7 +62,7 @@ def intervals(points: Sequence[Point], title: str, *, zero: bool = False) -> str
             f'<line class="whisker" x1="{x(p.low):.1f}" x2="{x(p.high):.1f}" y1="{y}" y2="{y}"/>'
             f'<circle cx="{x(p.value):.1f}" cy="{y}" r="4.5"/></g>'
         )
-    return _figure(title, height, body)
+    return figure(title, height, body)
 
 
 def groups(names: Sequence[str], series: dict[str, list[Point]], title: str, axis: str) -> str:
@@ -88,7 +88,7 @@ def groups(names: Sequence[str], series: dict[str, list[Point]], title: str, axi
                 f'({p.low:.4f} to {p.high:.4f})</title><line class="whisker" x1="{x:.1f}" x2="{x:.1f}" '
                 f'y1="{y(p.low):.1f}" y2="{y(p.high):.1f}"/><circle cx="{x:.1f}" cy="{y(p.value):.1f}" r="3.6"/></g>'
             )
-    return _figure(title, height, body)
+    return figure(title, height, body)
 
 
 def lines(series: dict[str, list[tuple[float, float]]], title: str, axis: str) -> str:
@@ -114,7 +114,7 @@ def lines(series: dict[str, list[tuple[float, float]]], title: str, axis: str) -
             f'<g class="{model_class(model)}"><title>{escape(model)}: best {best[1]:.4f} at {best[0]:g}</title>'
             f'<polyline points="{path}"/><circle cx="{x(best[0]):.1f}" cy="{y(best[1]):.1f}" r="4"/></g>'
         )
-    return _figure(title, height, body)
+    return figure(title, height, body)
 
 
 KNOWN = ("popularity", "untrained", "id-only", "undistilled", "student", "teacher")
@@ -142,7 +142,8 @@ def _horizontal_grid(marks: list[float], y: Callable[[float], float], left: int)
     ]
 
 
-def _figure(title: str, height: int, body: list[str]) -> str:
+def figure(title: str, height: int, body: list[str]) -> str:
+    """A plot of `WIDTH` with its title, which a screen reader says too."""
     return (
         f'<figure><figcaption>{escape(title)}</figcaption><svg viewBox="0 0 {WIDTH} {height}" role="img" '
         f'aria-label="{escape(title, quote=True)}">{"".join(body)}</svg></figure>'

@@ -34,15 +34,15 @@ def has_external_data(graph: bytes) -> bool:
 
 def _message(content: memoryview, kind: str) -> bool:
     if kind == "tensor":
-        return any(number == EXTERNAL_DATA or (number == DATA_LOCATION and value) for number, value in _fields(content))
+        return any(number == EXTERNAL_DATA or (number == DATA_LOCATION and value) for number, value in fields(content))
     inside = MESSAGES[kind]
     return any(
         number in inside and isinstance(value, memoryview) and _message(value, inside[number])
-        for number, value in _fields(content)
+        for number, value in fields(content)
     )
 
 
-def _fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+def fields(content: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Number and value of each field: an integer, or the bytes of a message, text or array."""
     at = 0
     while at < len(content):

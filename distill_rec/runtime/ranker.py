@@ -13,7 +13,7 @@ from distill_rec.runtime.errors import DataError
 from distill_rec.runtime.forks import watch
 from distill_rec.runtime.index import ApproximateIndex
 from distill_rec.runtime.projection import Floats
-from distill_rec.runtime.topk import best, dot_rows, slack_of
+from distill_rec.runtime.topk import best_of_many, dot_rows, slack_of
 from distill_rec.runtime.user_encoders import UserEncoder
 
 Unknown = Literal["skip", "refuse"]
@@ -169,15 +169,19 @@ class Ranker:
             if one.only is not None:
                 require_list(one.only, "only")
         users = np.stack([self._user(catalogue, one.history, unknown) for one in requests])
-        index = self._index
-        near = [None if index is None else index.near(catalogue, user, one) for one, user in zip(requests, users)]  # noqa: B905
-        exact = [place for place, rows in enumerate(near) if rows is None]
-        scores = catalogue.vectors.scores(users[exact]) if exact else np.empty((0, 0), dtype=np.float32)
-        lines = iter(scores)
+        few = [self._few(catalogue, user, one) for user, one in zip(users, requests, strict=True)]
+        whole = [place for place, rows in enumerate(few) if rows is None]
+        scanned = iter(_scan(catalogue, users[whole], [requests[place] for place in whole]))
         return [
-            _top(catalogue, user, next(lines), one) if rows is None else _top_among(catalogue, user, rows, one)
-            for one, user, rows in zip(requests, users, near, strict=True)
+            next(scanned) if rows is None else _top_among(catalogue, user, rows, one)
+            for one, user, rows in zip(requests, users, few, strict=True)
         ]
+
+    def _few(self, catalogue: Catalogue, user: Floats, request: Request) -> Rows | None:
+        """Rows, ascending, among which the best are sought; None where all have to be looked at."""
+        if request.only is not None:
+            return np.setdiff1d(catalogue.rows(request.only, "only"), _left_out(catalogue, request))
+        return None if self._index is None else self._index.near(catalogue, user, request)
 
     def explain(self, history: Sequence[str], item: str) -> Ranked:
         """Which items of the history pulled this item up, strongest first.
@@ -201,19 +205,30 @@ class Ranker:
         return [(catalogue.ids[rows[place]], float(pulls[place])) for place in order]
 
 
-def _top(catalogue: Catalogue, user: Floats, scores: Floats, request: Request) -> Ranked:
-    """The best k with their scores; `scores` `[n_items]` is written to."""
-    if request.only is not None:
-        others = np.ones(len(scores), dtype=np.bool_)
-        others[catalogue.rows(request.only, "only")] = False
-        scores[others] = -np.inf
-    scores[catalogue.known_rows(request.history)] = -np.inf
-    scores[catalogue.known_rows(request.exclude, "exclude")] = -np.inf
-    if catalogue.hidden is not None:
-        scores[catalogue.hidden] = -np.inf
-    slack = slack_of(len(user), catalogue.longest, user)
-    rows, exact = best(catalogue.vectors, user, scores, request.k, slack)
-    return [(catalogue.ids[row], score) for row, score in zip(rows.tolist(), exact.tolist(), strict=True)]
+def _left_out(catalogue: Catalogue, request: Request) -> Rows:
+    """Rows that this user must not see."""
+    return np.concatenate([catalogue.known_rows(request.history), catalogue.known_rows(request.exclude, "exclude")])
+
+
+def _scan(catalogue: Catalogue, users: Floats, requests: list[Request]) -> list[Ranked]:
+    """The best of the whole catalogue for each user."""
+    if not requests:
+        return []
+    found = best_of_many(
+        catalogue.vectors,
+        users,
+        max(one.k for one in requests),
+        [slack_of(len(user), catalogue.longest, user) for user in users],
+        [_left_out(catalogue, one) for one in requests],
+        catalogue.hidden,
+    )
+    return [
+        [
+            (catalogue.ids[row], score)
+            for row, score in zip(rows[: one.k].tolist(), exact[: one.k].tolist(), strict=True)
+        ]
+        for one, (rows, exact) in zip(requests, found, strict=True)
+    ]
 
 
 def _top_among(catalogue: Catalogue, user: Floats, rows: Rows, request: Request) -> Ranked:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 
 from distill_rec.runtime.projection import Floats, project
 from distill_rec.runtime.tokenizer import TextTokenizer
+
+FLOATS = 1 << 17
+"""Of a block of sub-word vectors: what a core's second cache holds."""
+
+TEXTS = 256
+"""Projected at a time, for the same reason."""
 
 
 class StaticItemEncoder:
@@ -34,18 +40,43 @@ class StaticItemEncoder:
     def encode(self, texts: Sequence[str]) -> Floats:
         """Vectors `[n, dim]`; a text without known tokens gets the learned vector."""
         ids, offsets = self._tokenizer.encode(texts)
-        rows = self._tensors["row"][ids]
-        vectors = np.empty((len(rows), self._table.shape[1]), dtype=np.float32)
-        inside = rows >= 0
-        vectors[inside] = self._table[rows[inside]]
-        others = -1 - rows[~inside]
-        scale = self._tensors["fallback_scale"][others, None]
-        vectors[~inside] = self._tensors["fallback"][others].astype(np.float32) * scale
-        lengths = np.diff(offsets)
-        means = np.empty((len(texts), self._table.shape[1]), dtype=np.float32)
-        full = np.flatnonzero(lengths)
-        if len(full):
-            means[full] = np.add.reduceat(vectors, offsets[:-1][full], axis=0) / lengths[full, None]
-        means[lengths == 0] = self._tensors["no_tokens"]
+        means = self._means(self._tensors["row"][ids], offsets)
         unit = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.float32(1e-12))
-        return project(unit, self._tensors)
+        parts = [project(unit[start : start + TEXTS], self._tensors) for start in range(0, max(len(unit), 1), TEXTS)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _means(self, rows: NDArray[np.int32], offsets: NDArray[np.int64]) -> Floats:
+        """Mean vector of each text `[n, width]`; texts of one length at a time are a block whose sum is plain."""
+        lengths, width = np.diff(offsets), self._table.shape[1]
+        means = np.empty((len(lengths), width), dtype=np.float32)
+        for length, texts in _by_length(lengths):
+            if not length:
+                means[texts] = self._tensors["no_tokens"]
+                continue
+            size = max(1, FLOATS // (width * length))
+            for start in range(0, len(texts), size):
+                part = texts[start : start + size]
+                block = self._vectors(rows[offsets[part, None] + np.arange(length)])
+                means[part] = np.add.reduce(block, axis=1) / np.float32(length)
+        return means
+
+    def _vectors(self, rows: NDArray[np.int32]) -> Floats:
+        """Vectors of rows, of whatever shape."""
+        others = rows < 0
+        if not others.any():
+            return self._table[rows]
+        vectors = np.empty((*rows.shape, self._table.shape[1]), dtype=np.float32)
+        vectors[~others] = self._table[rows[~others]]
+        places = -1 - rows[others]
+        vectors[others] = self._tensors["fallback"][places] * self._tensors["fallback_scale"][places, None]
+        return vectors
+
+
+def _by_length(lengths: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Each length that is there, with the places of its texts."""
+    if len(lengths) <= 1:
+        yield from zip(lengths.tolist(), [np.zeros(1, dtype=np.int64)], strict=False)
+        return
+    order = np.argsort(lengths, kind="stable")
+    kinds, first = np.unique(lengths[order], return_index=True)
+    yield from zip(kinds.tolist(), np.split(order, first[1:]), strict=True)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from distill_rec.runtime.errors import ArtifactError, DataError
+from distill_rec.runtime.words import Words, reads_word_by_word
 
 LONGEST_TEXT = 10_000
+CHUNK = 1024
+"""Texts whose encodings, which are large objects, are held at a time."""
 
 
 class TextTokenizer:
@@ -51,16 +56,12 @@ class TextTokenizer:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
         self.max_tokens, self.special_tokens, self.prefix = max_tokens, special_tokens, prefix
-        self._unknown = self._unknown_id() if drop_unknown else None
+        # Its own way of writing it: files of older releases leave parts out.
+        parts = {} if special_tokens and not drop_unknown else json.loads(self._tokenizer.to_str())
+        self._unknown = _unknown_id(self._tokenizer, parts["model"]) if drop_unknown else None
+        self._words = Words(self._read) if not special_tokens and reads_word_by_word(parts) else None
         # Threads of the library and a fork do not mix; a service that forks must not see its warning.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-
-    def _unknown_id(self) -> int | None:
-        model = json.loads(self._tokenizer.to_str())["model"]
-        if model.get("unk_id") is not None:  # a unigram model knows a place
-            return int(model["unk_id"])
-        token = model.get("unk_token")
-        return None if token is None else self._tokenizer.token_to_id(token)
 
     def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Flat ids and offsets `[n + 1]`; the ids of text i are `ids[offsets[i]:offsets[i + 1]]`.
@@ -73,16 +74,39 @@ class TextTokenizer:
         for place, text in enumerate(texts):
             if not isinstance(text, str):
                 raise DataError(f"texts, place {place}", f"a value of type {type(text).__name__}", "a text")
-        batch = [(self.prefix + text)[:LONGEST_TEXT] for text in texts]
-        try:
-            encodings = self._tokenizer.encode_batch(batch, add_special_tokens=self.special_tokens)
-        except TypeError:  # half a surrogate pair, which JSON can carry and UTF-8 cannot
-            batch = [text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") for text in batch]
-            encodings = self._tokenizer.encode_batch(batch, add_special_tokens=self.special_tokens)
-        rows = [encoding.ids for encoding in encodings]
-        if self._unknown is not None:
-            rows = [[token for token in row if token != self._unknown] for row in rows]
-        offsets = np.zeros(len(rows) + 1, dtype=np.int64)
-        np.cumsum([len(row) for row in rows], out=offsets[1:])
-        flat = np.fromiter((token for row in rows for token in row), dtype=np.int32, count=int(offsets[-1]))
+        parts = [self._ids(texts[start : start + CHUNK]) for start in range(0, max(len(texts), 1), CHUNK)]
+        flat, lengths = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+        offsets = np.zeros(len(texts) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=offsets[1:])
         return flat, offsets
+
+    def _ids(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Flat ids and the number of each text."""
+        batch = [(self.prefix + text)[:LONGEST_TEXT] for text in texts]
+        rows = self._read(batch) if self._words is None else self._words.ids(batch)
+        rows = [row[: self.max_tokens] for row in rows]
+        lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+        flat = np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=int(lengths.sum()))
+        if self._unknown is None:
+            return flat, lengths
+        known = flat != self._unknown
+        if not known.all():
+            owner = np.repeat(np.arange(len(rows)), lengths)
+            flat, lengths = flat[known], np.bincount(owner[known], minlength=len(rows))
+        return flat, lengths
+
+    def _read(self, texts: list[str]) -> list[list[int]]:
+        # The quicker form leaves out where in the text each id came from; ids are the same.
+        try:
+            encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=self.special_tokens)
+        except TypeError:  # half a surrogate pair, which JSON can carry and UTF-8 cannot
+            texts = [text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") for text in texts]
+            encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=self.special_tokens)
+        return [encoding.ids for encoding in encodings]
+
+
+def _unknown_id(tokenizer: Tokenizer, model: Mapping[str, Any]) -> int | None:
+    if model.get("unk_id") is not None:  # a unigram model knows a place
+        return int(model["unk_id"])
+    token = model.get("unk_token")
+    return None if token is None else tokenizer.token_to_id(token)

@@ -90,8 +90,16 @@ class ItemVectors:
     def dim(self) -> int:
         return int(self.base.values.shape[1])
 
-    def __getitem__(self, rows: NDArray[np.int64]) -> Floats:
-        """float32 `[m, dim]` of row numbers."""
+    def __getitem__(self, rows: NDArray[np.int64] | slice) -> Floats:
+        """float32 `[m, dim]` of row numbers; a slice of what was never changed is not copied."""
+        if isinstance(rows, slice):
+            if self.slot is None and not len(self.extra):
+                return self.base.rows(rows)
+            numbers = np.arange(*rows.indices(len(self)))
+            last = int(numbers[-1]) if len(numbers) else -1
+            if last < len(self.base) and (self.slot is None or np.array_equal(self.slot[rows], numbers)):
+                return self.base.rows(rows)
+            rows = numbers
         at = rows if self.slot is None else self.slot[rows]
         if not len(self.extra):
             return self.base.rows(at)
