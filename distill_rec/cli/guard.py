@@ -19,6 +19,7 @@ EXTRAS = {
     **dict.fromkeys(("accelerate", "onnx", "onnxscript", "polars", "pyarrow", "pydantic", "rich"), "train"),
     **dict.fromkeys(("sklearn", "torch", "transformers"), "train"),
     **dict.fromkeys(("matplotlib", "nbclient", "nbformat", "pandas"), "notebooks"),
+    "ray": "ray",
 }
 FULL = {
     errno.ENOSPC: "the disk is full",

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from distill_rec import __version__
-from distill_rec.cli import compare, demo, distill, evaluate, export, init, prepare, rank, recommend, run, teach
+from distill_rec.cli import compare, demo, distill, evaluate, export, init, prepare, rank, recommend, run, score, teach
 
 app = typer.Typer(
     name="distill-rec",
@@ -45,6 +45,7 @@ for command in (
     compare.compare,
     rank.rank,
     recommend.recommend,
+    score.score,
 ):
     app.command()(command)
 
