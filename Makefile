@@ -1,6 +1,7 @@
 # Needs Python 3.11 to 3.13 with pip and venv, and make. Everything is installed into .venv.
 #   make demo    from clicks to a distilled student, left in runs/demo
 #   make test    lint, types, import layers, tests
+#   make test-all  the same with the long tests
 # TORCH_INDEX: index of PyTorch wheels (the address that PyTorch's site shows for pip and CPU).
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,13 +10,16 @@ TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test check pytest clean
+.PHONY: demo test test-all check pytest clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
 	$(BIN)/distill-rec demo --out runs/demo
 
 test: check pytest
+
+test-all: check
+	$(BIN)/python -m pytest -m ""
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -1,8 +1,8 @@
 """From a log of clicks in any order to a history a user, out of core.
 
 Clicks are dealt to buckets on disk by their user's hash, then one bucket at a time is read and grouped. So the memory
-is that of a bucket: about `BUCKET` bytes of the log, or its `MOST_BUCKETS`-th part where it is larger than
-`BUCKET * MOST_BUCKETS` (16 GiB).
+is that of a bucket, about four times `BUCKET` bytes of the log; of a log larger than `BUCKET * MOST_BUCKETS` (16 GiB),
+four times its `MOST_BUCKETS`-th part.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from distill_rec.data.faults import Faults
 from distill_rec.data.times import MISSING, parse_times, zone_of
 from distill_rec.scoring.inputs import BLOCK, HISTORY, ITEM, USER, WHEN, Input, open_parquet
 
-BUCKET = 1 << 26
-MOST_BUCKETS = 256
+BUCKET = 1 << 25
+MOST_BUCKETS = 512
 CLICK_BYTES = 32
 """Of a click in Parquet, once it is text again."""
 GZIP = 8

@@ -6,6 +6,7 @@ both out, as they begin with an underscore. `_work` holds the users in parts, `.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -80,16 +81,19 @@ class Folder:
         Raises:
             RunError: the folder was begun with other settings, or holds Parquet of something else.
         """
-        for name in (SUCCESS, PROGRESS):
-            if (self.path / name).exists():
-                content = read_json(self.path / name)
-                self._require_same(content, job)
-                for stale in self.path.glob(".part-*.tmp"):
-                    stale.unlink()
-                return {int(number): record_of(value) for number, value in content["parts"].items()}
+        found = next((self.path / name for name in (SUCCESS, PROGRESS) if (self.path / name).exists()), None)
+        content = None if found is None else read_json(found)
+        if content is not None and (content["parts"] or content["job"] == job):
+            self._require_same(content, job)
+            for stale in self.path.glob(".*.tmp"):
+                stale.unlink()
+            return {int(number): record_of(value) for number, value in content["parts"].items()}
         foreign = sorted(self.path.glob("*.parquet"))
-        if foreign:
+        if foreign and content is None:
             raise RunError(self.path, f"{foreign[0].name} of another origin", "an empty folder", "Name another --out.")
+        # Begun, but without a finished part: the users may have been mended since.
+        shutil.rmtree(self.work, ignore_errors=True)
+        (self.path / SUCCESS).unlink(missing_ok=True)
         self.write(job, {})
         return {}
 
