@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -13,6 +14,8 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from distill_rec.runtime.errors import RunError
 
 
 @contextlib.contextmanager
@@ -111,3 +114,30 @@ def fingerprint(*values: object, default: Callable[[object], object] = str) -> s
 def cache_folder() -> Path:
     """`DISTILL_REC_CACHE`, else `~/.cache/distill-rec`."""
     return Path(os.environ.get("DISTILL_REC_CACHE") or Path.home() / ".cache" / "distill-rec")
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder, made where it is not there; the lock goes with the process, so that a killed one leaves none.
+
+    Raises:
+        RunError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = os.read(handle, 64).decode(errors="replace").strip() or "another"
+            raise RunError(
+                folder,
+                f"in use by process {owner}",
+                "one process at a time",
+                "Wait until it has ended, or name another folder with --out.",
+            ) from error
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)

@@ -20,6 +20,7 @@ from distill_rec.cli import (
     rank,
     recommend,
     run,
+    score,
     serve,
     teach,
 )
@@ -63,6 +64,7 @@ for command in (
     serve.serve,
     doctor.doctor,
     bench.bench,
+    score.score,
 ):
     app.command()(command)
 

@@ -106,21 +106,35 @@ def read_rows(  # noqa: PLR0913
     Raises:
         DataError: the file is empty, no row of it can be read, or a quote is never closed.
     """
-    csv.field_size_limit(1 << 27)
     own = Faults()
+    blocks = list(stream_rows(path, own, encoding=encoding, delimiter=delimiter, quoted=quoted, columns=columns))
+    own.check_readable()
+    faults.merge(own)
+    return pl.concat(blocks)
+
+
+def stream_rows(  # noqa: PLR0913
+    path: Path,
+    faults: Faults,
+    *,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    quoted: bool = True,
+    columns: list[str] | None = None,
+    block: int = BLOCK,
+) -> Iterator[pl.DataFrame]:
+    """The same in frames of at most `block` rows, for files that outgrow the memory; the first has no row."""
+    csv.field_size_limit(1 << 27)
     with open_text(path, encoding, "" if quoted else "\n") as file:
         first = file.readline()
         if not first:
             raise DataError(path, "an empty file", "rows")
         delimiter = delimiter or detect_delimiter(first)
         lines = itertools.chain([first], file)
-        parsed = _quoted(lines, delimiter, path, own) if quoted else _unquoted(lines, delimiter)
+        parsed = _quoted(lines, delimiter, path, faults) if quoted else _unquoted(lines, delimiter)
         names = columns if columns is not None else _header(next(parsed, (1, []))[1], path)
-        blocks = list(_blocks(parsed, names, path, encoding, own))
-    own.check_readable()
-    faults.merge(own)
-    empty = pl.DataFrame(schema={**dict.fromkeys(names, pl.String), LINE: pl.Int64})
-    return pl.concat([empty, *blocks])
+        yield pl.DataFrame(schema={**dict.fromkeys(names, pl.String), LINE: pl.Int64})
+        yield from _blocks(parsed, names, path, encoding, faults, block)
 
 
 def _header(names: list[str], path: Path) -> list[str]:
@@ -158,11 +172,11 @@ def _quoted(lines: Iterable[str], delimiter: str, path: Path, faults: Faults) ->
             yield line, row
 
 
-def _blocks(
-    parsed: Iterator[tuple[int, list[str]]], names: list[str], path: Path, encoding: str, faults: Faults
+def _blocks(  # noqa: PLR0913
+    parsed: Iterator[tuple[int, list[str]]], names: list[str], path: Path, encoding: str, faults: Faults, most: int
 ) -> Iterator[pl.DataFrame]:
     width = len(names)
-    while block := list(itertools.islice(parsed, BLOCK)):
+    while block := list(itertools.islice(parsed, most)):
         faults.rows += len(block)
         lines, rows = zip(*block, strict=True)
         if set(map(len, rows)) != {width} or is_broken("".join(itertools.chain.from_iterable(rows))):

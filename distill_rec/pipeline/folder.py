@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from distill_rec.files import read_json, write_json
+from distill_rec.files import locked, read_json, write_json
 from distill_rec.runtime.errors import RunError
 
 FORMAT_VERSION = 1
@@ -89,28 +86,6 @@ class RunFolder:
         folder.rename(old)
         return old
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the run folder; the lock goes with the process, so that a killed one leaves none.
-
-        Raises:
-            RunError: another process holds it.
-        """
-        self.path.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                owner = os.read(handle, 64).decode(errors="replace").strip() or "another"
-                raise RunError(
-                    self.path,
-                    f"in use by process {owner}",
-                    "one process at a time",
-                    "Wait until it has ended, or name another folder with --out.",
-                ) from error
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, str(os.getpid()).encode(), 0)
-            yield
-        finally:
-            os.close(handle)
+    def locked(self) -> contextlib.AbstractContextManager[None]:
+        """Hold the run folder; see `distill_rec.files.locked`."""
+        return locked(self.path)

@@ -11,20 +11,8 @@ from conftest import Cli
 
 from distill_rec.runtime import Student
 
-COMMANDS = (
-    "demo",
-    "init",
-    "run",
-    "prepare",
-    "teach",
-    "distill",
-    "export",
-    "evaluate",
-    "compare",
-    "rank",
-    "recommend",
-    "doctor",
-)
+COMMANDS = ("demo", "init", "run", "prepare", "teach", "distill", "export", "evaluate", "compare")
+COMMANDS += ("rank", "recommend", "serve", "bench", "doctor", "score")
 
 
 def test_help_of_every_command_has_an_example(cli: Cli) -> None:

@@ -1,0 +1,141 @@
+"""The map: users with their histories in, ranked items out. Pure, so that any process may run it on any batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from distill_rec.runtime import Student
+from distill_rec.scoring.inputs import HISTORY, USER
+
+Ranked = list[tuple[str, float]]
+
+SCHEMA = pa.schema(
+    [
+        pa.field(USER, pa.string(), nullable=False),
+        pa.field("item_id", pa.string(), nullable=False),
+        pa.field("score", pa.float32(), nullable=False),
+        pa.field("rank", pa.int32(), nullable=False),
+    ]
+)
+"""A row a recommendation, so that a table in a database, a join or a filter needs no unnesting; rank from 1."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is wanted of the student for everyone.
+
+    Attributes:
+        k: items a user.
+        seen: items of the history may be recommended again.
+        only: ids among which is ranked; all where None.
+    """
+
+    k: int = 10
+    seen: bool = False
+    only: tuple[str, ...] | None = None
+
+
+@dataclass
+class Counts:
+    """Sums over batches.
+
+    Attributes:
+        users: ranked.
+        rows: recommendations.
+        without_history: users whose history is empty; they are ranked as new users.
+        nothing_known: users whose history names unknown items only; they are too.
+        unknown_items: clicks of histories on items that the student does not know; they are left out.
+        fewer: users who got less than k items.
+        refused: rows without a user id.
+    """
+
+    users: int = 0
+    rows: int = 0
+    without_history: int = 0
+    nothing_known: int = 0
+    unknown_items: int = 0
+    fewer: int = 0
+    refused: int = 0
+
+    def add(self, other: Counts) -> None:
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+class Scorer:
+    """Ranks for batches of users. Thread-safe, as the student is.
+
+    Raises:
+        DataError: k is more than the catalogue holds, or an item of `only` is not in it.
+    """
+
+    def __init__(self, student: Student, wish: Wish) -> None:
+        self.student, self.wish = student, wish
+        ids = student.item_ids
+        self.place = {item: row for row, item in enumerate(ids)}
+        self.known = pa.array(ids, pa.large_string())
+        wanted = None if wish.only is None else list(wish.only)
+        student.recommend([], wish.k, only=wanted)
+        # A removed item has its id still; only what is recommended tells it from the others.
+        self.ranked = (
+            {item for item, _ in student.recommend([], student.info.items, only=wanted)} if wish.seen else set()
+        )
+
+    def __call__(self, users: pl.DataFrame) -> tuple[pa.Table, Counts]:
+        """Recommendations of a frame of `user_id` and `history`, by `SCHEMA`, in the frame's order."""
+        named = users.filter(pl.col(USER).is_not_null() & (pl.col(USER) != ""))
+        histories = named[HISTORY].to_list()
+        only = None if self.wish.only is None else list(self.wish.only)
+        found = self.student.recommend_many(histories, self.wish.k, only=only)
+        if self.wish.seen:
+            found = self._with_seen(histories, found)
+        lengths = np.array([len(ranked) for ranked in found], dtype=np.int64)
+        counts = self._counts(named[HISTORY], lengths)
+        counts.refused = len(users) - len(named)
+        return self._table(named[USER], found, lengths), counts
+
+    def _with_seen(self, histories: Sequence[list[str]], others: list[Ranked]) -> list[Ranked]:
+        """Put the history's own items among the best of the others: scores are exact, equal ones by the catalogue."""
+        seen = [list(dict.fromkeys(item for item in history if item in self.ranked)) for history in histories]
+        scores = self.student.rank_many(list(zip(histories, seen, strict=True)))
+        out = []
+        for items, own, ranked in zip(seen, scores, others, strict=True):
+            both = [*ranked, *zip(items, own.tolist(), strict=True)]
+            both.sort(key=lambda one: (-one[1], self.place[one[0]]))
+            out.append(both[: self.wish.k])
+        return out
+
+    def _counts(self, histories: pl.Series, lengths: NDArray[np.int64]) -> Counts:
+        lists = histories.to_arrow()
+        clicks = pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
+        offsets = np.concatenate([[0], np.cumsum(clicks)])
+        found = pc.is_in(lists.flatten().cast(pa.large_string()), value_set=self.known)
+        known = np.concatenate([[0], np.cumsum(found.to_numpy(zero_copy_only=False))])
+        kept = known[offsets[1:]] - known[offsets[:-1]]
+        return Counts(
+            users=len(histories),
+            rows=int(lengths.sum()),
+            without_history=int((clicks == 0).sum()),
+            nothing_known=int(((clicks > 0) & (kept == 0)).sum()),
+            unknown_items=int((clicks - kept).sum()),
+            fewer=int((lengths < self.wish.k).sum()),
+        )
+
+    def _table(self, users: pl.Series, found: list[Ranked], lengths: NDArray[np.int64]) -> pa.Table:
+        pairs = list(chain.from_iterable(found))
+        starts = np.repeat(np.cumsum(lengths) - lengths, lengths)
+        columns = [
+            pa.array(np.repeat(np.array(users.to_list(), dtype=object), lengths), pa.string()),
+            pa.array([item for item, _ in pairs], pa.string()),
+            pa.array([score for _, score in pairs], pa.float32()),
+            pa.array(np.arange(len(pairs)) - starts + 1, pa.int32()),
+        ]
+        return pa.Table.from_arrays(columns, schema=SCHEMA)
