@@ -17,8 +17,8 @@ from distill_rec.runtime.golden import GOLDEN
 from distill_rec.runtime.manifest import AGAIN, CARD, MANIFEST, Manifest
 
 AREA = "artifact"
-TRAINS_ON = (".pt", ".pt2", "weights.safetensors")
-"""Files that training goes on from; a service does not read them."""
+TRAINING = "training"
+"""Folder of the torch weights that training goes on from; a service does not read them."""
 
 
 def artifact(path: Path) -> list[Finding]:
@@ -138,8 +138,7 @@ def _replayed(folder: Path, precision: str) -> list[Finding]:
 
 
 def _training(folder: Path) -> Finding:
-    names = [path.name for path in folder.rglob("*") if path.name.endswith(TRAINS_ON)]
-    if names:
-        found = f"serving needs none; training on from {', '.join(sorted(names))} needs [train]"
-        return Finding("ok", AREA, "extras", found)
-    return Finding("ok", AREA, "extras", "serving needs none")
+    found = "serving needs none"
+    if (folder / TRAINING).is_dir():
+        found += f"; going on with the training from {TRAINING}/ needs distill-rec[train]"
+    return Finding("ok", AREA, "extras", found)
