@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -42,6 +43,22 @@ class Worker:
         except DistillRecError as error:
             return json.dumps({"error": [error.where, error.found, error.expected, error.do]})
         return json.dumps(asdict(done))
+
+
+def require_cluster(address: str) -> None:
+    """Find out before any work whether a cluster answers; Ray itself would try for minutes.
+
+    Raises:
+        ModuleNotFoundError: ray is not installed.
+        RunError: nothing listens at HOST:PORT.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+        except OSError as error:
+            raise RunError(address, f"no cluster of Ray: {error}", "the address of one, or 'local'") from error
+    import ray  # noqa: F401, PLC0415  (an extra)
 
 
 def score_on_ray(  # noqa: PLR0913

@@ -42,9 +42,14 @@ def score(  # noqa: PLR0913
     Raises:
         ArtifactError: the student cannot be loaded.
         DataError: the users cannot be read; k or an id of `only` is not the catalogue's.
-        RunError: `out` is in use, or was begun with other settings.
+        ModuleNotFoundError: ray is asked for and not installed.
+        RunError: `out` is in use, or was begun with other settings; no cluster of Ray answers.
     """
     settings, progress = settings or Settings(), progress or Quiet()
+    if ray is not None:
+        from distill_rec.scoring.on_ray import require_cluster  # noqa: PLC0415  (an extra)
+
+        require_cluster(ray)
     student = Student.load(artifact, threads=settings.threads)
     scorer = Scorer(student, Wish(settings.k, settings.seen, settings.only))
     source = open_input(users, settings.columns)
