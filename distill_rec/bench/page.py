@@ -24,7 +24,7 @@ def page_of(bench: Bench) -> str:
     )
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
-        f'content="width=device-width, initial-scale=1"><title>How quick the student is</title><style>{style}</style>'
+        f'content="width=device-width, initial-scale=1"><title>How quick the student is</title><style>{style}.plots {{ align-items: start; }}</style>'
         f"</head><body><main><header><h1>How quick the student is</h1><p>{escape(head)}</p></header>"
         f'<ul class="verdicts">{"".join(f"<li class=note>{escape(fact)}</li>" for fact in facts)}</ul>'
         f'<h2>Times</h2>{_plots(bench)}<h2>All figures</h2><div class="scroll">{_table(bench)}</div>'
