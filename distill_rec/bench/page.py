@@ -10,13 +10,14 @@ from distill_rec.bench.plots import colour, curves, spreads
 from distill_rec.bench.results import Bench, Case, Measured
 from distill_rec.bench.table import HEADER, cells_of, limit_lines, memory_line
 
+PLOTS_OF_ANY_HEIGHT = ".plots { align-items: start; }"
 Series = dict[str, list[tuple[float, float]]]
 
 
 def page_of(bench: Bench) -> str:
     """HTML, with its plots as SVG."""
     student, machine = bench.student, bench.machine
-    style = files("distill_rec.evaluation").joinpath("report.css").read_text("utf-8")
+    style = files("distill_rec.evaluation").joinpath("report.css").read_text("utf-8") + PLOTS_OF_ANY_HEIGHT
     facts = [*limit_lines(bench.limits), memory_line(bench.memory)]
     head = (
         f"{student['kind']} student, {student['items']:,} items of {student['dim']} dimensions, on "
@@ -24,7 +25,7 @@ def page_of(bench: Bench) -> str:
     )
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
-        f'content="width=device-width, initial-scale=1"><title>How quick the student is</title><style>{style}.plots {{ align-items: start; }}</style>'
+        f'content="width=device-width, initial-scale=1"><title>How quick the student is</title><style>{style}</style>'
         f"</head><body><main><header><h1>How quick the student is</h1><p>{escape(head)}</p></header>"
         f'<ul class="verdicts">{"".join(f"<li class=note>{escape(fact)}</li>" for fact in facts)}</ul>'
         f'<h2>Times</h2>{_plots(bench)}<h2>All figures</h2><div class="scroll">{_table(bench)}</div>'
