@@ -4,7 +4,8 @@
     python benchmarks/rank_latency.py --artifact runs/demo/export/student
 
 Without an artifact it makes static ones of random numbers: time does not depend on what was learnt. Each user
-encoder is measured in a process of its own; every request has another history and other candidates.
+encoder is measured in a process of its own; every request has another history and other candidates. With --torch the
+same requests are ranked by the torch student's user encoder and item vectors as well, taking turns.
 Prints one JSON object.
 """
 
@@ -37,6 +38,8 @@ def main() -> None:
     parser.add_argument("--history", type=int, default=50, help="clicks of a history")
     parser.add_argument("--candidates", type=int, default=100, help="candidates of a request")
     parser.add_argument("--repeats", type=int, default=2000, help="requests that are timed")
+    parser.add_argument("--torch", action="store_true", help="compare with the same computation in torch")
+    parser.add_argument("--rounds", type=int, default=10, help="of the comparison")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child:
@@ -51,6 +54,7 @@ def main() -> None:
         for kind, path in artifacts.items():
             command = [sys.executable, __file__, "--child", str(path)]
             command += [word for key, value in settings.items() for word in (f"--{key}", str(value))]
+            command += ["--torch", "--rounds", str(args.rounds)] if args.torch else []
             done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD)
             result[kind] = json.loads(done.stdout)
     print(json.dumps(result, indent=2))
@@ -82,7 +86,41 @@ def measure(path: Path, args: argparse.Namespace) -> dict[str, float | int]:
     began = time.perf_counter()
     student.recommend_many(few, k=10)
     result["recommend_many_ms_a_user"] = round((time.perf_counter() - began) / len(few) * 1e3, 4)
+    if args.torch:
+        result |= against_torch(path, student, requests, args.rounds)
     return result
+
+
+def against_torch(path: Path, student: Any, requests: list[Any], rounds: int) -> dict[str, float]:
+    """The torch student's `rank`, from the artifact's own weights, in turns with the runtime's."""
+    import torch
+    from interleaved import compare
+    from safetensors.torch import load_file
+
+    from distill_rec.nn.user_encoders import make_user_encoder
+
+    torch.set_num_threads(1)
+    settings = json.loads((path / "manifest.json").read_text("utf-8"))["user_encoder"]
+    encoder = make_user_encoder(**settings).eval().requires_grad_(False)
+    encoder.load_state_dict(load_file(path / "user_encoder.safetensors"))
+    vectors = torch.from_numpy(np.array(student.item_vectors))
+    place = {item: row for row, item in enumerate(student.item_ids)}
+
+    def rank(history: list[str], candidates: list[str]) -> Any:
+        with torch.inference_mode():
+            clicked = vectors[[place[item] for item in history[-settings["max_history"] :]]][None]
+            user = encoder(clicked, torch.ones(clicked.shape[:2], dtype=torch.bool))[0]
+            return (vectors[[place[item] for item in candidates]] @ user).numpy()
+
+    assert np.allclose(rank(*requests[0]), student.rank(*requests[0]), rtol=1e-3, atol=1e-3)
+    calls = {"ours": student.rank, "torch": rank}
+    turns = {name: lambda n, c=call: c(*requests[n % len(requests)]) for name, call in calls.items()}
+    found = compare(turns, rounds, 5.0, 1, "ours")  # type: ignore[arg-type]
+    return {
+        "rank_in_turns_p50_ms": found["ours"]["p50_ms"],
+        "torch_rank_p50_ms": found["torch"]["p50_ms"],
+        "torch_over_ours": found["torch"]["times_ours"],
+    }
 
 
 def times(name: str, calls: list[Callable[[], object]]) -> dict[str, float]:

@@ -16,20 +16,23 @@ WORDS_OF_A_TEXT = 8
 
 
 def item_texts(student: Student, count: int) -> list[str]:
-    """Texts of the catalogue; where it holds none, made of whole words of the tokenizer."""
+    """Texts of the catalogue; where it holds none, whole words of the tokenizer, its first ones most often."""
     random = np.random.default_rng(0)
     known: list[str] | None = getattr(student, "item_texts", None)
     if known:
         return [known[row] for row in random.integers(0, len(known), count)]
     words = _words(student.info.folder)
-    return [" ".join(words[row] for row in random.integers(0, len(words), WORDS_OF_A_TEXT)) for _ in range(count)]
+    # Ranks whose logarithm is uniform: words as frequent as Zipf's law has them, for a vocabulary is in that order.
+    ranks = np.exp(random.random((count, WORDS_OF_A_TEXT)) * np.log(len(words))).astype(np.int64) - 1
+    return [" ".join(words[rank] for rank in row) for row in ranks]
 
 
 def _words(folder: Path) -> list[str]:
     vocabulary = json.loads((folder / "tokenizer.json").read_text("utf-8"))["model"]["vocab"]
-    pieces = [piece if isinstance(piece, str) else piece[0] for piece in vocabulary]
+    ordered = sorted(vocabulary, key=vocabulary.__getitem__) if isinstance(vocabulary, dict) else vocabulary
+    pieces = [piece if isinstance(piece, str) else piece[0] for piece in ordered]
     clean = [piece.strip("\u2581\u0120") for piece in pieces if not piece.startswith("##")]
-    return sorted({piece for piece in clean if piece.isalpha() and piece.isascii() and len(piece) > 2}) or ["word"]
+    return list(dict.fromkeys(p for p in clean if p.isalpha() and p.isascii() and len(p) > 2)) or ["word"]
 
 
 def histories(student: Student, length: int) -> list[list[str]]:

@@ -10,13 +10,14 @@ from distill_rec.bench.plots import colour, curves, spreads
 from distill_rec.bench.results import Bench, Case, Measured
 from distill_rec.bench.table import HEADER, cells_of, limit_lines, memory_line
 
+PLOTS_OF_ANY_HEIGHT = ".plots { align-items: start; }"
 Series = dict[str, list[tuple[float, float]]]
 
 
 def page_of(bench: Bench) -> str:
     """HTML, with its plots as SVG."""
     student, machine = bench.student, bench.machine
-    style = files("distill_rec.evaluation").joinpath("report.css").read_text("utf-8")
+    style = files("distill_rec.evaluation").joinpath("report.css").read_text("utf-8") + PLOTS_OF_ANY_HEIGHT
     facts = [*limit_lines(bench.limits), memory_line(bench.memory)]
     head = (
         f"{student['kind']} student, {student['items']:,} items of {student['dim']} dimensions, on "

@@ -23,8 +23,6 @@ MOST = 1 << 14
 LONGEST_WORD = 30
 """Characters; longer ones are hardly met again."""
 
-FEW = 64
-
 Read = Callable[[list[str]], list[list[int]]]
 
 
@@ -54,6 +52,7 @@ class Words:
     def __init__(self, read: Read) -> None:
         self._read = read
         self._known: dict[str, list[int]] = {}
+        self._met: set[str] = set()
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text."""
@@ -61,11 +60,18 @@ class Words:
         distinct = set(chain.from_iterable(words))
         known = self._known
         unknown = distinct.difference(known)
-        # Where hardly a word is met twice, whole texts are read quicker; a few texts are too few to tell.
-        if len(texts) > FEW and 2 * len(unknown) > sum(map(len, words)):
+        if 2 * len(unknown) > sum(map(len, words)):
+            self._note(known, unknown)
             return self._read(list(texts))
         found = (self._learn(known, distinct, list(unknown)) if unknown else known).__getitem__
         return [list(chain.from_iterable(map(found, parts))) for parts in words]
+
+    def _note(self, known: dict[str, list[int]], unknown: set[str]) -> None:
+        """Where most words are new, whole texts are read quicker; words that are met again are learnt beside it."""
+        if again := self._met.intersection(unknown):
+            self._learn(known, set(), list(again))
+        self._met = set() if len(self._met) > MOST else self._met
+        self._met.update(word for word in unknown if len(word) <= LONGEST_WORD)
 
     def _learn(self, known: dict[str, list[int]], words: set[str], unknown: list[str]) -> dict[str, list[int]]:
         """A dictionary that holds these words, among others."""

@@ -83,12 +83,23 @@ def test_memory_of_words_is_bounded_and_long_ones_are_not_kept(monkeypatch):
         assert all(len(word) <= words.LONGEST_WORD for word in known._known)
 
 
-def test_texts_without_a_common_word_are_read_whole():
-    read = []
-    known = Words(lambda texts: read.extend(texts) or spelt(texts))
-    texts = [f"a{n} b{n}" for n in range(100)]
-    assert known.ids(texts) == spelt(texts)
-    assert read == texts
+def test_texts_of_new_words_are_read_whole_and_a_word_met_again_is_learnt():
+    read: list[str] = []
+
+    def reads(texts):
+        read.extend(texts)
+        return spelt(texts)
+
+    known = Words(reads)
+    for texts, expected in (
+        (["a b", "c d"], ["a b", "c d"]),
+        (["a e f"], ["a", "a e f"]),
+        (["a a a g"], ["g"]),
+        (["a g a"], []),
+    ):
+        read.clear()
+        assert known.ids(texts) == spelt(texts)
+        assert read == expected
 
 
 def test_threads_share_the_words(monkeypatch):
