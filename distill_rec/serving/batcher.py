@@ -62,7 +62,9 @@ class Batcher:
     def __init__(self, live: Live, waiting: int, batch: int, metrics: Metrics) -> None:
         self._live, self._most, self._batch, self._metrics = live, waiting, batch, metrics
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._waiting = 0
+        # Each is written by one thread alone. What the worker has answered makes room at once: were it only counted
+        # when the loop delivers it, a loop that is busy with a thousand connections would refuse all but the first few.
+        self._accepted, self._answered = 0, 0
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._work, name="scores", daemon=True)
         self._thread.start()
@@ -73,15 +75,15 @@ class Batcher:
 
     @property
     def waiting(self) -> int:
-        return self._waiting
+        return self._accepted - self._answered
 
     def require_room(self) -> None:
         """
         Raises:
             Refusal: 429, the queue is full.
         """
-        if self._waiting >= self._most:
-            raise Refusal(429, "service", f"{self._waiting} requests waiting", "fewer", "Try again later.", AFTER)
+        if self.waiting >= self._most:
+            raise Refusal(429, "service", f"{self.waiting} requests waiting", "fewer", "Try again later.", AFTER)
 
     async def score(self, kind: Kind, requests: list[Any], many: bool) -> Scored:
         """Answers in the order of the requests.
@@ -92,7 +94,7 @@ class Batcher:
         """
         self.require_room()
         job = Job(kind, requests, many, self._loop.create_future())
-        self._waiting += len(requests)
+        self._accepted += len(requests)
         self._jobs.put(job)
         return await job.answer
 
@@ -108,7 +110,10 @@ class Batcher:
             done: list[tuple[Job, Scored | Exception]] = []
             for kind in {job.kind.name: job.kind for job in jobs}.values():
                 done += _answer(kind, [job for job in jobs if job.kind is kind], version)
-            self._loop.call_soon_threadsafe(self._deliver, done)
+            size = sum(len(job.requests) for job in jobs)
+            self._answered += size
+            self._metrics.batch.observe(size)
+            self._loop.call_soon_threadsafe(_deliver, done)
 
     def _take(self) -> list[Job]:
         """What waits, at least one; empty at the end."""
@@ -128,18 +133,15 @@ class Batcher:
                 self._jobs.put(None)
         return jobs
 
-    def _deliver(self, done: list[tuple[Job, Scored | Exception]]) -> None:
-        size = 0
-        for job, answer in done:
-            size += len(job.requests)
-            if job.answer.done():  # cancelled: the client has gone
-                continue
-            if isinstance(answer, Scored):
-                job.answer.set_result(answer)
-            else:
-                job.answer.set_exception(answer)
-        self._waiting -= size
-        self._metrics.batch.observe(size)
+
+def _deliver(done: list[tuple[Job, Scored | Exception]]) -> None:
+    for job, answer in done:
+        if job.answer.done():  # cancelled: the client has gone
+            continue
+        if isinstance(answer, Scored):
+            job.answer.set_result(answer)
+        else:
+            job.answer.set_exception(answer)
 
 
 def _answer(kind: Kind, jobs: list[Job], version: Version) -> list[tuple[Job, Scored | Exception]]:

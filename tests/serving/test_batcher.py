@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -43,6 +44,25 @@ def test_what_waits_is_taken_together_and_what_does_not_fit_is_refused():
         assert [(await one).body for one in (first, *others)] == [b"2", b"[4,6]", b"[8,10]"]
         assert sizes == [1, 4]
         assert batcher.waiting == 0
+        batcher.close()
+
+    asyncio.run(go())
+
+
+def test_what_is_answered_makes_room_before_the_loop_has_delivered_it():
+    async def go():
+        batcher = Batcher(Live(), waiting=1, batch=64, metrics=Metrics())
+        kind = Kind("same", lambda student, requests: requests)
+        first = asyncio.create_task(batcher.score(kind, [1], many=False))
+        await asyncio.sleep(0)
+        # The loop does nothing else meanwhile, as when a thousand connections want to be read.
+        for _ in range(1000):
+            if not batcher.waiting:
+                break
+            time.sleep(0.01)
+        assert not first.done()
+        batcher.require_room()
+        assert (await first).body == b"1"
         batcher.close()
 
     asyncio.run(go())
