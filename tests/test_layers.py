@@ -38,9 +38,14 @@ def test_importing_loads_nothing_heavy(module: str, tmp_path: Path) -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
-def test_the_runtime_is_imported_in_a_fifth_of_a_second(tmp_path: Path) -> None:
-    code = "import time; b = time.perf_counter(); import distill_rec.runtime; print(time.perf_counter() - b)"
-    assert min(float(python(code, tmp_path).stdout) for _ in range(3)) < 0.2
+def test_importing_the_runtime_loads_numpy_and_nothing_else_of_others(tmp_path: Path) -> None:
+    """What its time of import is made of; the time itself is a benchmark's, `benchmarks/rank_latency.py`."""
+    code = (
+        "import sys; before = set(sys.modules); import distill_rec.runtime\n"
+        "new = {name.split('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names)\n"
+        "print(sorted(name for name in new if not name.startswith('_')))"
+    )
+    assert python(code, tmp_path).stdout.strip() == "['distill_rec', 'numpy']"
 
 
 def test_a_student_serves_without_the_extras_beside_a_students_folder(tiny_run: Path, tmp_path: Path) -> None:

@@ -7,18 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from distill_rec.runtime.errors import ArtifactError, DataError
 from distill_rec.runtime.golden import require_golden
 from distill_rec.runtime.index import PROBES, ApproximateIndex
-from distill_rec.runtime.loading import Parts, read_parts, read_teacher, read_texts
 from distill_rec.runtime.manifest import Files
 from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.ranker import Ranker, require_list
 from distill_rec.runtime.template import fields_of, render
+
+if TYPE_CHECKING:
+    from distill_rec.runtime.loading import Parts
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +88,8 @@ class Student(Ranker):
             ArtifactError: a file is missing, damaged, of another format version, or leads out of the folder; the digest
                 is another; the precision was not exported; a golden answer differs.
         """
+        from distill_rec.runtime.loading import read_parts  # noqa: PLC0415  (imports late: importing us stays quick)
+
         files = Files(path, digest)
         manifest = files.manifest
         chosen = precision or manifest.precision
@@ -127,6 +131,8 @@ class Student(Ranker):
     @cached_property
     def teacher(self) -> Ranker | None:
         """The teacher's ranking over its own item vectors, for comparison; None where they were not exported."""
+        from distill_rec.runtime.loading import read_teacher  # noqa: PLC0415
+
         return read_teacher(self._files)
 
     @property
@@ -141,6 +147,8 @@ class Student(Ranker):
 
     @cached_property
     def _texts(self) -> list[str] | None:
+        from distill_rec.runtime.loading import read_texts  # noqa: PLC0415
+
         return read_texts(self._files)
 
     def encode_items(self, items: Sequence[Item]) -> Floats:
