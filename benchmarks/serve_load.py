@@ -38,8 +38,10 @@ CONNECTIONS = (1, 8, 64)
 # Requests in one body: with one, reading HTTP costs more than the scores, and a generator that waits for answers on
 # its connections cannot send twice what the server can read; with a list the scores cost most, and it can.
 LIST = 16
-# More clients than requests may wait at the server, so that a queue can be full at all.
-CLIENTS = 1024
+# More clients than bodies may wait at the server, so that its queue can be full at all.
+CLIENTS = {"rank": 512, "rank_lists": 64}
+# The clients of one h2load send at the same moments; several that start one after another spread the arrivals.
+GENERATORS = 16
 JSON = {"content-type": "application/json"}
 LUA = """
 wrk.method = "POST"
@@ -150,16 +152,22 @@ def throughput(setting: Setting, path: str, bodies: list[Any], connections: int)
     return {"per_second": round(result.pop("requests") / result.pop("seconds"), 1), **result}
 
 
-def overload(setting: Setting, body: Any, rate: float) -> dict[str, Any]:
+def overload(setting: Setting, body: Any, rate: float, clients: int) -> dict[str, Any]:
     """h2load at a fixed arrival rate, spread over many clients; times are from sending to the end of the answer."""
-    content, log = setting.root / "body", setting.root / "requests.tsv"
+    content = setting.root / "body"
     content.write_text(json.dumps(body), "utf-8")
-    log.unlink(missing_ok=True)
-    command = ["taskset", "-c", str(setting.generator_core), "h2load", "--h1", "-t1", f"-c{CLIENTS}"]
-    command += [f"--rps={rate / CLIENTS:.4f}", f"-D{max(setting.seconds, 1):.0f}", "-d", str(content)]
-    command += [f"--log-file={log}", "-H", "content-type: application/json", f"http://127.0.0.1:{setting.port}/rank"]
-    subprocess.run(command, check=True, capture_output=True)
-    rows = np.loadtxt(log, dtype=np.int64, usecols=(0, 1, 2), ndmin=2)
+    logs, generators = [setting.root / f"requests{place}.tsv" for place in range(GENERATORS)], []
+    for log in logs:
+        log.unlink(missing_ok=True)
+        command = ["taskset", "-c", str(setting.generator_core), "h2load", "--h1", "-t1", f"-c{clients // GENERATORS}"]
+        command += [f"--rps={rate / clients:.4f}", f"-D{max(setting.seconds, 1):.0f}", "-d", str(content)]
+        command += [f"--log-file={log}", "-H", "content-type: application/json"]
+        command += [f"http://127.0.0.1:{setting.port}/rank"]
+        generators.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        time.sleep(clients / rate / GENERATORS)
+    assert not any(generator.wait() for generator in generators)
+    written = [log for log in logs if log.stat().st_size]
+    rows = np.concatenate([np.loadtxt(log, dtype=np.int64, usecols=(0, 1, 2), ndmin=2) for log in written])
     rows = rows[rows[:, 0] >= rows[:, 0].min() + 500_000]  # connecting takes the first half second
     seconds = (rows[:, 0].max() - rows[:, 0].min()) / 1e6
     served = rows[rows[:, 1] == 200, 2] / 1e3
@@ -369,7 +377,7 @@ def measure(setting: Setting, artifact: Path) -> dict[str, Any]:
         # Few enough connections that all of their requests may wait.
         out["rank_lists"] = {"8": throughput(setting, "/rank", lists, 8)}
         out["overload"] = {
-            name: overload(setting, body, 2 * max(one["per_second"] for one in out[name].values()))
+            name: overload(setting, body, 2 * max(one["per_second"] for one in out[name].values()), CLIENTS[name])
             for name, body in (("rank", bodies[0]), ("rank_lists", lists[0]))
         }
         status = Path(f"/proc/{process.pid}/status").read_text("utf-8")

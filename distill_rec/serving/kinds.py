@@ -31,7 +31,10 @@ def _teacher_recommend(student: Student, requests: Sequence[Request]) -> list[An
             "an artifact exported with them",
             "Export again with the teacher's vectors, and reload.",
         )
-    return [_items(found) for found in teacher.recommend_many(requests)]
+    # The teacher has a catalogue of its own, which knows of no removal.
+    gone = student.removed_ids
+    asked = [one._replace(exclude=[*one.exclude, *gone]) for one in requests] if gone else requests
+    return [_items(found) for found in teacher.recommend_many(asked)]
 
 
 def _items(found: list[tuple[str, float]]) -> dict[str, Any]:

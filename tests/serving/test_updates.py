@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from served import serving, write_version
+from served import add_teacher, serving, write_version
 
 from distill_rec.runtime import Student
 from distill_rec.serving.state import State, StateError, Update
@@ -50,6 +50,16 @@ def test_acknowledged_updates_are_there_after_a_kill_and_before(folder, tmp_path
         # One that was removed can come back.
         assert served.ask("PUT", "/items/i2", {"text": "red"})[0] == 200
         assert served.ask("POST", "/rank", {"candidates": ["i2"]})[0] == 200
+
+
+def test_a_removed_item_is_not_recommended_by_the_teacher_either(tmp_path):
+    with serving(add_teacher(write_version(tmp_path / "1")), tmp_path / "log", "--state", tmp_path / "s") as served:
+        wish = {"history": ["i1"], "k": 5}
+        best = [item["id"] for item in served.ask("POST", "/teacher/recommend", wish)[1]["items"]]
+        served.ask("DELETE", f"/items/{best[0]}")
+        after = [item["id"] for item in served.ask("POST", "/teacher/recommend", wish)[1]["items"]]
+        assert after[:4] == best[1:]
+        assert best[0] not in after
 
 
 @pytest.mark.parametrize("state", ["none", "a file"])
