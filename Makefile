@@ -18,8 +18,12 @@ demo: $(VENV)/.installed
 
 test: check pytest
 
-test-all: check
+test-all: check $(VENV)/.ray
 	$(BIN)/python -m pytest -m ""
+
+$(VENV)/.ray: $(VENV)/.installed
+	$(PIP) install -q -c constraints.txt -e '.[ray]'
+	touch $@
 
 check: $(VENV)/.installed
 	$(BIN)/ruff check .
