@@ -31,6 +31,7 @@ from distill_rec.distillation import distill
 from distill_rec.evaluation import Scorer, popularity
 from distill_rec.evaluation.compare import compare
 from distill_rec.evaluation.render import render
+from distill_rec.evaluation.report import write_report
 from distill_rec.files import read_json, write_json
 from distill_rec.nn.offsets import ItemOffsets
 from distill_rec.nn.pooled_encoder import NoText
@@ -230,7 +231,7 @@ def main() -> None:
     # The comparison's own names decide which differences are taken.
     named = {("teacher" if row == "head" else row): found[row] for row in rows}
     results = compare(named, bench.dataset, EvaluateSection(), name=args.dataset, progress=make_progress())
-    results.write(folder if not args.only else folder / ("only-" + "-".join(args.only)))
+    write_report(results, folder if not args.only else folder / ("only-" + "-".join(args.only)))
     render(results, Console(width=160))
 
 

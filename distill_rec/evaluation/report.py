@@ -32,9 +32,10 @@ OPEN_EXAMPLES = 4
 SLICED = {"catalogue": ("ndcg@10", "recall@100", "percentile"), "impressions": ("auc", "ndcg@10")}
 
 
-def write_report(results: Results, path: Path) -> None:
-    """Write the page; nothing in it is fetched from anywhere."""
-    write_text(path, page(results))
+def write_report(results: Results, folder: Path) -> None:
+    """Write the results and `report.html`, of which nothing is fetched from anywhere."""
+    results.write(folder)
+    write_text(folder / "report.html", page(results))
 
 
 def page(results: Results) -> str:

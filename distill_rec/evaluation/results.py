@@ -203,14 +203,11 @@ class Results(Part):
         return Results.model_validate_json(text)
 
     def write(self, folder: Path) -> None:
-        """Write `results.json`, `per_user.parquet` and `report.html`."""
-        from distill_rec.evaluation.report import write_report
-
+        """Write `results.json` and `per_user.parquet`."""
         folder.mkdir(parents=True, exist_ok=True)
         if self._per_user is not None:
             with replacing(folder / "per_user.parquet") as temporary:
                 self._per_user.write_parquet(temporary)
-        write_report(self, folder / "report.html")
         write_text(folder / "results.json", self.to_json())
 
     @staticmethod

@@ -21,6 +21,7 @@ HISTORIES = {"teacher": "teach", "undistilled": "distill/undistilled", "student"
 def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress) -> Results:
     """Compare the run's models; write `results.json`, `per_user.parquet`, `report.html`."""
     from distill_rec.evaluation.compare import compare
+    from distill_rec.evaluation.report import write_report
 
     section = recipe.evaluate
     assert section is not None
@@ -34,7 +35,7 @@ def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Pro
         curves=curves_of(run.path),
         progress=progress,
     )
-    results.write(run.stage("evaluate"))
+    write_report(results, run.stage("evaluate"))
     return results
 
 

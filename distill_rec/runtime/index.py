@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from distill_rec.runtime.catalogue import Catalogue, Rows
 from distill_rec.runtime.errors import DataError
 from distill_rec.runtime.projection import Floats
+from distill_rec.runtime.request import Request
 from distill_rec.runtime.topk import near_best
-
-if TYPE_CHECKING:
-    from distill_rec.runtime.ranker import Request
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 
@@ -13,21 +13,13 @@ from distill_rec.runtime.errors import DataError
 from distill_rec.runtime.forks import watch
 from distill_rec.runtime.index import ApproximateIndex
 from distill_rec.runtime.projection import Floats
+from distill_rec.runtime.request import Request
 from distill_rec.runtime.topk import best_of_many, dot_rows, slack_of
 from distill_rec.runtime.user_encoders import UserEncoder
 
 Unknown = Literal["skip", "refuse"]
 Ranked = list[tuple[str, float]]
 BLOCK = 64
-
-
-class Request(NamedTuple):
-    """One user's wish, for `recommend_many`; the fields are those of `recommend`."""
-
-    history: Sequence[str]
-    k: int = 10
-    exclude: Sequence[str] = ()
-    only: Sequence[str] | None = None
 
 
 class Ranker:

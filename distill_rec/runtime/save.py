@@ -5,26 +5,25 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save
 
 from distill_rec.runtime.catalogue import Catalogue
 from distill_rec.runtime.errors import ArtifactError, DataError
-from distill_rec.runtime.golden import GOLDEN, answers
+from distill_rec.runtime.golden import GOLDEN, Answering, answers
 from distill_rec.runtime.loading import TEXTS
 from distill_rec.runtime.manifest import CARD, MANIFEST, FileRecord, Files
 from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.publish import new_version
 from distill_rec.runtime.vectors import PRECISIONS, Stored, store
 
-if TYPE_CHECKING:
-    from distill_rec.runtime.student import Student
-
+Load = Callable[[Path, str], Answering]
 KEEP = 3
 
 
@@ -51,14 +50,18 @@ def _record(path: Path) -> FileRecord:
 
 
 def save_catalogue(  # noqa: PLR0913
-    student: Student,
     files: Files,
     catalogue: Catalogue,
     texts: list[str] | None,
     precision: str,
     folder: str | Path | None,
+    load: Load,
 ) -> Path:
-    """See `Student.save_catalogue`. Precisions finer than the loaded one are left out: its vectors are rounded."""
+    """See `Student.save_catalogue`. Precisions finer than the loaded one are left out: its vectors are rounded.
+
+    Args:
+        load: reads a precision of the new version, to ask its golden inputs.
+    """
     if folder is None:
         versions = files.folder.parent
         if versions.name != "versions":
@@ -92,22 +95,19 @@ def save_catalogue(  # noqa: PLR0913
         )
         _write(temporary / MANIFEST, changed.to_json().encode())
         if GOLDEN in manifest.files:
-            _write(temporary / GOLDEN, _golden(files, catalogue, temporary, list(kept)))
+            _write(temporary / GOLDEN, _golden(files, catalogue, temporary, list(kept), load))
             changed = replace(changed, files=record_files(temporary))
             _write(temporary / MANIFEST, changed.to_json().encode())
     return (Path(folder) / "student").resolve()
 
 
-def _golden(files: Files, catalogue: Catalogue, folder: Path, precisions: list[str]) -> bytes:
+def _golden(files: Files, catalogue: Catalogue, folder: Path, precisions: list[str], load: Load) -> bytes:
     """The same golden inputs less what was removed, answered by the new version."""
-    from distill_rec.runtime.student import Student  # noqa: PLC0415  (which imports this module's callers)
-
     content = json.loads(files.read(GOLDEN))
     for one in content["requests"]:
         one["candidates"] = [item for item in one["candidates"] if item not in catalogue.removed]
     content["expected"] = {
-        name: answers(Student.load(folder, precision=name), content["texts"], content["requests"])
-        for name in precisions
+        name: answers(load(folder, name), content["texts"], content["requests"]) for name in precisions
     }
     return json.dumps(content, ensure_ascii=False).encode() + b"\n"
 

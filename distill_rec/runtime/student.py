@@ -235,7 +235,14 @@ class Student(Ranker):
         from distill_rec.runtime.save import save_catalogue  # noqa: PLC0415  (serving seldom writes)
 
         with self._changing:
-            return save_catalogue(self, self._files, self._catalogue, self.item_texts, self._precision, folder)
+            return save_catalogue(
+                self._files,
+                self._catalogue,
+                self.item_texts,
+                self._precision,
+                folder,
+                lambda path, precision: Student.load(path, precision=precision),
+            )
 
     def export_vectors(self, path: str | Path) -> None:
         """Write ids and item vectors for a vector database: `.parquet`, or `.npy` with the ids beside it in `.json`.

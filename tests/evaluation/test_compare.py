@@ -8,6 +8,7 @@ from evaluation_worlds import build_world, fixed, impressions, make_dataset, que
 
 from distill_rec.evaluation.bootstrap import interval, resampled_means
 from distill_rec.evaluation.compare import compare
+from distill_rec.evaluation.report import write_report
 from distill_rec.evaluation.results import Results
 from distill_rec.evaluation.slices import by_clicks
 from distill_rec.recipe import EvaluateSection
@@ -84,7 +85,7 @@ def test_json_gives_the_same_results_back(results: Results) -> None:
 
 
 def test_written_results_are_read_back_with_users(results: Results, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    results.write(tmp_path)
+    write_report(results, tmp_path)
     again = Results.read(tmp_path)
     assert again.to_json() == results.to_json()
     assert again.per_user is not None

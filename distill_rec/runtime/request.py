@@ -1,0 +1,15 @@
+"""One user's wish."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class Request(NamedTuple):
+    """What `recommend` takes, for `recommend_many`."""
+
+    history: Sequence[str]
+    k: int = 10
+    exclude: Sequence[str] = ()
+    only: Sequence[str] | None = None
