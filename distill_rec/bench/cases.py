@@ -11,7 +11,7 @@ from distill_rec.bench.inputs import POOL, candidate_lists, histories, item_text
 from distill_rec.bench.results import Case, Settings
 from distill_rec.bench.timing import Call
 from distill_rec.runtime import Student
-from distill_rec.runtime.topk import best, best_of_many, slack_of
+from distill_rec.runtime.topk import best_of_many, slack_of
 
 Floats = NDArray[np.float32]
 NOISE = 0.1
@@ -70,14 +70,11 @@ class Search:
         self.longest = float(np.linalg.norm(vectors, axis=1).max())
 
     def alone(self, user: Floats) -> object:
-        return best(self.vectors, user, self.vectors @ user, self.k, self._slack(user))
+        return self.many(user[None])
 
     def many(self, users: Floats) -> object:
-        slacks = [self._slack(user) for user in users]
+        slacks = [slack_of(len(user), self.longest, user) for user in users]
         return best_of_many(self.vectors, users, self.k, slacks, [np.empty(0, dtype=np.int64)] * len(users))
-
-    def _slack(self, user: Floats) -> float:
-        return slack_of(len(user), self.longest, user)
 
 
 def _searches(student: Student, settings: Settings, threads: int, vectors: Floats) -> dict[Case, Call]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from distill_rec.runtime.errors import DataError
 from distill_rec.runtime.projection import Floats
+from distill_rec.runtime.request import Request
 from distill_rec.runtime.user_encoders import UserEncoder
 from distill_rec.runtime.vectors import ItemVectors, Stored
 
@@ -122,6 +123,10 @@ class Catalogue:
             if wrong := [item for item in items if not isinstance(item, str)]:
                 self.rows(wrong[:1], what)
             return np.array([place[item] for item in items if item in place], dtype=np.int64)
+
+    def left_out(self, request: Request) -> Rows:
+        """Rows that this user must not see; hidden ones, which nobody must, are not among them."""
+        return np.concatenate([self.known_rows(request.history), self.known_rows(request.exclude, "exclude")])
 
 
 def _longest(vectors: Floats) -> float:

@@ -63,15 +63,15 @@ class ApproximateIndex:
         return float(np.mean(shares)) if shares else 1.0
 
     def near(self, catalogue: Catalogue, user: Floats, request: Request) -> Rows | None:
-        """Rows, ascending, among which the best k are sought; None where a scan must answer.
+        """Rows, ascending, among which the best k are sought; None where filters leave fewer, and a scan must answer.
 
-        That is for `only`, which is a small scan, and where filters leave fewer than k of those it found.
+        Args:
+            request: one without `only`, which is a small scan of its own.
         """
-        if request.only is not None or not len(user):
-            return None
-        out = catalogue.known_rows(request.history), catalogue.known_rows(request.exclude, "exclude")
-        dropped = np.concatenate([*out, np.empty(0, np.int64) if catalogue.hidden is None else catalogue.hidden])
-        found = self._search(user, SPARE * request.k + len(out[0]) + len(out[1]))
+        dropped = catalogue.left_out(request)
+        found = self._search(user, SPARE * request.k + len(dropped))
+        if catalogue.hidden is not None:
+            dropped = np.concatenate([dropped, catalogue.hidden])
         added = np.arange(self._size, len(catalogue.ids))
         slot = catalogue.vectors.slot
         if slot is not None:  # a replaced item is no longer where the graph thinks

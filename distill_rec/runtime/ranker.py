@@ -14,7 +14,7 @@ from distill_rec.runtime.forks import watch
 from distill_rec.runtime.index import ApproximateIndex
 from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.request import Request
-from distill_rec.runtime.topk import best_of_many, dot_rows, slack_of
+from distill_rec.runtime.topk import best_among, best_of_many, dot_rows, slack_of
 from distill_rec.runtime.user_encoders import UserEncoder
 
 Unknown = Literal["skip", "refuse"]
@@ -75,17 +75,14 @@ class Ranker:
     def _read(self, catalogue: Catalogue, history: Sequence[str], unknown: Unknown) -> Rows:
         """Rows of a history's last clicks."""
         require_list(history, "history")
-        if unknown == "skip":
-            rows = catalogue.known_rows(history)
-            if len(rows) < len(history):
-                with self._counting:
-                    self._skipped += len(history) - len(rows)
-        elif unknown == "refuse":
-            rows = catalogue.known_rows(history)
-            if len(rows) < len(history):
-                catalogue.rows([item for item in history if item not in catalogue.place][:1], "history")
-        else:
+        if unknown not in ("skip", "refuse"):
             raise DataError("unknown", repr(unknown), "'skip' or 'refuse'")
+        rows = catalogue.known_rows(history)
+        if len(rows) < len(history):
+            if unknown == "refuse":
+                catalogue.rows([item for item in history if item not in catalogue.place][:1], "history")
+            with self._counting:
+                self._skipped += len(history) - len(rows)
         return rows[-self._max_history :]
 
     def _user(self, catalogue: Catalogue, history: Sequence[str], unknown: Unknown) -> Floats:
@@ -165,14 +162,14 @@ class Ranker:
         whole = [place for place, rows in enumerate(few) if rows is None]
         scanned = iter(_scan(catalogue, users[whole], [requests[place] for place in whole]))
         return [
-            next(scanned) if rows is None else _top_among(catalogue, user, rows, one)
+            next(scanned) if rows is None else _named(catalogue, *best_among(catalogue.vectors, user, rows, one.k))
             for one, user, rows in zip(requests, users, few, strict=True)
         ]
 
     def _few(self, catalogue: Catalogue, user: Floats, request: Request) -> Rows | None:
         """Rows, ascending, among which the best are sought; None where all have to be looked at."""
         if request.only is not None:
-            return np.setdiff1d(catalogue.rows(request.only, "only"), _left_out(catalogue, request))
+            return np.setdiff1d(catalogue.rows(request.only, "only"), catalogue.left_out(request))
         return None if self._index is None else self._index.near(catalogue, user, request)
 
     def explain(self, history: Sequence[str], item: str) -> Ranked:
@@ -197,11 +194,6 @@ class Ranker:
         return [(catalogue.ids[rows[place]], float(pulls[place])) for place in order]
 
 
-def _left_out(catalogue: Catalogue, request: Request) -> Rows:
-    """Rows that this user must not see."""
-    return np.concatenate([catalogue.known_rows(request.history), catalogue.known_rows(request.exclude, "exclude")])
-
-
 def _scan(catalogue: Catalogue, users: Floats, requests: list[Request]) -> list[Ranked]:
     """The best of the whole catalogue for each user."""
     if not requests:
@@ -211,23 +203,16 @@ def _scan(catalogue: Catalogue, users: Floats, requests: list[Request]) -> list[
         users,
         max(one.k for one in requests),
         [slack_of(len(user), catalogue.longest, user) for user in users],
-        [_left_out(catalogue, one) for one in requests],
+        [catalogue.left_out(one) for one in requests],
         catalogue.hidden,
     )
     return [
-        [
-            (catalogue.ids[row], score)
-            for row, score in zip(rows[: one.k].tolist(), exact[: one.k].tolist(), strict=True)
-        ]
-        for one, (rows, exact) in zip(requests, found, strict=True)
+        _named(catalogue, rows[: one.k], scores[: one.k]) for one, (rows, scores) in zip(requests, found, strict=True)
     ]
 
 
-def _top_among(catalogue: Catalogue, user: Floats, rows: Rows, request: Request) -> Ranked:
-    """The best k of a few rows, ascending, that an approximate index found."""
-    scores = dot_rows(catalogue.vectors[rows], user)
-    order = np.argsort(-scores, kind="stable")[: request.k]
-    return [(catalogue.ids[rows[place]], float(scores[place])) for place in order]
+def _named(catalogue: Catalogue, rows: Rows, scores: Floats) -> Ranked:
+    return [(catalogue.ids[row], score) for row, score in zip(rows.tolist(), scores.tolist(), strict=True)]
 
 
 def _require_k(k: int, catalogue: Catalogue) -> None:

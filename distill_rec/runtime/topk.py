@@ -80,7 +80,7 @@ def best(vectors: RowSource, user: Floats, scores: Floats, k: int, slack: float)
         scores: `vectors @ user` by whatever product, `[n]`; -inf where a row must not be among the best.
         slack: see `slack_of`.
     """
-    return _exactly(vectors, user, near_best(scores, k, slack), k)
+    return best_among(vectors, user, near_best(scores, k, slack), k)
 
 
 def best_of_many(  # noqa: PLR0913
@@ -105,15 +105,17 @@ def best_of_many(  # noqa: PLR0913
     outside = _Outside(left_out, hidden)
     floors = _floors(vectors, users, k, slacks, outside)
     found: list[NDArray[np.int64]] = []
+    candidates = 0
     for part in _above(vectors, users, floors, outside):
         found.append(part)
-        if sum(map(len, found)) > MOST:
+        candidates += len(part)
+        if candidates > MOST:
             return [_alone(vectors, *each, hidden, k) for each in zip(users, slacks, left_out, strict=True)]
     places = np.concatenate(found) if found else np.empty(0, dtype=np.int64)
     rows, owners = np.divmod(places, len(users))
     order = np.argsort(owners, kind="stable")
     parts = np.split(rows[order], np.cumsum(np.bincount(owners, minlength=len(users)))[:-1])
-    return [_exactly(vectors, user, part, k) for user, part in zip(users, parts, strict=True)]
+    return [best_among(vectors, user, part, k) for user, part in zip(users, parts, strict=True)]
 
 
 class _Outside:
@@ -190,8 +192,8 @@ def _alone(  # noqa: PLR0913
     return best(vectors, user, scores, k, slack)
 
 
-def _exactly(vectors: RowSource, user: Floats, rows: Rows, k: int) -> tuple[Rows, Floats]:
-    """The k best among these rows, which ascend."""
+def best_among(vectors: RowSource, user: Floats, rows: Rows, k: int) -> tuple[Rows, Floats]:
+    """Rows and scores of the k best among these rows, which ascend; in the order of `best`."""
     if len(rows) <= GATHERED:
         exact = dot_rows(vectors[rows], user)
     else:

@@ -109,13 +109,6 @@ class ItemVectors:
         out[~inside] = self.extra[at[~inside] - len(self.base)]
         return out
 
-    def scores(self, users: Floats) -> Floats:
-        """`[m, n]`, writable, of users `[m, dim]`, by whatever product is quickest."""
-        out = self.base.scores(users)
-        if len(self.extra):
-            out = np.concatenate([out, users @ self.extra.T], axis=1)
-        return out if self.slot is None else out[:, self.slot]
-
     def whole(self) -> Floats:
         """All rows as float32 `[n, dim]`; the stored array itself where that is what it is."""
         if self.slot is None and not len(self.extra):
