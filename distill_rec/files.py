@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written to a temporary name, then renamed."""
+"""Files that are whole or absent (those of `runtime.whole_files`, and folders, JSON, arrays), hashes and locks."""
 
 from __future__ import annotations
 
@@ -16,24 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_rec.runtime.errors import RunError
-
-
-@contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it over `path` when the block ends well, else remove it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        # A write that fails does not say where; the reader must know which file did not fit.
-        if error.errno is not None and error.filename is None:
-            raise OSError(error.errno, error.strerror, str(path)) from error
-        raise
-    finally:
-        if temporary.exists():
-            temporary.unlink()
+from distill_rec.runtime.whole_files import replacing as replacing
+from distill_rec.runtime.whole_files import sha256_file as sha256_file
+from distill_rec.runtime.whole_files import write_bytes as write_bytes
 
 
 @contextlib.contextmanager
@@ -54,13 +39,6 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def write_text(path: Path, content: str) -> None:
@@ -97,14 +75,6 @@ def read_array(path: Path) -> NDArray[Any]:
         return np.load(path, allow_pickle=False)  # type: ignore[no-any-return]
 
 
-def sha256_file(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def fingerprint(*values: object, default: Callable[[object], object] = str) -> str:
     """Hash of JSON-like values, 16 hexadecimal digits; equal settings give equal names."""
     content = json.dumps(values, sort_keys=True, default=default, ensure_ascii=False)
@@ -129,7 +99,7 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            owner = os.read(handle, 64).decode(errors="replace").strip() or "another"
+            owner = _owner(handle) or "another"
             raise RunError(
                 folder,
                 f"in use by process {owner}",
@@ -141,3 +111,23 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def locked_by(folder: Path) -> str | None:
+    """The process that holds a folder; None where none does. Asks for the lock and lets go at once."""
+    try:
+        handle = os.open(folder / ".lock", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _owner(handle) or "unknown"
+    finally:
+        os.close(handle)
+    return None
+
+
+def _owner(handle: int) -> str:
+    """What `locked` wrote into the file of a lock."""
+    return os.read(handle, 64).decode(errors="replace").strip()

@@ -15,6 +15,7 @@ from distill_rec.doctor.machine import size
 from distill_rec.runtime.errors import ArtifactError, DistillRecError
 from distill_rec.runtime.golden import GOLDEN
 from distill_rec.runtime.manifest import AGAIN, CARD, MANIFEST, Manifest
+from distill_rec.runtime.whole_files import sha256_file
 
 AREA = "artifact"
 TRAINING = "training"
@@ -83,8 +84,7 @@ def _file(folder: Path, name: str, record: Any) -> list[Finding]:
         if found != expected:
             kind = "truncated" if found < expected else "longer than it was"
             return [Finding("problem", AREA, name, f"{kind}: {found:,} bytes, expected {expected:,}", AGAIN)]
-        with path.open("rb") as file:
-            actual = hashlib.file_digest(file, "sha256").hexdigest()
+        actual = sha256_file(path)
     except OSError as error:
         return [Finding("problem", AREA, name, f"cannot be read: {error.strerror}", AGAIN)]
     if actual != digest:

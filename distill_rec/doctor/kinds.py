@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
+from distill_rec.stages import STAGES
+
 Kind = Literal["artifact", "run", "data set", "raw data", "recipe", "unknown"]
 
-STAGES = ("prepare", "teach", "distill", "export", "evaluate")
 PARTS = ("items.safetensors", "item_encoder.onnx", "static.safetensors", "user_encoder.safetensors")
 """Files by which an artifact is known that has lost its manifest."""
 RAW = (".inter", ".item", ".tsv", ".csv", ".jsonl", ".ndjson", ".parquet")

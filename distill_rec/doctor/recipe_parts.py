@@ -8,9 +8,9 @@ from distill_rec.doctor.findings import Finding
 from distill_rec.pipeline.plan import sizes_of
 from distill_rec.pipeline.stages import stages_of
 from distill_rec.recipe import Recipe
+from distill_rec.recipe_io import DEMO
 
 AREA = "recipe"
-DEMO = "demo:"
 
 
 def stages(recipe: Recipe) -> Finding:

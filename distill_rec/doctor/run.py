@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +9,14 @@ from pathlib import Path
 from distill_rec.doctor.artifact import artifact
 from distill_rec.doctor.dataset import dataset
 from distill_rec.doctor.findings import Finding, lacking, problem_of
-from distill_rec.doctor.kinds import STAGES, object_in
+from distill_rec.doctor.kinds import object_in
 from distill_rec.doctor.machine import size
 from distill_rec.doctor.parts import damaged
+from distill_rec.files import locked_by
 from distill_rec.runtime.errors import DistillRecError
+from distill_rec.stages import SECTION, STAGES
 
 AREA = "run"
-SECTION = {"prepare": "data", "teach": "teacher", "distill": "student", "export": "export", "evaluate": "evaluate"}
 NEEDED = {
     "teach": ("weights.safetensors", "model.json", "knowledge/manifest.json"),
     "distill": ("student/weights.safetensors", "student/model.json"),
@@ -40,21 +39,6 @@ def run(folder: Path) -> list[Finding]:
     if (folder / "export" / "stage.json").exists():
         out += artifact(folder / "export" / "student")
     return out
-
-
-def locked_by(folder: Path) -> str | None:
-    """The process that holds the run; None where none does. Asks for the lock and lets go at once."""
-    try:
-        handle = os.open(folder / ".lock", os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return os.read(handle, 64).decode(errors="replace").strip() or "unknown"
-    finally:
-        os.close(handle)
-    return None
 
 
 def _lock(folder: Path, holder: str | None) -> list[Finding]:

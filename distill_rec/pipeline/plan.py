@@ -8,9 +8,10 @@ from pathlib import Path
 
 from distill_rec.files import cache_folder
 from distill_rec.pipeline.folder import RunFolder
-from distill_rec.pipeline.stages import STAGES, stages_of
+from distill_rec.pipeline.stages import stages_of
 from distill_rec.recipe import DataSection, ModelSection, OptimizerSection, Recipe, StudentSection, TeacherSection
 from distill_rec.recipe_io import merge
+from distill_rec.stages import STAGES
 
 # Orders of magnitude on two cores (a head on MovieLens-100k and on Amazon Video Games); a plan is not a promise.
 ROWS_A_SECOND = 200_000

@@ -15,10 +15,11 @@ from distill_rec.pipeline.check import State, state_of
 from distill_rec.pipeline.execute import STAGE, Work
 from distill_rec.pipeline.folder import Record, RunFolder
 from distill_rec.pipeline.measure import measured
-from distill_rec.pipeline.stages import SECTION, STAGES, Context, stages_of, wanted
+from distill_rec.pipeline.stages import Context, stages_of, wanted
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import Recipe
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.stages import SECTION, STAGES
 
 if TYPE_CHECKING:
     import polars as pl

@@ -12,9 +12,8 @@ from distill_rec.files import fingerprint, sha256_file
 from distill_rec.pipeline.folder import Record
 from distill_rec.recipe import Recipe
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.stages import SECTION, STAGES
 
-STAGES = ("prepare", "teach", "distill", "export", "evaluate")
-SECTION = {"prepare": "data", "teach": "teacher", "distill": "student", "export": "export", "evaluate": "evaluate"}
 VERSION = {"prepare": 1, "teach": 1, "distill": 1, "export": 2, "evaluate": 1}
 """Raised when a stage's code gives another result for the same settings."""
 

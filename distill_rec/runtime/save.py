@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from distill_rec.runtime.manifest import CARD, MANIFEST, FileRecord, Files
 from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.publish import new_version
 from distill_rec.runtime.vectors import PRECISIONS, Stored, store
+from distill_rec.runtime.whole_files import replacing, sha256_file, write_bytes
 
 Load = Callable[[Path, str], Answering]
 KEEP = 3
@@ -45,8 +44,7 @@ def record_files(folder: Path) -> dict[str, FileRecord]:
 
 
 def _record(path: Path) -> FileRecord:
-    with path.open("rb") as file:
-        return FileRecord(file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+    return FileRecord(sha256_file(path), path.stat().st_size)
 
 
 def save_catalogue(  # noqa: PLR0913
@@ -79,11 +77,11 @@ def save_catalogue(  # noqa: PLR0913
             if name not in ours and source.is_file():
                 (temporary / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, temporary / name)
-        _write(temporary / "items.json", json.dumps(catalogue.ids, ensure_ascii=False).encode() + b"\n")
+        write_bytes(temporary / "items.json", json.dumps(catalogue.ids, ensure_ascii=False).encode() + b"\n")
         if texts is not None:
-            _write(temporary / TEXTS, json.dumps(texts, ensure_ascii=False).encode() + b"\n")
+            write_bytes(temporary / TEXTS, json.dumps(texts, ensure_ascii=False).encode() + b"\n")
         for name, parts in kept.items():
-            _write(temporary / parts["items"], save(item_tensors(store(vectors, base_precision(name)))))
+            write_bytes(temporary / parts["items"], save(item_tensors(store(vectors, base_precision(name)))))
         changed = replace(
             manifest,
             items=len(catalogue.ids),
@@ -93,11 +91,11 @@ def save_catalogue(  # noqa: PLR0913
             made_from=files.digest,
             files=record_files(temporary),
         )
-        _write(temporary / MANIFEST, changed.to_json().encode())
+        write_bytes(temporary / MANIFEST, changed.to_json().encode())
         if GOLDEN in manifest.files:
-            _write(temporary / GOLDEN, _golden(files, catalogue, temporary, list(kept), load))
-            changed = replace(changed, files=record_files(temporary))
-            _write(temporary / MANIFEST, changed.to_json().encode())
+            write_bytes(temporary / GOLDEN, _golden(files, catalogue, temporary, list(kept), load))
+            changed = replace(changed, files=changed.files | {GOLDEN: _record(temporary / GOLDEN)})
+            write_bytes(temporary / MANIFEST, changed.to_json().encode())
     return (Path(folder) / "student").resolve()
 
 
@@ -114,19 +112,15 @@ def _golden(files: Files, catalogue: Catalogue, folder: Path, precisions: list[s
 
 def export_vectors(path: Path, ids: list[str], vectors: Floats) -> None:
     """See `Student.export_vectors`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        if path.suffix == ".npy":
-            with temporary.open("wb") as file:
-                np.lib.format.write_array(file, np.ascontiguousarray(vectors), allow_pickle=False)
-            _write(path.with_suffix(".json"), json.dumps(ids, ensure_ascii=False).encode() + b"\n")
-        elif path.suffix == ".parquet":
+    if path.suffix not in (".npy", ".parquet"):
+        raise DataError(path, f"ending {path.suffix!r}", ".npy or .parquet")
+    with replacing(path) as temporary:
+        if path.suffix == ".parquet":
             _write_parquet(temporary, ids, vectors)
-        else:
-            raise DataError(path, f"ending {path.suffix!r}", ".npy or .parquet")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+            return
+        with temporary.open("wb") as file:
+            np.lib.format.write_array(file, np.ascontiguousarray(vectors), allow_pickle=False)
+        write_bytes(path.with_suffix(".json"), json.dumps(ids, ensure_ascii=False).encode() + b"\n")
 
 
 def _write_parquet(path: Path, ids: list[str], vectors: Floats) -> None:
@@ -138,13 +132,3 @@ def _write_parquet(path: Path, ids: list[str], vectors: Floats) -> None:
     flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
     rows = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
     pq.write_table(pa.table({"item_id": pa.array(ids, pa.string()), "vector": rows}), path)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write to a temporary name, flush to the disk, rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
