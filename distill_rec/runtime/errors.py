@@ -21,6 +21,10 @@ class DistillRecError(Exception):
         message = "; ".join(parts)
         super().__init__(f"{message}. {do}" if do else message)
 
+    def parts(self) -> dict[str, str]:
+        """Its arguments, for JSON; an error is made of them again by `DataError(**parts)`."""
+        return {"where": self.where, "found": self.found, "expected": self.expected, "do": self.do}
+
 
 class RecipeError(DistillRecError):
     """A recipe has an unknown key, a bad value, or a setting that contradicts another."""

@@ -41,7 +41,7 @@ class Worker:
         try:
             done = score_part(self.scorer, Part(**json.loads(part)), self.settings, self.folder.part(number))
         except DistillRecError as error:
-            return json.dumps({"error": [error.where, error.found, error.expected, error.do]})
+            return json.dumps({"error": error.parts()})
         return json.dumps(asdict(done))
 
 
@@ -88,7 +88,7 @@ def score_on_ray(  # noqa: PLR0913
         for row in ranked.iter_rows():
             record = json.loads(row["record"])
             if "error" in record:
-                raise DataError(*record["error"])
+                raise DataError(**record["error"])
             yield int(row["number"]), record_of(record)
     except ray.exceptions.RayError as error:
         do = "Finished parts are kept: the same command goes on from there."

@@ -84,10 +84,7 @@ class Scorer:
         self.known = pa.array(ids, pa.large_string())
         wanted = None if wish.only is None else list(wish.only)
         student.recommend([], wish.k, only=wanted)
-        # A removed item has its id still; only what is recommended tells it from the others.
-        self.ranked = (
-            {item for item, _ in student.recommend([], student.info.items, only=wanted)} if wish.seen else set()
-        )
+        self.ranked = set(ids if wanted is None else wanted) - student.removed_ids if wish.seen else set()
 
     def __call__(self, users: pl.DataFrame) -> tuple[pa.Table, Counts]:
         """Recommendations of a frame of `user_id` and `history`, by `SCHEMA`, in the frame's order."""

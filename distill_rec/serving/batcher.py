@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from distill_rec.runtime import DistillRecError, Student
+from distill_rec.serving.drain import drain
 from distill_rec.serving.live import Live, Version
 from distill_rec.serving.metrics import Metrics
 from distill_rec.serving.refusal import Refusal
@@ -104,7 +105,7 @@ class Batcher:
         self._thread.join()
 
     def _work(self) -> None:
-        while jobs := self._take():
+        while jobs := drain(self._jobs, self._batch, lambda job: len(job.requests)):
             # One version for all of them, so that no answer is half of the old one and half of the new.
             version = self._live.version
             done: list[tuple[Job, Scored | Exception]] = []
@@ -114,24 +115,6 @@ class Batcher:
             self._answered += size
             self._metrics.batch.observe(size)
             self._loop.call_soon_threadsafe(_deliver, done)
-
-    def _take(self) -> list[Job]:
-        """What waits, at least one; empty at the end."""
-        jobs: list[Job] = []
-        size, job = 0, self._jobs.get()
-        while job is not None:
-            jobs.append(job)
-            size += len(job.requests)
-            if size >= self._batch:
-                break
-            try:
-                job = self._jobs.get_nowait()
-            except queue.Empty:
-                break
-        else:
-            if jobs:
-                self._jobs.put(None)
-        return jobs
 
 
 def _deliver(done: list[tuple[Job, Scored | Exception]]) -> None:

@@ -19,8 +19,7 @@ def main() -> None:
     try:
         student = load_student(Path(sys.argv[1]), json.loads(sys.argv[2]), verify=True)
     except DistillRecError as error:
-        parts = {"where": error.where, "found": error.found, "expected": error.expected, "do": error.do}
-        print(json.dumps({"error": parts}))
+        print(json.dumps({"error": error.parts()}))
         return
     print(json.dumps({"digest": student.info.digest}))
 

@@ -32,8 +32,8 @@ class Refusal(DistillRecError):
 
 def error_of(error: DistillRecError) -> dict[str, Any]:
     """The body of an answer; what a client sent is shown shortened."""
-    parts = {"where": error.where, "found": error.found, "expected": error.expected, "do": error.do}
-    return {"error": {name: text if len(text) <= SHOWN else text[:SHOWN] + "…" for name, text in parts.items()}}
+    shown = {name: text if len(text) <= SHOWN else text[:SHOWN] + "…" for name, text in error.parts().items()}
+    return {"error": shown}
 
 
 def error_bytes(error: DistillRecError) -> bytes:

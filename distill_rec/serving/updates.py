@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distill_rec.runtime import DataError, DistillRecError, Student
+from distill_rec.serving.drain import drain
 from distill_rec.serving.live import Live, Version
 from distill_rec.serving.metrics import Metrics
 from distill_rec.serving.refusal import Refusal
@@ -74,7 +75,7 @@ class Updates:
             self.state.close()
 
     def _work(self) -> None:
-        while group := self._take():
+        while group := drain(self._queue, GROUP):
             try:
                 refused = self._store([waiting.update for waiting in group])
             except DistillRecError as error:
@@ -83,21 +84,6 @@ class Updates:
                 log.error("updates failed", exc_info=error)
                 refused = dict.fromkeys(range(len(group)), error)
             self._loop.call_soon_threadsafe(_deliver, group, refused)
-
-    def _take(self) -> list[Waiting]:
-        group: list[Waiting] = []
-        waiting = self._queue.get()
-        while waiting is not None:
-            group.append(waiting)
-            if len(group) >= GROUP:
-                return group
-            try:
-                waiting = self._queue.get_nowait()
-            except queue.Empty:
-                return group
-        if group:
-            self._queue.put(None)
-        return group
 
     def _store(self, updates: list[Update]) -> dict[int, Exception]:
         """Store and apply; the refused ones by place."""
