@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill_rec.cli.guard import require_train
+from distill_rec.files import read_json
 
 if TYPE_CHECKING:
     from distill_rec.pipeline import StageReport
@@ -64,12 +65,12 @@ def as_dict(folder: Path, reports: list[StageReport]) -> dict[str, Any]:
     out: dict[str, Any] = {"run": str(folder), "stages": [report.__dict__ for report in reports]}
     ended = reports[-1].stage
     if ended == "evaluate":
-        out["results"] = json.loads((folder / "evaluate" / "results.json").read_text(encoding="utf-8"))
+        out["results"] = read_json(folder / "evaluate" / "results.json")
     elif ended == "prepare":
-        out["summary"] = json.loads((folder / "prepare" / "summary.json").read_text(encoding="utf-8"))
+        out["summary"] = read_json(folder / "prepare" / "summary.json")
     elif ended == "export":
         out["artifact"] = str(folder / "export" / "student")
-        out["export"] = json.loads((folder / "export" / "report.json").read_text(encoding="utf-8"))
+        out["export"] = read_json(folder / "export" / "report.json")
     else:
         out["trained"] = histories(folder / ended)
     return out
@@ -79,7 +80,7 @@ def histories(folder: Path) -> dict[str, Any]:
     """How the trainings of a stage ended, by folder."""
     own = folder / "history.json"
     paths = [own] if own.exists() else sorted(folder.glob("*/history.json"))
-    return {path.parent.name: json.loads(path.read_text("utf-8")) for path in paths}
+    return {path.parent.name: read_json(path) for path in paths}
 
 
 def tell(folder: Path, reports: list[StageReport]) -> None:
@@ -120,7 +121,7 @@ def _tell_summary(folder: Path, console: Any) -> None:
 def _tell_export(folder: Path, console: Any) -> None:
     from rich.table import Table
 
-    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    report = read_json(folder / "report.json")
     table = Table(box=None, header_style="bold")
     for name in ("precision", "MB", "new items/s", "rank p50, ms", "nDCG@10", "lost", ""):
         table.add_column(name, justify="left" if name in ("precision", "") else "right")

@@ -168,7 +168,7 @@ def _without(manifest: Manifest, kept: list[str], folder: Path) -> Manifest:
     before = {name for parts in manifest.precisions.values() for name in parts.values()}
     for name in before - {name for parts in precisions.values() for name in parts.values()}:
         (folder / name).unlink()
-    return _seal(replace(manifest, precisions=precisions), folder)
+    return replace(manifest, precisions=precisions)
 
 
 def _described(  # noqa: PLR0913

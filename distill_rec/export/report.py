@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_rec.export.gates import Gate, Measured, buys_nothing, failed
-from distill_rec.files import read_json, write_json
+from distill_rec.files import write_json
 
 REPORT = "report.json"
 
@@ -61,9 +61,3 @@ class ExportReport:
         """Write `report.json` into the export folder."""
         content = {"version": self.version, "digest": self.digest, "main": self.main, "precisions": self.rows()}
         write_json(folder / REPORT, content | {"gates": [gate.to_dict() for gate in self.gates]})
-
-
-def read_report(folder: Path) -> dict[str, Any] | None:
-    """`report.json` of an export folder; None where there is none."""
-    path = folder / REPORT
-    return read_json(path) if path.exists() else None
