@@ -41,12 +41,15 @@ class StaticItemEncoder:
         """Vectors `[n, dim]`; a text without known tokens gets the learned vector."""
         ids, offsets = self._tokenizer.encode(texts)
         means = self._means(self._tensors["row"][ids], offsets)
-        unit = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.float32(1e-12))
+        lengths = np.sqrt(np.einsum("ij,ij->i", means, means))
+        unit = means / np.maximum(lengths, np.float32(1e-12))[:, None]
         parts = [project(unit[start : start + TEXTS], self._tensors) for start in range(0, max(len(unit), 1), TEXTS)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _means(self, rows: NDArray[np.int32], offsets: NDArray[np.int64]) -> Floats:
         """Mean vector of each text `[n, width]`; texts of one length at a time are a block whose sum is plain."""
+        if len(offsets) == 2 and len(rows):  # one text: what follows would take longer to set up than to do
+            return np.asarray(self._vectors(rows).sum(axis=0, keepdims=True) / np.float32(len(rows)), dtype=np.float32)
         lengths, width = np.diff(offsets), self._table.shape[1]
         means = np.empty((len(lengths), width), dtype=np.float32)
         for length, texts in _by_length(lengths):
@@ -74,9 +77,8 @@ class StaticItemEncoder:
 
 def _by_length(lengths: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """Each length that is there, with the places of its texts."""
-    if len(lengths) <= 1:
-        yield from zip(lengths.tolist(), [np.zeros(1, dtype=np.int64)], strict=False)
-        return
     order = np.argsort(lengths, kind="stable")
     kinds, first = np.unique(lengths[order], return_index=True)
-    yield from zip(kinds.tolist(), np.split(order, first[1:]), strict=True)
+    ends = np.append(first, len(order))[1:]
+    for length, start, end in zip(kinds.tolist(), first, ends, strict=True):
+        yield length, order[start:end]
