@@ -46,7 +46,8 @@ from distill_rec.training.checkpoint import load_trainable
 
 PLM = "demo:all-MiniLM-L6-v2"
 CLOCK = 1800.0
-SEEDED = ("head", "last-2", "undistilled", "student")
+SEEDED = ("head", "last-2", "undistilled", "initialised", "student")
+STUDENTS = ("undistilled", "initialised", "student", "transformer")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ AMAZON = DataSection(
     format="recbole", sequence_column="item_id_list", time_column="", split="leave-last-out", text="{title}"
 )
 PLATEAU = {"patience": 3, "min_gain": 0.005, "max_seconds": CLOCK}
-AMAZON_ROWS = ("popularity", "untrained", "id-only", "undistilled", "student", "head")
+AMAZON_ROWS = ("popularity", "untrained", "id-only", "undistilled", "initialised", "student", "head")
 AMAZON_SETTINGS: dict[str, Any] = {
     "optimizer": {**PLATEAU, "batch_size": 512, "window": 2, "max_epochs": 14},
     "teacher": {"whiten": True, "projection": "mlp"},
@@ -91,13 +92,16 @@ PROTOCOLS = {
             rating_column="rating",
             text="{movie_title} ({release_year}) {class}",
         ),
-        ("popularity", "untrained", "id-only", "undistilled", "student", "transformer", "head", "last-2", "full"),
+        (
+            *("popularity", "untrained", "id-only", "undistilled", "initialised", "student", "transformer"),
+            *("head", "last-2", "full"),
+        ),
         {**PLATEAU, "batch_size": 64, "window": 4},
         {**PLATEAU, "batch_size": 64, "window": 16, "learning_rate": 5e-4, "trunk_learning_rate": 5e-5},
     ),
     "mind": Protocol(
         DataSection(format="mind", test="../dev", split="given", text="{title}"),
-        ("popularity", "untrained", "undistilled", "student", "transformer", "head", "last-2"),
+        ("popularity", "untrained", "undistilled", "initialised", "student", "transformer", "head", "last-2"),
         {**PLATEAU, "batch_size": 64, "window": 1, "learning_rate": 1e-3},
         {
             **PLATEAU,
@@ -151,7 +155,15 @@ class Bench:
                 self.teacher("head", seed)
                 knowledge = self.folder / f"head-{seed}" / "knowledge"
             section = self.section("student", seed, kind="transformer" if row == "transformer" else "static")
-            distill(section, knowledge, self.dataset, folder, trunk=self.plm, progress=make_progress())
+            distill(
+                section,
+                knowledge,
+                self.dataset,
+                folder,
+                trunk=self.plm,
+                clicks_only=row == "initialised",
+                progress=make_progress(),
+            )
         return load_student(folder).scorer(row)
 
     def id_only(self, row: str, seed: int) -> Scorer:
@@ -184,7 +196,7 @@ class Bench:
         if row == "untrained":
             return untrained_scorer(self.section("teacher", 0), self.dataset, make_progress())
         kinds: dict[str, Callable[[str, int], Scorer]] = {"id-only": self.id_only}
-        kinds |= dict.fromkeys(("undistilled", "student", "transformer"), self.student)
+        kinds |= dict.fromkeys(STUDENTS, self.student)
         return kinds.get(row, self.teacher)(row, seed)
 
 

@@ -106,6 +106,7 @@ def distill(  # noqa: PLR0913
     folder: Path,
     *,
     trunk: str,
+    clicks_only: bool = False,
     progress: Progress | None = None,
 ) -> None:
     """Train a student into `folder`, or go on where a killed run stopped.
@@ -114,6 +115,7 @@ def distill(  # noqa: PLR0913
         knowledge_folder: the teacher's knowledge; None trains the same student on clicks alone, from the public
             PLM (the undistilled column).
         trunk: PLM of tokens and initial weights.
+        clicks_only: start from the knowledge and then learn from clicks alone (the initialised column).
 
     Raises:
         TrainingError: a loss that is not finite.
@@ -126,8 +128,11 @@ def distill(  # noqa: PLR0913
     built = build_student(section, section.trunk or trunk, dataset, knowledge, progress)
     built.model.to(device)
     torch.manual_seed(section.seed)
-    objective = Objective()
-    if knowledge is not None:
+    objective, name = Objective(), "student without distillation"
+    if knowledge is not None and clicks_only:
+        name = "student from the teacher's start"
+    elif knowledge is not None:
+        name = "student"
         objective = DistillationObjective(knowledge, section.loss, section.dim, training_texts(dataset), device)
     training = Training(
         built.model,
@@ -136,9 +141,13 @@ def distill(  # noqa: PLR0913
         section.optimizer,
         folder,
         seed=section.seed,
-        name="student" if knowledge is not None else "student without distillation",
+        name=name,
         offset_decay=section.offset_decay,
-        settings=[section.model_dump(exclude={"optimizer"}), built.config["trunk"]],
+        settings=[
+            section.model_dump(exclude={"optimizer", "undistilled", "initialised"}),
+            clicks_only,
+            built.config["trunk"],
+        ],
         progress=progress,
     )
     training.run()

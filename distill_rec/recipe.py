@@ -164,6 +164,9 @@ class StudentSection(ModelSection):
     max_tokens: int = Field(32, ge=4, description="tokens of a text that are read")
     projection: Literal["linear", "mlp"] = Field("mlp", description="linear, or two layers")
     undistilled: bool = Field(True, description="also train the same student on clicks alone, for comparison")
+    initialised: bool = Field(
+        False, description="also train it from the teacher's start on clicks alone: apart, what start and losses give"
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: a GPU where there is one")
     seed: int = Field(0, description="initial weights, order of the data, dropout")
     loss: LossSection = Field(default_factory=LossSection, description="the distillation objective")

@@ -80,6 +80,7 @@ device = "cpu"
 [teacher.optimizer]
 {optimizer}max_updates = 60
 [student]
+initialised = true
 dim = 16
 table_dim = 16
 hidden = 16

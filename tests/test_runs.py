@@ -14,7 +14,7 @@ from distill_rec.runtime.errors import RunError
 
 def test_a_loaded_run_shows_table_models_and_disagreements(tiny_run: Path) -> None:
     run = distill_rec.Run.load(tiny_run)
-    assert {"popularity", "untrained", "undistilled", "student", "teacher"} <= set(run.table.columns)
+    assert {"popularity", "untrained", "undistilled", "initialised", "student", "teacher"} <= set(run.table.columns)
     assert {"user_id", "model"} <= set(run.per_user.columns)
     assert len(run.disagreements(3)) == 3
     ids = run.dataset.items["item_id"].to_list()[:5]

@@ -24,6 +24,8 @@ def make_progress() -> Progress:
     log = logging.getLogger("distill_rec")
     log.handlers, log.propagate = [handler], False
     log.setLevel(logging.INFO)
+    # Export and evaluation load artifacts many times; what they loaded is for services to log.
+    logging.getLogger("distill_rec.runtime").setLevel(logging.WARNING)
     return progress
 
 

@@ -13,7 +13,7 @@ from distill_rec.recipe import DataSection, EvaluateSection, ExportSection, Loss
 
 SHOWN: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "teacher": (TeacherSection, ("trunk", "tuning", "dim", "user_encoder", "offsets", "whiten", "max_tokens")),
-    "student": (StudentSection, ("kind", "dim", "table_dim", "offsets", "projection", "undistilled")),
+    "student": (StudentSection, ("kind", "dim", "table_dim", "offsets", "projection", "undistilled", "initialised")),
     "student.loss": (LossSection, ("kl", "temperature", "click", "item_cosine", "user_cosine")),
     "export": (ExportSection, ("keep",)),
     "evaluate": (EvaluateSection, ("bootstrap", "max_users", "cost")),

@@ -22,7 +22,7 @@ from distill_rec.evaluation.verdicts import verdicts
 from distill_rec.progress import Progress, Quiet, Task
 from distill_rec.recipe import EvaluateSection
 
-ORDER = ("popularity", "untrained", "id-only", "undistilled", "student", "teacher")
+ORDER = ("popularity", "untrained", "id-only", "undistilled", "initialised", "student", "teacher")
 
 
 def ordered(models: Mapping[str, object]) -> list[str]:

@@ -118,7 +118,7 @@ def _plots(results: Results, table: Table) -> str:
         models = models_of(results, table)
         points = [Point(m, m, cells[m].mean, cells[m].low, cells[m].high) for m in models]
         plots.append(intervals(points, results.metrics[metric]))
-    short = {"popularity": "popular.", "undistilled": "undistill."}
+    short = {"popularity": "popular.", "undistilled": "undistill.", "initialised": "initial."}
     points = [
         Point(f"{d.first} \u2212 {short.get(d.second, d.second)}", d.first, d.value, d.low, d.high)
         for d in table.differences

@@ -18,6 +18,8 @@ ByModel = Mapping[str, Sequence[PerSample]]
 
 PAIRS = (
     ("student", "undistilled"),
+    ("student", "initialised"),
+    ("initialised", "undistilled"),
     ("student", "teacher"),
     ("teacher", "undistilled"),
     ("teacher", "popularity"),

@@ -20,7 +20,8 @@ def verdicts(results: Results) -> list[Verdict]:
     """Of the teacher against what it must beat, of distillation, of what the student keeps, of new and rare items."""
     table, metric = results.test, results.main_metric
     out = [_teacher(results, table, metric, rival) for rival in RIVALS if rival in results.models]
-    out += [_distillation(results, table, metric), _nothing_to_give(table, metric), _retention(results, table)]
+    out += [_distillation(results, table, metric), _beyond_the_start(results, table, metric)]
+    out += [_nothing_to_give(table, metric), _retention(results, table)]
     out += [_new_items(results), *_rare_targets(results), _cost(results)]
     return [verdict for verdict in out if verdict is not None]
 
@@ -64,6 +65,19 @@ def _distillation(results: Results, table: Table, metric: str) -> Verdict | None
             tone="bad", text=f"Distillation lost in {title}: {_span(found)}. The undistilled student is better."
         )
     return Verdict(tone="open", text=f"The gain of distillation cannot be told from nought in {title}: {_span(found)}.")
+
+
+def _beyond_the_start(results: Results, table: Table, metric: str) -> Verdict | None:
+    """What the losses add to a student that starts from the teacher and learns from clicks alone."""
+    found = table.difference(metric, "student", "initialised")
+    if found is None:
+        return None
+    title, start = results.metrics[metric], "a student that only starts from the teacher"
+    if _above(found):
+        return Verdict(tone="good", text=f"Its losses gained over {start} in {title}: {_span(found)}.")
+    if _below(found):
+        return Verdict(tone="bad", text=f"Its losses lost against {start} in {title}: {_span(found)}.")
+    return Verdict(tone="open", text=f"Its losses cannot be told from {start} in {title}: {_span(found)}.")
 
 
 def _retention(results: Results, table: Table) -> Verdict | None:

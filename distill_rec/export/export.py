@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from safetensors.numpy import save
 
 from distill_rec.data.dataset import Dataset
@@ -26,8 +25,7 @@ from distill_rec.runtime.errors import RecipeError
 from distill_rec.runtime.loading import TEACHER, TEXTS
 from distill_rec.runtime.manifest import CARD, MANIFEST, Manifest
 from distill_rec.runtime.publish import LINK, new_version
-from distill_rec.runtime.save import item_tensors, record_files
-from distill_rec.runtime.vectors import store
+from distill_rec.runtime.save import record_files, write_vectors
 from distill_rec.students import StudentModel, load_student
 
 if TYPE_CHECKING:
@@ -123,8 +121,7 @@ def _write_parts(
             raise RecipeError("key export.teacher", "true, and the run has no teacher", "false")
         knowledge = teacher.knowledge
         _write_json_list(folder / TEACHER / "items.json", teacher.item_ids)
-        vectors = store(np.asarray(knowledge.item_vectors, dtype=np.float32), "fp32")
-        write_bytes(folder / TEACHER / "items.safetensors", save(item_tensors(vectors)))
+        write_vectors(folder / TEACHER / "items.safetensors", knowledge.item_vectors, "fp32")
         users = {name: value.cpu().numpy() for name, value in knowledge.user_encoder.state_dict().items()}
         write_bytes(folder / TEACHER / "user_encoder.safetensors", save(users))
 

@@ -13,7 +13,7 @@ from distill_rec.export.onnx import write_onnx
 from distill_rec.export.quantise import to_fp16, to_int8, to_int8_static
 from distill_rec.files import write_bytes
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.runtime.save import base_precision, item_tensors
+from distill_rec.runtime.save import base_precision, write_vectors
 from distill_rec.runtime.vectors import store
 from distill_rec.students import StudentModel
 
@@ -37,10 +37,10 @@ def write_precisions(model: StudentModel, dataset: Dataset, folder: Path, precis
         raise RecipeError(
             "export.precisions", "int8-static for a static student, which has no activations to calibrate", "int8"
         )
-    vectors = np.ascontiguousarray(model.item_vectors, dtype=np.float32)
     for precision in precisions:
-        stored = store(vectors, base_precision(precision))
-        write_bytes(folder / file_names(model.kind, precision)["items"], save(item_tensors(stored)))
+        write_vectors(
+            folder / file_names(model.kind, precision)["items"], model.item_vectors, base_precision(precision)
+        )
     if model.kind == "static":
         for precision in precisions:
             tensors = _smaller(model.static_tensors(), precision)

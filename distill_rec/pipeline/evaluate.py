@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from distill_rec.evaluation.results import ModelCost, Results
     from distill_rec.evaluation.scorer import Scorer
 
-HISTORIES = {"teacher": "teach", "undistilled": "distill/undistilled", "student": "distill/student"}
+STUDENTS = {name: f"distill/{name}" for name in ("undistilled", "initialised", "student")}
+MODELS = {"teacher": "teach", **STUDENTS}
+"""What a run trains, by the name of its column, and where it is kept."""
 
 
 def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress) -> Results:
@@ -48,10 +50,9 @@ def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progr
     found = {"popularity": popularity(dataset.train_clicks)}
     if recipe.teacher is not None:
         found["untrained"] = untrained_scorer(recipe.teacher, dataset, progress)
-    for name in ("undistilled", "student"):
-        folder = run.path / HISTORIES[name]
-        if (folder / "model.json").exists():
-            found[name] = load_student(folder).scorer(name)
+    for name, folder in STUDENTS.items():
+        if (run.path / folder / "model.json").exists():
+            found[name] = load_student(run.path / folder).scorer(name)
     if recipe.teacher is not None:
         found["teacher"] = Teacher.load(run.stage("teach")).scorer("teacher")
     return found
@@ -70,7 +71,7 @@ def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, ModelCost] | None:
 def curves_of(path: Path) -> dict[str, list[tuple[float, float]]]:
     """Validation nDCG@10 by update of each model that was trained."""
     curves = {}
-    for name, folder in HISTORIES.items():
+    for name, folder in MODELS.items():
         file = path / folder / "history.json"
         if file.exists():
             curves[name] = [(record["update"], record["ndcg@10"]) for record in read_json(file)["history"]]

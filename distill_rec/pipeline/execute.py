@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill_rec.files import read_json
+from distill_rec.pipeline.evaluate import MODELS
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.pipeline.stages import Context
 from distill_rec.progress import Progress
@@ -66,7 +68,7 @@ def teach_stage(work: Work) -> None:
 
 
 def distill_stage(work: Work) -> None:
-    """The student, and the same student on clicks alone. Without a teacher there is only the latter, as the student."""
+    """The student, and the same one on clicks alone. Without a teacher there is only the latter, as the student."""
     from distill_rec.distillation import distill
 
     section, teacher = work.context.resolved.student, work.context.resolved.teacher
@@ -74,9 +76,12 @@ def distill_stage(work: Work) -> None:
     trunk = section.trunk or (teacher.trunk if teacher is not None else "")
     knowledge = work.folder("teach") / "knowledge" if teacher is not None else None
     folder, dataset = work.folder("distill"), work.dataset()
-    distill(section, knowledge, dataset, folder / "student", trunk=trunk, progress=work.progress)
+    train = partial(distill, section, dataset=dataset, trunk=trunk, progress=work.progress)
+    train(knowledge, folder=folder / "student")
     if teacher is not None and section.undistilled:
-        distill(section, None, dataset, folder / "undistilled", trunk=trunk, progress=work.progress)
+        train(None, folder=folder / "undistilled")
+    if teacher is not None and section.initialised:
+        train(knowledge, folder=folder / "initialised", clicks_only=True)
 
 
 def export_stage(work: Work) -> None:
@@ -103,8 +108,7 @@ def export_stage(work: Work) -> None:
 
 def validation_metrics(run: RunFolder) -> dict[str, float]:
     """nDCG@10 on validation data of the models that were trained."""
-    folders = {"teacher": "teach", "student": "distill/student", "undistilled": "distill/undistilled"}
-    paths = {name: run.path / folder / "history.json" for name, folder in folders.items()}
+    paths = {name: run.path / folder / "history.json" for name, folder in MODELS.items()}
     return {f"validation nDCG@10, {name}": read_json(path)["best"] for name, path in paths.items() if path.exists()}
 
 

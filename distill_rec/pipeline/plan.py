@@ -128,10 +128,10 @@ def _teach(section: TeacherSection, sizes: Sizes) -> tuple[str, float]:
 
 def _distill(section: StudentSection, sizes: Sizes, distilled: bool) -> tuple[str, float]:
     seconds = _training(section, section.optimizer, sizes) * (2 if distilled else 1)
-    both = distilled and section.undistilled
-    if both:
-        seconds += _training(section, section.optimizer, sizes)
-    return f"{section.kind}, {section.dim} dimensions{', and without distillation' if both else ''}", seconds
+    others = {"without distillation": section.undistilled, "from the teacher's start": section.initialised}
+    beside = [name for name, wanted in others.items() if distilled and wanted]
+    seconds += len(beside) * _training(section, section.optimizer, sizes)
+    return ", and ".join([f"{section.kind}, {section.dim} dimensions", *beside]), seconds
 
 
 def _per_epoch(optimizer: OptimizerSection, sizes: Sizes) -> float:

@@ -56,6 +56,10 @@ class Catalogue:
         """Items that can be recommended."""
         return len(self.ids) - len(self.removed)
 
+    def __contains__(self, item: object) -> bool:
+        """Whether an item can be recommended."""
+        return item in self.place and item not in self.removed
+
     def with_items(self, ids: Sequence[str], vectors: Floats, encoder: UserEncoder) -> Catalogue:
         """With these items added; an id that is there already gets the new vector, one that was removed comes back."""
         fresh = [item for item in ids if item not in self.place]

@@ -39,6 +39,10 @@ class Ranker:
         """A lock that another thread held at the fork would be held for ever in the child."""
         self._changing, self._counting = threading.Lock(), threading.Lock()
 
+    def __contains__(self, item: object) -> bool:
+        """Whether an item of this id can be recommended."""
+        return item in self._catalogue
+
     @property
     def item_ids(self) -> list[str]:
         """Of all rows of `item_vectors`, removed items among them."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from safetensors.numpy import save
 
 from distill_rec.runtime.catalogue import Catalogue
 from distill_rec.runtime.errors import ArtifactError, DataError
@@ -19,16 +18,40 @@ from distill_rec.runtime.loading import TEXTS
 from distill_rec.runtime.manifest import CARD, MANIFEST, FileRecord, Files
 from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.publish import new_version
-from distill_rec.runtime.vectors import PRECISIONS, Stored, store
+from distill_rec.runtime.tensors import header_of
+from distill_rec.runtime.topk import RowSource
+from distill_rec.runtime.vectors import PRECISIONS, store
 from distill_rec.runtime.whole_files import replacing, sha256_file, write_bytes
 
 Load = Callable[[Path, str], Answering]
 KEEP = 3
+WRITTEN = 1 << 20
+"""Numbers written at a time."""
+TYPE_NAMES = {"fp32": "F32", "fp16": "F16", "int8": "I8"}
+"""How safetensors calls the type of each precision's rows."""
 
 
-def item_tensors(stored: Stored) -> dict[str, Any]:
-    """The arrays of an `items*.safetensors`."""
-    return {"vectors": stored.values} | ({} if stored.scales is None else {"scales": stored.scales})
+def write_vectors(path: Path, vectors: RowSource, precision: str) -> None:
+    """Write rows `[n, dim]` as an `items*.safetensors`, a block at a time: a catalogue may be larger than memory."""
+    n, dim = len(vectors), vectors[0:0].shape[1]
+    arrays: dict[str, tuple[str, tuple[int, ...]]] = {"vectors": (TYPE_NAMES[precision], (n, dim))}
+    if precision == "int8":  # first, because int8 rows of an odd number would leave them unaligned
+        arrays = {"scales": ("F32", (n,)), **arrays}
+    header, places = header_of(arrays)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(header)
+        file.seek(places["vectors"])
+        scales = []
+        size = max(1, WRITTEN // dim)
+        for start in range(0, n, size):
+            part = store(vectors[start : start + size], precision)
+            file.write(part.values.data)
+            scales.append(part.scales)
+        if precision == "int8":
+            file.seek(places["scales"])
+            file.writelines(part.data for part in scales if part is not None)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def base_precision(precision: str) -> str:
@@ -69,7 +92,6 @@ def save_catalogue(  # noqa: PLR0913
     coarser = PRECISIONS[PRECISIONS.index(base_precision(precision)) :]
     exported = manifest.precisions or {precision: manifest.parts(precision)}
     kept = {name: parts for name, parts in exported.items() if base_precision(name) in coarser}
-    vectors = catalogue.vectors.whole()
     with new_version(Path(folder), KEEP) as temporary:
         ours = {parts["items"] for parts in exported.values()} | {"items.json", TEXTS, GOLDEN}
         for name in [*manifest.files, CARD]:
@@ -81,7 +103,7 @@ def save_catalogue(  # noqa: PLR0913
         if texts is not None:
             write_bytes(temporary / TEXTS, json.dumps(texts, ensure_ascii=False).encode() + b"\n")
         for name, parts in kept.items():
-            write_bytes(temporary / parts["items"], save(item_tensors(store(vectors, base_precision(name)))))
+            write_vectors(temporary / parts["items"], catalogue.vectors, base_precision(name))
         changed = replace(
             manifest,
             items=len(catalogue.ids),
@@ -110,25 +132,37 @@ def _golden(files: Files, catalogue: Catalogue, folder: Path, precisions: list[s
     return json.dumps(content, ensure_ascii=False).encode() + b"\n"
 
 
-def export_vectors(path: Path, ids: list[str], vectors: Floats) -> None:
+def export_vectors(path: Path, catalogue: Catalogue) -> None:
     """See `Student.export_vectors`."""
     if path.suffix not in (".npy", ".parquet"):
         raise DataError(path, f"ending {path.suffix!r}", ".npy or .parquet")
+    rows = np.array([row for row, item in enumerate(catalogue.ids) if item in catalogue], dtype=np.int64)
+    ids = [catalogue.ids[row] for row in rows]
+    size = max(1, WRITTEN // catalogue.vectors.dim)
+    blocks = (catalogue.vectors[rows[start : start + size]] for start in range(0, len(rows), size))
     with replacing(path) as temporary:
         if path.suffix == ".parquet":
-            _write_parquet(temporary, ids, vectors)
+            _write_parquet(temporary, ids, blocks, catalogue.vectors.dim)
             return
         with temporary.open("wb") as file:
-            np.lib.format.write_array(file, np.ascontiguousarray(vectors), allow_pickle=False)
+            shape = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), catalogue.vectors.dim)}
+            np.lib.format.write_array_header_1_0(file, shape)
+            file.writelines(block.data for block in blocks)
         write_bytes(path.with_suffix(".json"), json.dumps(ids, ensure_ascii=False).encode() + b"\n")
 
 
-def _write_parquet(path: Path, ids: list[str], vectors: Floats) -> None:
+def _write_parquet(path: Path, ids: list[str], blocks: Iterator[Floats], dim: int) -> None:
     try:
         import pyarrow as pa  # noqa: PLC0415  (not in the light install)
         import pyarrow.parquet as pq  # noqa: PLC0415
     except ImportError as error:
         raise DataError(path, "pyarrow is not installed", "pyarrow for Parquet", "pip install pyarrow") from error
-    flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
-    rows = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-    pq.write_table(pa.table({"item_id": pa.array(ids, pa.string()), "vector": rows}), path)
+    schema = pa.schema({"item_id": pa.string(), "vector": pa.list_(pa.float32(), dim)})
+    with pq.ParquetWriter(path, schema, use_dictionary=False) as writer:  # no value comes twice
+        start = 0
+        for block in blocks:
+            rows = pa.FixedSizeListArray.from_arrays(pa.array(block.reshape(-1)), dim)
+            names = pa.array(ids[start : start + len(block)], pa.string())
+            # As a table: batches are held until a row group of a million rows is full.
+            writer.write_table(pa.table([names, rows], schema=schema))
+            start += len(block)

@@ -254,10 +254,7 @@ class Student(Ranker):
         """
         from distill_rec.runtime.save import export_vectors  # noqa: PLC0415
 
-        catalogue = self._catalogue
-        kept = np.array([item not in catalogue.removed for item in catalogue.ids], dtype=np.bool_)
-        rows = np.flatnonzero(kept)
-        export_vectors(Path(path), [catalogue.ids[row] for row in rows], catalogue.vectors[rows])
+        export_vectors(Path(path), self._catalogue)
 
     def close(self) -> None:
         """Let go of the item encoder and the index; ranking still works for who holds the student."""

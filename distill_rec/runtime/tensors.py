@@ -35,6 +35,23 @@ def mapped_tensors(content: memoryview) -> dict[str, NDArray[Any]]:
     return {name: _array(body, entry) for name, entry in header.items() if name != "__metadata__"}
 
 
+def header_of(arrays: Mapping[str, tuple[str, tuple[int, ...]]]) -> tuple[bytes, dict[str, int]]:
+    """What stands before the bytes of arrays, and the place of each in the file; for files that are written in parts.
+
+    Args:
+        arrays: type (a key of `TYPES`) and shape of each, in their order.
+    """
+    entries, places, end = {}, {}, 0
+    for name, (kind, shape) in arrays.items():
+        places[name], size = end, int(np.prod(shape, dtype=np.int64)) * np.dtype(TYPES[kind]).itemsize
+        entries[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [end, end + size]}
+        end += size
+    header = json.dumps(entries, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    begin = 8 + len(header)
+    return len(header).to_bytes(8, "little") + header, {name: begin + place for name, place in places.items()}
+
+
 def _array(body: memoryview, entry: Mapping[str, Any]) -> NDArray[Any]:
     kind, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
     if kind not in TYPES:

@@ -10,6 +10,7 @@ from types import FrameType
 
 import uvicorn
 
+from distill_rec.runtime.golden import GOLDEN
 from distill_rec.serving.address import bind
 from distill_rec.serving.app import make_app
 from distill_rec.serving.live import Version
@@ -72,11 +73,14 @@ def load_service(settings: Settings) -> Service:
     """Load the student and the updates of the catalogue.
 
     Raises:
-        ArtifactError: the student cannot be loaded, or cannot encode an update.
+        ArtifactError: the student cannot be loaded, gives other scores than where it was made, or cannot encode an
+            update.
     """
     metrics = Metrics()
     state = _open_state(settings)
-    version = Version(load_student(settings.artifact.resolve(), settings.load))
+    artifact = settings.artifact.resolve()
+    # Artifacts of older formats carry no golden inputs; what a reload asks of a version holds for the first one too.
+    version = Version(load_student(artifact, settings.load, verify=(artifact / GOLDEN).exists()))
     if state is not None:
         catch_up(version, state, 0)
     return Service(settings, version, state, metrics)

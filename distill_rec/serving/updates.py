@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distill_rec.runtime import DataError, DistillRecError, Student
+from distill_rec.runtime import DistillRecError, Student
 from distill_rec.serving.drain import drain
 from distill_rec.serving.live import Live, Version
 from distill_rec.serving.metrics import Metrics
@@ -113,20 +113,11 @@ def _refused(version: Version, updates: list[Update]) -> dict[int, Exception]:
             if error := _fault(version.student, item):
                 refused[place] = error
                 continue
-        elif not (added[name] if name in added else is_there(version.student, name)):
+        elif not added.get(name, name in version.student):
             refused[place] = Refusal(404, "id", "no item of this id", "an item of the catalogue")
             continue
         added[name] = item is not None
     return refused
-
-
-def is_there(student: Student, name: str) -> bool:
-    """Whether an item can be recommended."""
-    try:
-        student.rank([], [name])
-    except DataError:
-        return False
-    return True
 
 
 def _fault(student: Student, item: Item) -> DistillRecError | None:
@@ -147,7 +138,7 @@ def apply_updates(version: Version, updates: Sequence[Update]) -> None:
     if added := {name: item for name, item in last.items() if item is not None}:
         version.student.add_items(added)
     # A new version may lack what was removed from an older one.
-    if removed := [name for name, item in last.items() if item is None and is_there(version.student, name)]:
+    if removed := [name for name, item in last.items() if item is None and name in version.student]:
         version.student.remove_items(removed)
     version.changes += 1
 

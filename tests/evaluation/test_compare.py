@@ -106,6 +106,12 @@ def test_gain_recovered_is_not_defined_where_the_teacher_is_no_better() -> None:
     assert "teacher cannot be told from" in texts
 
 
+def test_what_the_losses_add_to_the_start_is_said_apart() -> None:
+    dataset, scorers = build_world({"undistilled": 0.5, "initialised": 0.7, "student": 0.9, "teacher": 1.0})
+    texts = [(v.tone, v.text) for v in compare(scorers, dataset, SECTION).verdicts]
+    assert any(tone == "good" and "over a student that only starts from the teacher" in text for tone, text in texts)
+
+
 def test_a_teacher_below_popularity_is_said_to_be() -> None:
     samples = queries([5] * 40)
     dataset = make_dataset([0, 0, 0, 0, 0, 9] + [0] * 20, samples)

@@ -32,6 +32,7 @@ def test_a_removed_item_is_never_recommended_and_still_counts_in_histories(artif
     student.remove_items(["i7", "i8"])
     np.testing.assert_array_equal(student.encode_user(["i7", "i2"]), before)
     assert student.info.items == 58
+    assert "i9" in student and "i7" not in student and "gone" not in student
     found = {item for item, _ in student.recommend(["i1"], k=57)}
     assert not found & {"i7", "i8"} and len(found) == 57
     assert not {"i7", "i8"} & {item for item, _ in student.recommend_many([["i1"]], k=57)[0]}

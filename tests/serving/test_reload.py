@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import signal
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from served import link, serving, write_version
 
 from distill_rec.runtime import ArtifactError, Student
 from distill_rec.serving import reload
+from distill_rec.serving.server import load_service
 from distill_rec.serving.settings import Settings
 
 RANK = {"history": ["i1", "i5"], "candidates": ["i2", "i3", "new"]}
@@ -65,15 +67,28 @@ def test_a_reload_drops_no_request_and_updates_win_over_the_new_version(versions
         assert served.ask("POST", "/rank", {"candidates": ["i9"]})[0] == 422
 
 
+def drift(folder: Path) -> None:
+    """As if the artifact had been made where kernels give other scores."""
+    golden = (folder / "golden.json").read_text("utf-8").replace("0.", "7.")
+    (folder / "golden.json").write_text(golden, "utf-8")
+    seal(folder)
+
+
+def test_a_service_does_not_start_with_a_student_that_scores_otherwise_here(versions, tmp_path):
+    folder = tmp_path / "drifted"
+    shutil.copytree(versions[1], folder)
+    drift(folder)
+    with pytest.raises(ArtifactError, match="differ"):
+        load_service(Settings(folder))
+
+
 def test_a_bad_version_leaves_the_old_one_and_says_why(versions, tmp_path):
     student = link(versions[0], tmp_path / "student")
     damaged, drifted, other = (tmp_path / name for name in ("damaged", "drifted", "other"))
     for folder in (damaged, drifted, other):
         shutil.copytree(versions[1], folder)
     (damaged / "items.safetensors").write_bytes((versions[0] / "items.safetensors").read_bytes())
-    golden = (drifted / "golden.json").read_text("utf-8").replace("0.", "7.")
-    (drifted / "golden.json").write_text(golden, "utf-8")
-    seal(drifted)
+    drift(drifted)
     seal(other, template="{name}")
     with serving(student, tmp_path / "log", "--state", tmp_path / "state") as served:
         before = served.ask("POST", "/rank", {"candidates": ["i1"]})

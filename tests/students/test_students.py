@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,7 @@ from tiny import make_dataset, write_trunk
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.distillation import DistillationObjective, distill
+from distill_rec.files import read_json
 from distill_rec.knowledge import Knowledge
 from distill_rec.nn.projection import Projection
 from distill_rec.recipe import LossSection, OptimizerSection, StudentSection, TeacherSection
@@ -14,6 +17,7 @@ from distill_rec.students.static_start import ridge
 from distill_rec.teachers import teach
 from distill_rec.training.optimizers import make_optimizers
 
+NAMES = ("student", "initialised", "other")
 QUICK = OptimizerSection(batch_size=32, window=2, max_epochs=2)
 
 
@@ -63,6 +67,20 @@ def test_fallback_rows_carry_sub_words_that_training_never_saw():
     torch.testing.assert_close(means[0], (table[0] + stored[0]) / 2)
     torch.testing.assert_close(means[1], stored[1])
     torch.testing.assert_close(means[2], encoder.no_tokens)
+
+
+def test_an_initialised_student_starts_as_the_distilled_one_and_learns_from_clicks_alone(world):
+    dataset, trunk, folder = world
+    section = StudentSection(dim=8, table_dim=8, hidden=8, optimizer=QUICK)
+    train = partial(distill, section, folder / "teach" / "knowledge", dataset, trunk=trunk)
+    train(folder=folder / "student")
+    train(folder=folder / "initialised", clicks_only=True)
+    losses = section.model_copy(update={"loss": LossSection(kl=0, item_cosine=0, user_cosine=0, click=1)})
+    distill(losses, folder / "teach" / "knowledge", dataset, folder / "other", trunk=trunk)
+    distilled, initialised, other = (read_json(folder / n / "history.json")["history"] for n in NAMES)
+    assert distilled[0]["ndcg@10"] == initialised[0]["ndcg@10"]  # the start
+    assert distilled[-1]["loss"] != initialised[-1]["loss"]
+    assert initialised[-1]["ndcg@10"] == pytest.approx(other[-1]["ndcg@10"], abs=1e-3)
 
 
 def test_ridge_finds_a_linear_map():
