@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -75,19 +76,78 @@ class AttentionUserEncoder:
         return weights, weights.sum()
 
 
+@dataclass(frozen=True)
+class _Map:
+    """x W + b; where a norm stands before it, what that multiplies and adds is in W and b already."""
+
+    weight: Floats
+    bias: Floats
+
+    @staticmethod
+    def of(weights: Weights, name: str, norm: str | None = None) -> _Map:
+        weight, bias = (weights[f"{name}.{part}"].astype(np.float64) for part in ("weight", "bias"))
+        if norm is not None:
+            bias = weight @ weights[f"{norm}.bias"] + bias
+            weight = weight * weights[f"{norm}.weight"]
+        # Transposed once, so that every product reads rows.
+        return _Map(np.ascontiguousarray(weight.T, dtype=np.float32), bias.astype(np.float32))
+
+    def __call__(self, x: Floats) -> Floats:
+        y: Floats = x @ self.weight
+        y += self.bias
+        return y
+
+
+class _Block:
+    """A layer: attention, then two maps, each behind a norm and beside a shortcut."""
+
+    def __init__(self, weights: Weights, name: str, heads: int) -> None:
+        self._heads = heads
+        self._qkv = _Map.of(weights, name + "qkv", name + "norm1")
+        self._out, self._down = _Map.of(weights, name + "out"), _Map.of(weights, name + "down")
+        self._up = _Map.of(weights, name + "up", name + "norm2")
+        width = len(self._qkv.weight) // heads
+        self._root = np.float32(1 / np.sqrt(width))
+
+    def attend(self, x: Floats, mask: Floats, last: bool) -> tuple[Floats, Floats]:
+        """Attention `[heads, queries, length]` and values `[heads, length, width]`; `last` asks for the last alone."""
+        length, dim = x.shape
+        qkv = self._qkv(_normed(x)).reshape(length, 3, self._heads, dim // self._heads)
+        query, key, value = qkv.transpose(1, 2, 0, 3)
+        scores: Floats = (query[:, -1:] if last else query) @ key.transpose(0, 2, 1)
+        scores *= self._root
+        if not last:
+            scores += mask[:length, :length]
+        scores -= np.maximum.reduce(scores, -1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= np.add.reduce(scores, -1, keepdims=True)
+        return scores, value
+
+    def __call__(self, x: Floats, mask: Floats, last: bool) -> Floats:
+        attention, value = self.attend(x, mask, last)
+        if last:
+            x = x[-1:]
+        x = x + self._out((attention @ value).transpose(1, 0, 2).reshape(x.shape))
+        up = self._up(_normed(x))
+        np.maximum(up, 0, out=up)
+        x += self._down(up)
+        return x
+
+
 class CausalUserEncoder:
     """A causal transformer; of the last layer only the last position is computed."""
 
     def __init__(self, weights: Weights, heads: int, layers: int) -> None:
-        self._w = {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in weights.items()}
-        # Maps are stored transposed once, so that every product reads rows.
-        for name in list(self._w):
-            if name.endswith(("qkv.weight", "out.weight", "up.weight", "down.weight")):
-                self._w[name] = np.ascontiguousarray(self._w[name].T)
-        self._heads, self._layers = heads, layers
-        self._scale = np.exp(self._w["log_scale"])
-        self._empty = self._w["empty"] * self._scale
+        self._blocks = [_Block(weights, f"blocks.{layer}.", heads) for layer in range(layers)]
+        self._scale = np.exp(weights["log_scale"]).astype(np.float32)
+        self._empty = (weights["empty"] * self._scale).astype(np.float32)
+        self._weight, self._bias = (
+            (weights[f"norm.{part}"] * self._scale).astype(np.float32) for part in ("weight", "bias")
+        )
+        self._position = weights["position"].astype(np.float32)
         self._root = np.float32(np.sqrt(len(self._empty)))
+        length = len(self._position)
+        self._mask = np.triu(np.full((length, length), -np.inf, dtype=np.float32), 1)
 
     def prepare(self, vectors: Floats) -> Floats | None:
         return None
@@ -95,49 +155,34 @@ class CausalUserEncoder:
     def encode(self, history: Floats, prepared: Floats | None) -> Floats:
         if not len(history):
             return self._empty
-        x = history * self._root + self._w["position"][: len(history)]
-        for layer in range(self._layers):
-            x = self._block(x, f"blocks.{layer}.", last=layer == self._layers - 1)
-        return self._norm(x[-1], "norm.") * self._scale
+        x = self._below(history)
+        x = self._blocks[-1](x, self._mask, last=True)
+        return np.asarray(_normed(x)[0] * self._weight + self._bias, dtype=np.float32)
 
     def shares(self, history: Floats, prepared: Floats | None) -> Floats:
-        x = history * self._root + self._w["position"][: len(history)]
-        for layer in range(self._layers - 1):
-            x = self._block(x, f"blocks.{layer}.", last=False)
-        attention = self._attend(x, f"blocks.{self._layers - 1}.", last=True)[0]
+        attention = self._blocks[-1].attend(self._below(history), self._mask, last=True)[0]
         return np.asarray(attention.mean(0)[0] * self._scale, dtype=np.float32)
 
-    def _norm(self, x: Floats, name: str) -> Floats:
-        centred = x - x.mean(-1, keepdims=True)
-        variance = np.mean(centred * centred, axis=-1, keepdims=True)
-        return np.asarray(
-            centred / np.sqrt(variance + EPSILON) * self._w[name + "weight"] + self._w[name + "bias"], dtype=np.float32
-        )
+    def _below(self, history: Floats) -> Floats:
+        """What the last layer reads."""
+        x = history * self._root
+        x += self._position[: len(history)]
+        for block in self._blocks[:-1]:
+            x = block(x, self._mask, last=False)
+        return x
 
-    def _attend(self, x: Floats, name: str, last: bool) -> tuple[Floats, Floats]:
-        """Attention `[heads, queries, length]` and values `[heads, length, width]`."""
-        w, heads = self._w, self._heads
-        length, dim = x.shape
-        qkv = self._norm(x, name + "norm1.") @ w[name + "qkv.weight"] + w[name + "qkv.bias"]
-        query, key, value = qkv.reshape(length, 3, heads, dim // heads).transpose(1, 2, 0, 3)
-        if last:
-            query = query[:, -1:]
-        scores = np.asarray(query @ key.transpose(0, 2, 1) / np.float32(np.sqrt(dim // heads)), dtype=np.float32)
-        if not last:
-            scores += np.triu(np.full((length, length), -np.inf, dtype=np.float32), 1)
-        scores = np.exp(scores - scores.max(-1, keepdims=True))
-        scores /= scores.sum(-1, keepdims=True)
-        return scores, value
 
-    def _block(self, x: Floats, name: str, last: bool) -> Floats:
-        w = self._w
-        attention, value = self._attend(x, name, last)
-        if last:
-            x = x[-1:]
-        attended = (attention @ value).transpose(1, 0, 2).reshape(x.shape)
-        x = np.asarray(x + attended @ w[name + "out.weight"] + w[name + "out.bias"], dtype=np.float32)
-        up = np.maximum(self._norm(x, name + "norm2.") @ w[name + "up.weight"] + w[name + "up.bias"], 0)
-        return np.asarray(x + up @ w[name + "down.weight"] + w[name + "down.bias"], dtype=np.float32)
+def _normed(x: Floats) -> Floats:
+    """Rows less their mean, divided by their standard deviation; in few calls, which is what few rows cost."""
+    width = np.float32(x.shape[-1])
+    mean: Floats = np.add.reduce(x, -1, keepdims=True)
+    mean /= width
+    centred: Floats = x - mean
+    variance = np.einsum("ij,ij->i", centred, centred)
+    variance /= width
+    variance += EPSILON
+    centred /= np.sqrt(variance)[:, None]
+    return centred
 
 
 def make_user_encoder(settings: Mapping[str, Any], weights: Weights) -> UserEncoder:
