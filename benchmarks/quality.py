@@ -79,11 +79,10 @@ AMAZON = DataSection(
 )
 PLATEAU = {"patience": 3, "min_gain": 0.005, "max_seconds": CLOCK}
 AMAZON_ROWS = ("popularity", "untrained", "id-only", "undistilled", "initialised", "student", "head")
-AMAZON_SETTINGS: dict[str, Any] = {
-    "optimizer": {**PLATEAU, "batch_size": 512, "window": 2, "max_epochs": 14},
-    "teacher": {"whiten": True, "projection": "mlp"},
-    "seeds": 1,
-}
+AMAZON_SETTINGS: dict[str, Any] = {"teacher": {"whiten": True, "projection": "mlp"}, "seeds": 1}
+EPOCHS = 14
+# The rate falls to nought over the epochs: no plateau ends them, and every model has the same number.
+FALLING = {"patience": EPOCHS, "max_epochs": EPOCHS, "decay": "linear"}
 PROTOCOLS = {
     "movielens": Protocol(
         DataSection(
@@ -97,7 +96,7 @@ PROTOCOLS = {
             *("head", "last-2", "full"),
         ),
         {**PLATEAU, "batch_size": 64, "window": 4},
-        {**PLATEAU, "batch_size": 64, "window": 16, "learning_rate": 5e-4, "trunk_learning_rate": 5e-5},
+        {**PLATEAU, "batch_size": 64, "window": 4, "learning_rate": 5e-4, "trunk_learning_rate": 5e-5},
     ),
     "mind": Protocol(
         DataSection(format="mind", test="../dev", split="given", text="{title}"),
@@ -115,8 +114,20 @@ PROTOCOLS = {
         student={"loss": {"item_cosine": 10.0}},
         head={"learning_rate": 5e-5, "keep_start": True},
     ),
-    "amazon": Protocol(AMAZON, AMAZON_ROWS, **AMAZON_SETTINGS),
-    "amazon-new": Protocol(AMAZON.model_copy(update={"new_items": 0.1}), AMAZON_ROWS, **AMAZON_SETTINGS),
+    "amazon": Protocol(
+        AMAZON,
+        AMAZON_ROWS,
+        {**PLATEAU, "batch_size": 512, "window": 2, **FALLING},
+        shared={"dim": 128, "user_heads": 4},
+        **AMAZON_SETTINGS,
+    ),
+    # Smaller and shorter, so that all rows of all data sets fit in a few hours.
+    "amazon-new": Protocol(
+        AMAZON.model_copy(update={"new_items": 0.1}),
+        AMAZON_ROWS,
+        {**PLATEAU, "batch_size": 512, "window": 2, "max_epochs": 8},
+        **AMAZON_SETTINGS,
+    ),
 }
 
 
