@@ -35,12 +35,15 @@ def _unknown_key(path: list[str], where: str) -> RecipeError:
 
 
 def _nearest(path: list[str], known: list[str]) -> str | None:
-    """The right key: spelt alike in the same section, else of the same name in another, else alike as a whole."""
+    """The right key: begun alike in the same section, of the same name in a section within it, spelt alike in the same
+    one, of the same name in another, or alike as a whole; the first that there is."""
     section, name = ".".join(path[:-1]), path[-1]
     siblings = {key.rpartition(".")[2]: key for key in known if key.rpartition(".")[0] == section}
     begun = [one for one in siblings if name.startswith(one) or one.startswith(name)]
     if begun:
         return siblings[max(begun, key=len)]
+    if within := [key for key in known if key.startswith(f"{section}.") and key.endswith(f".{name}")]:
+        return within[0]
     if close := difflib.get_close_matches(name, siblings, 1, 0.6):
         return siblings[close[0]]
     same = [key for key in known if key.rpartition(".")[2] == name]

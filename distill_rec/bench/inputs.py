@@ -37,11 +37,14 @@ def _words(folder: Path) -> list[str]:
 
 def histories(student: Student, length: int) -> list[list[str]]:
     """`POOL` of them, of known items."""
-    random, ids = np.random.default_rng(length), student.item_ids
-    return [[ids[row] for row in random.integers(0, len(ids), length)] for _ in range(POOL)]
+    return _drawn(student.item_ids, length, seed=length)
 
 
 def candidate_lists(student: Student, length: int) -> list[list[str]]:
-    """`POOL` of them."""
-    random, ids = np.random.default_rng(1), student.item_ids
+    """`POOL` of them, of items that were not removed."""
+    return _drawn([item for item in student.item_ids if item in student], length, seed=1)
+
+
+def _drawn(ids: list[str], length: int, seed: int) -> list[list[str]]:
+    random = np.random.default_rng(seed)
     return [[ids[row] for row in random.integers(0, len(ids), length)] for _ in range(POOL)]

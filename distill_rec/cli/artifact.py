@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from distill_rec.runtime import Student
@@ -21,3 +22,9 @@ def load_artifact(path: Path) -> Student:
 def ids_of(text: str) -> list[str]:
     """`1,50` as ids; blanks around them do not count."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def tell_skipped(student: Student) -> None:
+    """Say on stderr that a history named items that the student does not know."""
+    if student.skipped:
+        print(f"unknown items of the history, left out: {student.skipped}", file=sys.stderr)

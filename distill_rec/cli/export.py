@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,30 +23,40 @@ def export(  # noqa: PLR0913
     require: Annotated[
         list[str], typer.Option("--require", help="a further precision whose failed gates refuse the publication")
     ] = [],  # noqa: B006
-    keep: Annotated[int | None, typer.Option("--keep", min=1, help="versions kept")] = None,
+    keep: Annotated[int | None, typer.Option("--keep", min=1, help="versions kept, the newest ones")] = None,
     rollback: Annotated[
         bool, typer.Option("--rollback", help="switch export/student to the version before, and do nothing else")
     ] = False,
+    to: Annotated[
+        int | None, typer.Option("--to", min=1, help="with --rollback: to this version, an older or a newer one")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the artifact that a service loads without torch (after the stages before).
 
     A failed gate of the main precision publishes nothing (exit 1); a further precision that fails is left out, and
-    named with what was seen and allowed.
+    named with what was seen and allowed. A finished export is not written again: --restart export does that, as new
+    precisions need. With --rollback the run's folder is as good as its recipe.
 
     Example: distill-rec export students/static --out runs/films --set 'export.precisions=["fp32", "int8"]'
     """
-    if rollback:
-        from distill_rec.cli.stages import folder_of
-        from distill_rec.runtime.publish import rollback as switch_back
+    from distill_rec.cli.stages import folder_of
+    from distill_rec.runtime.publish import prune
+    from distill_rec.runtime.publish import rollback as switch_back
 
-        folder = folder_of(recipe, changes, out) / "export"
-        version = switch_back(folder)
+    if to is not None and not rollback:
+        raise typer.BadParameter("--to goes with --rollback")
+    if rollback:
+        run = Path(recipe)
+        folder = (run if (run / "export").is_dir() else folder_of(recipe, changes, out)) / "export"
+        version = switch_back(folder, to)
         if as_json:
             print(json.dumps({"artifact": str(folder / "student"), "version": version}))
         else:
-            print(f"{folder / 'student'} leads to version {version} again", file=sys.stderr)
+            print(f"{folder / 'student'} leads to version {version} now", file=sys.stderr)
         return
     more = [f"export.require={json.dumps(require)}"] if require else []
     more += [f"export.keep={keep}"] if keep is not None else []
     run_to("export", recipe, [*changes, *more], out, restart, as_json)
+    if keep is not None:  # an export that was finished before has kept what it was told to keep then
+        prune(folder_of(recipe, [*changes, *more], out) / "export", keep)

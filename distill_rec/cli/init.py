@@ -20,7 +20,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="write over a recipe that is there")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Guess the columns of two files and write a recipe for them, every key explained.
+    """Guess the columns of two files and write a recipe for them, each of its keys explained.
 
     Example: distill-rec init --clicks clicks.csv --items items.csv --out recipe.toml
     """

@@ -16,6 +16,7 @@ from distill_rec.cli import (
     evaluate,
     export,
     init,
+    keys,
     prepare,
     rank,
     recommend,
@@ -52,6 +53,7 @@ def group(
 for command in (
     demo.demo,
     init.init,
+    keys.keys,
     run.run,
     prepare.prepare,
     teach.teach,

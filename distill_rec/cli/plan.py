@@ -11,9 +11,13 @@ if TYPE_CHECKING:
 
 
 def print_plan(recipe: Recipe, folder: Path, base: Path, restart: str | None, as_json: bool) -> None:
-    """Tell what a run would do; nothing is fetched, written or locked."""
+    """Tell what a run would do; nothing is fetched, written or locked, and of the data headers alone are read."""
+    from distill_rec.data.columns import require_columns
     from distill_rec.pipeline.plan import plan_of
+    from distill_rec.recipe_io import DEMO
 
+    if not recipe.data.path.startswith(DEMO):
+        require_columns(recipe.data, base)
     plan = plan_of(recipe, folder, base, restart)
     if as_json:
         print(json.dumps({"run": str(folder), "stages": [step.__dict__ for step in plan]}, indent=2))

@@ -31,7 +31,7 @@ def rank(
 
     Example: distill-rec rank runs/demo/export/student --history 1,50 --candidates 181,7
     """
-    from distill_rec.cli.artifact import ids_of, load_artifact
+    from distill_rec.cli.artifact import ids_of, load_artifact, tell_skipped
 
     if (candidates is None) == (behaviors is None):
         raise typer.BadParameter("give either --candidates or --behaviors")
@@ -41,9 +41,10 @@ def rank(
         return
     items = ids_of(candidates or "")
     scores = student.rank(history=ids_of(history), candidates=items)
+    tell_skipped(student)
     ranked = sorted(zip(items, map(float, scores), strict=True), key=lambda pair: -pair[1])
     if as_json:
-        print(json.dumps([{"item": item, "score": score} for item, score in ranked]))
+        print(json.dumps([{"id": item, "score": score} for item, score in ranked]))
     else:
         for item, score in ranked:
             print(f"{item}\t{score:.6f}")

@@ -23,12 +23,13 @@ def recommend(
 
     Example: distill-rec recommend runs/demo/export/student --history 1,50 -k 5
     """
-    from distill_rec.cli.artifact import ids_of, load_artifact
+    from distill_rec.cli.artifact import ids_of, load_artifact, tell_skipped
 
     student = load_artifact(artifact)
     found = student.recommend(history=ids_of(history), k=k, exclude=ids_of(exclude))
+    tell_skipped(student)
     if as_json:
-        print(json.dumps([{"item": item, "score": float(score)} for item, score in found]))
+        print(json.dumps([{"id": item, "score": float(score)} for item, score in found]))
     else:
         for item, score in found:
             print(f"{item}\t{score:.6f}")

@@ -9,13 +9,27 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from distill_rec.recipe import DataSection, EvaluateSection, ExportSection, LossSection, StudentSection, TeacherSection
+from distill_rec.recipe import (
+    DataSection,
+    EvaluateSection,
+    ExportSection,
+    LossSection,
+    OptimizerSection,
+    StudentSection,
+    TeacherSection,
+)
 
+TRAINED = ("batch_size", "window", "learning_rate", "decay", "max_epochs", "max_updates", "max_seconds", "patience")
 SHOWN: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
-    "teacher": (TeacherSection, ("trunk", "tuning", "dim", "user_encoder", "offsets", "whiten", "max_tokens")),
+    "teacher": (TeacherSection, ("trunk", "tuning", "dim", "user_encoder", "offsets", "whiten", "max_tokens", "seed")),
+    "teacher.optimizer": (OptimizerSection, TRAINED),
     "student": (StudentSection, ("kind", "dim", "table_dim", "offsets", "projection", "undistilled", "initialised")),
     "student.loss": (LossSection, ("kl", "temperature", "click", "item_cosine", "user_cosine")),
-    "export": (ExportSection, ("keep",)),
+    "student.optimizer": (OptimizerSection, TRAINED),
+    "export": (
+        ExportSection,
+        ("precisions", "precision", "max_loss", "min_quality", "min_spread", "max_p50_ms", "max_mb", "teacher", "keep"),
+    ),
     "evaluate": (EvaluateSection, ("bootstrap", "max_users", "cost")),
 }
 
@@ -23,7 +37,7 @@ SHOWN: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
 def recipe_text(data: Mapping[str, Any], folder: Path) -> str:
     """The text of a recipe for the guessed `[data]`; files below its folder are named relative to it."""
     lines = [
-        "# Written by `distill-rec init`. Keys that are commented out show their defaults.",
+        "# Written by `distill-rec init`. Keys that are commented out show their defaults; others: `distill-rec keys`.",
         f"name = {_toml(folder.name or 'run')}",
         "",
         "[data]",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from distill_rec.doctor.findings import Finding
+from distill_rec.data.columns import require_columns
+from distill_rec.doctor.findings import Finding, problem_of
 from distill_rec.pipeline.plan import sizes_of
 from distill_rec.pipeline.stages import stages_of
 from distill_rec.recipe import Recipe
 from distill_rec.recipe_io import DEMO
+from distill_rec.runtime.errors import DistillRecError
 
 AREA = "recipe"
 
@@ -26,6 +28,10 @@ def data_files(recipe: Recipe, base: Path) -> list[Finding]:
     folder = base / section.path
     if not folder.exists():
         return [Finding("problem", AREA, "data.path", f"{folder} is not there", "Set data.path to the data's folder.")]
+    try:
+        require_columns(section, base)
+    except DistillRecError as error:
+        return [problem_of(AREA, error)]
     sizes = sizes_of(section, base)
     if not sizes.clicks:
         do = "Look at data.format, data.clicks and data.items; `distill-rec doctor` on the folder shows its files."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from distill_rec.export.measure import Yardstick, exported_scorer, measure, test
 from distill_rec.export.precisions import file_names, write_precisions
 from distill_rec.export.report import ExportReport
 from distill_rec.export.torch_program import write_program
-from distill_rec.files import sha256_file, write_bytes, write_text
+from distill_rec.files import read_json, sha256_file, write_bytes, write_text
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import ExportSection
 from distill_rec.runtime import Student
@@ -30,6 +31,8 @@ from distill_rec.students import StudentModel, load_student
 
 if TYPE_CHECKING:
     from distill_rec.teachers import Teacher
+
+logger = logging.getLogger(__name__)
 
 
 def export_student(  # noqa: PLR0913
@@ -56,6 +59,7 @@ def export_student(  # noqa: PLR0913
         RecipeError: the precisions contradict each other or the kind of student.
     """
     precisions = _ordered(section)
+    _tell_changed_catalogue(export_folder / LINK)
     model = load_student(student_folder)
     yardstick = Yardstick.of(model, dataset, None if teacher is None else teacher.scorer())
     with (progress or Quiet()).task("export", 3 + len(precisions)) as task:
@@ -87,6 +91,14 @@ def export_student(  # noqa: PLR0913
             write_program(model.onnx_module(), export_folder / "pt2" / f"{report.version}.pt2")
         task.advance()
     return report
+
+
+def _tell_changed_catalogue(link: Path) -> None:
+    """A version that a service saved has items of its own; a new export has the data's alone."""
+    manifest = link / MANIFEST
+    if manifest.exists() and read_json(manifest).get("made_from"):
+        found = "version %s was saved with a changed catalogue; what was added or removed there is not in the new one"
+        logger.warning(found, link.resolve().name)
 
 
 def _ordered(section: ExportSection) -> list[str]:

@@ -18,6 +18,7 @@ ROWS_A_SECOND = 200_000
 TEXTS_A_SECOND = 200
 SECONDS_A_CLICK = 7e-5
 SECONDS_A_SCORE = 6e-11  # per click, item of the catalogue and dimension
+VOCABULARY_SECONDS = 15.0  # a static student: the PLM over its own vocabulary, once
 USUAL_EPOCHS = 20
 USUAL_HISTORY = 40
 PATTERNS = {"recbole": ("*.inter", "*.item"), "mind": ("behaviors.tsv", "news.tsv")}
@@ -74,8 +75,9 @@ def sizes_of(section: DataSection, base: Path) -> Sizes:
             return Sizes(100_000, 1_682, 943)
     clicks, items = PATTERNS.get(section.format, ("", ""))
     files = _files(folder, section.clicks or clicks)
-    rows = sum(_count(path) for path in files)
-    n_items = sum(_count(path) for path in _files(folder, section.items or items))
+    headed = section.format != "mind"
+    rows = sum(_rows(path, headed) for path in files)
+    n_items = sum(_rows(path, headed) for path in _files(folder, section.items or items))
     if section.sequence_column:  # one row a user, the items of its list apart by blanks
         return Sizes(rows + sum(_count(path, b" ") for path in files), n_items, rows)
     return Sizes(rows, n_items, rows if section.read_as == "impressions" else rows // USUAL_HISTORY)
@@ -88,11 +90,18 @@ def _files(folder: Path, pattern: str) -> list[Path]:
     return [path for path in found if path.is_file()]
 
 
-def _count(path: Path, byte: bytes = b"\n") -> int:
-    if path.suffix == ".parquet":
+def _rows(path: Path, headed: bool) -> int:
+    """Rows of a file, about: a field may hold line ends."""
+    names = path.name.removesuffix(".gz")
+    if names.endswith(".parquet"):
         import pyarrow.parquet as pq
 
         return int(pq.ParquetFile(path).metadata.num_rows)
+    headed = headed and not names.endswith((".jsonl", ".ndjson", ".json"))
+    return max(_count(path) - headed, 0)
+
+
+def _count(path: Path, byte: bytes = b"\n") -> int:
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         return sum(chunk.count(byte) for chunk in iter(lambda: file.read(1 << 20), b""))
 
@@ -128,6 +137,7 @@ def _teach(section: TeacherSection, sizes: Sizes) -> tuple[str, float]:
 
 def _distill(section: StudentSection, sizes: Sizes, distilled: bool) -> tuple[str, float]:
     seconds = _training(section, section.optimizer, sizes) * (2 if distilled else 1)
+    seconds += VOCABULARY_SECONDS if section.kind == "static" else 0.0
     others = {"without distillation": section.undistilled, "from the teacher's start": section.initialised}
     beside = [name for name, wanted in others.items() if distilled and wanted]
     seconds += len(beside) * _training(section, section.optimizer, sizes)

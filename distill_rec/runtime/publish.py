@@ -44,33 +44,48 @@ def new_version(export_folder: Path, keep: int) -> Iterator[Path]:
             number = max(_numbers(versions), default=0) + 1
             os.rename(temporary, versions / str(number))
             _switch(export_folder, Path("versions") / str(number))
-            for old in sorted(_numbers(versions))[:-keep]:
-                shutil.rmtree(versions / str(old), ignore_errors=True)
+            _prune(export_folder, keep)
     finally:
         os.close(alive)
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def rollback(export_folder: Path) -> str:
-    """Switch the link to the version before the one that it leads to; return its number.
+def prune(export_folder: Path, keep: int) -> None:
+    """Remove all versions but the newest `keep`, and never the one that the link leads to."""
+    with _locked(export_folder / "versions"):
+        _prune(export_folder, keep)
+
+
+def _prune(export_folder: Path, keep: int) -> None:
+    versions = export_folder / "versions"
+    for old in sorted(_numbers(versions))[:-keep]:
+        if str(old) != (export_folder / LINK).resolve().name:
+            shutil.rmtree(versions / str(old), ignore_errors=True)
+
+
+def rollback(export_folder: Path, to: int | None = None) -> str:
+    """Switch the link to the version before the one that it leads to, or to the one named; return its number.
 
     Raises:
-        ArtifactError: there is no link, or no older version is kept.
+        ArtifactError: there is no link, or no such version is kept.
     """
     versions, link = export_folder / "versions", export_folder / LINK
     _require_link(link)
     if not versions.is_dir() or not link.is_symlink():
         raise ArtifactError(link, "nothing is published here", "a link to one of versions/", "Export first.")
     with _locked(versions):
-        now = link.resolve().name
-        older = [number for number in _numbers(versions) if now.isdigit() and number < int(now)]
-        if not older:
-            kept = ", ".join(map(str, sorted(_numbers(versions))))
+        now, kept = link.resolve().name, sorted(_numbers(versions))
+        fit = [number for number in kept if (now.isdigit() and number < int(now) if to is None else number == to)]
+        if not fit:
+            found = f"leads to version {now}; kept: {', '.join(map(str, kept))}"
             raise ArtifactError(
-                link, f"leads to version {now}, and {kept} is kept", "an older version", "Raise --keep."
+                link,
+                found,
+                "an older version" if to is None else f"version {to} among them",
+                "Name a version that is kept with --to, or export again; a larger --keep keeps more from then on.",
             )
-        _switch(export_folder, Path("versions") / str(max(older)))
-    return str(max(older))
+        _switch(export_folder, Path("versions") / str(fit[-1]))
+    return str(fit[-1])
 
 
 def _lock(folder: Path, wait: bool = True) -> int:

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,8 @@ def export_vectors(path: Path, catalogue: Catalogue) -> None:
     """See `Student.export_vectors`."""
     if path.suffix not in (".npy", ".parquet"):
         raise DataError(path, f"ending {path.suffix!r}", ".npy or .parquet")
+    if path.suffix == ".parquet" and find_spec("pyarrow") is None:
+        raise DataError(path, "pyarrow is not installed", "pyarrow for Parquet", "pip install pyarrow, or write .npy.")
     rows = np.array([row for row, item in enumerate(catalogue.ids) if item in catalogue], dtype=np.int64)
     ids = [catalogue.ids[row] for row in rows]
     size = max(1, WRITTEN // catalogue.vectors.dim)
@@ -152,11 +155,9 @@ def export_vectors(path: Path, catalogue: Catalogue) -> None:
 
 
 def _write_parquet(path: Path, ids: list[str], blocks: Iterator[Floats], dim: int) -> None:
-    try:
-        import pyarrow as pa  # noqa: PLC0415  (not in the light install)
-        import pyarrow.parquet as pq  # noqa: PLC0415
-    except ImportError as error:
-        raise DataError(path, "pyarrow is not installed", "pyarrow for Parquet", "pip install pyarrow") from error
+    import pyarrow as pa  # noqa: PLC0415  (not in the light install)
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
     schema = pa.schema({"item_id": pa.string(), "vector": pa.list_(pa.float32(), dim)})
     with pq.ParquetWriter(path, schema, use_dictionary=False) as writer:  # no value comes twice
         start = 0

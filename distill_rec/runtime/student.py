@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Item = str | Mapping[str, str]
+ODD = 2.0
+"""Times the longest vector of the catalogue, above which a new one is shortened."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,9 @@ class Student(Ranker):
         """Add new items by their text, without training.
 
         An item that is there gets the new text and keeps its learned offset (where the artifact carries the texts
-        that it was exported with; else its vector is the text's alone). One that was removed comes back.
+        that it was exported with; else its vector is the text's alone). One that was removed comes back. A vector more
+        than twice as long as the catalogue's longest, as a text unlike all that training saw may have, is shortened to
+        that and a warning logged: it would outrank every other item.
 
         Raises:
             DataError: an id is no text, or an item is as `encode_items` refuses; none is added.
@@ -195,8 +199,19 @@ class Student(Ranker):
             known = [place for place, item in enumerate(texts) if item in self._catalogue.place]
             if known:
                 vectors[known] += self._offsets([list(texts)[place] for place in known])
+            self._shorten(list(texts), vectors)
             self._new_texts = self._new_texts | texts
             self._catalogue = self._catalogue.with_items(list(texts), vectors, self._users)
+
+    def _shorten(self, ids: list[str], vectors: Floats) -> None:
+        """Make vectors that are far longer than any of the catalogue as long as its longest."""
+        times = np.linalg.norm(vectors, axis=1) / max(self._catalogue.longest, np.finfo(np.float32).tiny)
+        if len(odd := np.flatnonzero(times > ODD)):
+            vectors[odd] /= times[odd, None]
+            found = (
+                "%d items have texts unlike the catalogue's, as %r: a vector %.1f times as long as any other, shortened"
+            )
+            logger.warning(found, len(odd), ids[odd[0]], times[odd[0]])
 
     def _offsets(self, ids: list[str]) -> Floats:
         """What the vectors of known items hold beside their text's, `[n, dim]`."""

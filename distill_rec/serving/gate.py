@@ -98,7 +98,9 @@ class Gate:
             if not hmac.compare_digest(given, self._expected):
                 found = "another token" if given else "no token"
                 challenge = {"www-authenticate": "Bearer"}
-                raise Refusal(401, "header authorization", found, "Bearer and the service's token", "", challenge)
+                raise Refusal(
+                    401, "header authorization", found, "Bearer and the service's token", "Send it.", challenge
+                )
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route = _route(scope)

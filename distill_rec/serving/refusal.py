@@ -32,7 +32,10 @@ class Refusal(DistillRecError):
 
 def error_of(error: DistillRecError) -> dict[str, Any]:
     """The body of an answer; what a client sent is shown shortened."""
-    shown = {name: text if len(text) <= SHOWN else text[:SHOWN] + "…" for name, text in error.parts().items()}
+    parts = error.parts()
+    # The runtime advises who imports it; over HTTP its methods have other names.
+    parts["do"] = parts["do"].replace("with add_items", "with PUT /items/{id}")
+    shown = {name: text if len(text) <= SHOWN else text[:SHOWN] + "…" for name, text in parts.items()}
     return {"error": shown}
 
 

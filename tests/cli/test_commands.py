@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from conftest import Cli
 
 from distill_rec.runtime import Student
 
-COMMANDS = ("demo", "init", "run", "prepare", "teach", "distill", "export", "evaluate", "compare")
+COMMANDS = ("demo", "init", "keys", "run", "prepare", "teach", "distill", "export", "evaluate", "compare")
 COMMANDS += ("rank", "recommend", "serve", "bench", "doctor", "score")
 
 
@@ -38,7 +39,7 @@ def test_rank_prints_the_students_scores_best_first(tiny_run: Path, cli: Cli) ->
     found = json.loads(done.stdout)
     scores = Student.load(tiny_run / "export/student").rank(history=["1", "4"], candidates=["7", "8", "10"])
     expected = dict(zip(["7", "8", "10"], scores.tolist(), strict=True))
-    assert {one["item"]: one["score"] for one in found} == pytest.approx(expected)
+    assert {one["id"]: one["score"] for one in found} == pytest.approx(expected)
     assert [one["score"] for one in found] == sorted(expected.values(), reverse=True)
 
 
@@ -131,3 +132,59 @@ def test_an_unknown_key_is_exit_1_with_the_nearest(tiny_recipe: Path, cli: Cli) 
     done = cli("run", tiny_recipe, "--set", "teacher.dimension=3")
     assert done.returncode == 1
     assert "Did you mean teacher.dim?" in done.stderr
+    done = cli("run", tiny_recipe, "--set", "teacher.max_updates=3")
+    assert "Did you mean teacher.optimizer.max_updates?" in done.stderr
+
+
+def test_keys_tells_every_key_with_its_default(cli: Cli) -> None:
+    told = {one["key"]: one for one in json.loads(cli("keys", "--json").stdout)}
+    assert told["teacher.optimizer.max_updates"]["default"] is None
+    assert told["export.max_loss"]["default"] == 0.01 and told["export.max_loss"]["description"]
+    assert "student.loss.kl" in cli("keys", "student.loss").stdout
+    missing = cli("keys", "pupil")
+    assert missing.returncode == 1 and "student.optimizer" in missing.stderr
+
+
+def test_a_dry_run_counts_rows_and_names_a_missing_column(tiny_recipe: Path, tmp_path: Path, cli: Cli) -> None:
+    plain = "".join(f"{n % 9},{n % 7},{1_600_000_000 + n}\n" for n in range(90))
+    (tmp_path / "clicks.csv").write_text("user,item_id,timestamp\n" + plain)
+    (tmp_path / "items.csv").write_text("item_id,title\n" + "".join(f"{n},Thing {n}\n" for n in range(7)))
+    data = 'format="table"\nclicks="clicks.csv"\nitems="items.csv"\ntext="{title}"\n'
+    (tmp_path / "recipe.toml").write_text(f'name="small"\n[data]\n{data}user_column="user"\n')
+    done = cli("run", tmp_path / "recipe.toml", "--dry-run")
+    assert done.returncode == 0 and "90 clicks, 7 items" in done.stdout
+    done = cli("run", tmp_path / "recipe.toml", "--dry-run", "--set", "data.user_column=custmer")
+    assert done.returncode == 1 and "no column 'custmer'" in done.stderr and "data.user_column" in done.stderr
+    found = cli("doctor", tmp_path / "recipe.toml")
+    assert found.returncode == 0
+    (tmp_path / "recipe.toml").write_text(f'name="small"\n[data]\n{data}user_column="custmer"\n')
+    found = cli("doctor", tmp_path / "recipe.toml")
+    assert found.returncode == 1 and "no column 'custmer'" in found.stdout
+
+
+def test_unknown_items_of_a_history_are_told(tiny_run: Path, cli: Cli) -> None:
+    done = cli("recommend", tiny_run, "--history", "1,nothing", "-k", "2")
+    assert done.returncode == 0 and "unknown items of the history, left out: 1" in done.stderr
+    assert not cli("recommend", tiny_run, "--history", "1", "-k", "2").stderr
+
+
+def test_a_finished_export_is_pruned_and_led_to_any_version(
+    tiny_recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run, symlinks=True)
+    for number in (1, 2):
+        student = Student.load(run / "export/student")
+        student.add_items({f"new {number}": "A thing"})
+        student.save_catalogue()
+    assert (run / "export/student").resolve().name == "3"
+    for to, version in (([], "2"), (["--to", "3"], "3"), (["--to", "1"], "1")):
+        done = cli("export", run, "--rollback", *to, "--json")
+        assert json.loads(done.stdout)["version"] == version, done.stderr
+    done = cli("export", tiny_recipe, "--out", run, "--keep", "1")
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (run / "export/versions").iterdir()) == ["1", "3"]  # served, and newest
+    assert cli("export", run, "--rollback").returncode == 1
+    cli("export", run, "--rollback", "--to", "3")
+    done = cli("export", tiny_recipe, "--out", run, "--restart", "export")
+    assert "version 3 was saved with a changed catalogue" in done.stderr

@@ -117,8 +117,9 @@ def test_rollback_leads_back_to_the_version_before_until_there_is_none(world, tm
     link = tmp_path / "student"
     assert link.resolve().name == "3" and rollback(tmp_path) == "2"
     assert Student.load(link).info.version == "2"
-    with pytest.raises(ArtifactError, match="leads to version 2, and 2, 3 is kept; expected an older version"):
+    with pytest.raises(ArtifactError, match="leads to version 2; kept: 2, 3; expected an older version"):
         rollback(tmp_path)
+    assert rollback(tmp_path, 3) == "3" and link.resolve().name == "3"
 
 
 def test_the_artifact_carries_teacher_texts_and_weights_where_asked_and_they_are_the_runs(world, tmp_path):

@@ -12,7 +12,7 @@ from artifacts import KINDS, seal, write_artifact
 from safetensors.numpy import load_file
 
 import distill_rec
-from distill_rec.runtime import ArtifactError, DataError, Request, Student
+from distill_rec.runtime import ArtifactError, DataError, Request, Student, save
 
 TEXTS = ["red cat", "blue dog", "green fish", "old stone", "red dog"] * 12
 
@@ -117,6 +117,25 @@ def test_vectors_go_out_without_removed_items(artifact, tmp_path):
     np.testing.assert_array_equal(np.array(table["vector"].to_list(), np.float32), vectors)
     with pytest.raises(DataError, match=r"ending '\.csv'"):
         student.export_vectors(tmp_path / "items.csv")
+
+
+def test_parquet_without_pyarrow_says_what_to_do(artifact, tmp_path, monkeypatch):
+    monkeypatch.setattr(save, "find_spec", lambda name: None)
+    with pytest.raises(DataError, match=r"items\.parquet: pyarrow is not installed.*write \.npy"):
+        Student.load(artifact).export_vectors(tmp_path / "items.parquet")
+
+
+def test_a_new_item_is_no_longer_than_the_longest_of_the_catalogue(artifact, caplog):
+    student = Student.load(artifact)
+    longest = np.linalg.norm(student.item_vectors, axis=1).max()
+    own = student._encoder.encode
+    student._encoder.encode = lambda texts: 40 * own(texts)
+    student.add_items({"far": "ξψω red"})
+    added = student.item_vectors[-1]
+    assert np.linalg.norm(added) == pytest.approx(longest, rel=1e-5)
+    far = own(["ξψω red"])[0]
+    np.testing.assert_allclose(added / np.linalg.norm(added), far / np.linalg.norm(far), atol=1e-5)
+    assert "unlike the catalogue's, as 'far'" in caplog.text
 
 
 FORKED = """
