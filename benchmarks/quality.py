@@ -96,7 +96,7 @@ PROTOCOLS = {
             *("head", "last-2", "full"),
         ),
         {**PLATEAU, "batch_size": 64, "window": 4},
-        {**PLATEAU, "batch_size": 64, "window": 4, "learning_rate": 5e-4, "trunk_learning_rate": 5e-5},
+        {**PLATEAU, "batch_size": 64, "window": 16, "learning_rate": 5e-4, "trunk_learning_rate": 5e-5},
     ),
     "mind": Protocol(
         DataSection(format="mind", test="../dev", split="given", text="{title}"),

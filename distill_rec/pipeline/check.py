@@ -6,6 +6,8 @@ import json
 from typing import Any, Literal
 
 from distill_rec.pipeline.folder import Record, RunFolder
+from distill_rec.recipe import Recipe
+from distill_rec.recipe_errors import describe
 from distill_rec.runtime.errors import RunError
 
 State = Literal["finished", "missing", "stale"]
@@ -31,8 +33,10 @@ def state_of(run: RunFolder, wanted: Record) -> State:
 def _refuse_changes(run: RunFolder, found: Record, wanted: Record, since: str) -> None:
     stage = wanted.stage
     do = f"Set it back, name another folder with --out, or run the stage anew with --restart {stage}."
+    defaults = {key: default for key, _, default in describe(Recipe)}
     for key, now in _jsonlike(wanted.settings).items():
-        then = found.settings.get(key)
+        # A key that came with a later release was at its default.
+        then = found.settings[key] if key in found.settings else defaults.get(key)
         if then != now:
             where = f"key {key}"
             raise RunError(where, f"{_show(now)}, but stage {stage} of {run.path} {since} with {_show(then)}", "", do)

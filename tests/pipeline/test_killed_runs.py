@@ -69,6 +69,22 @@ def test_a_finished_run_is_not_run_again(tiny_recipe: Path, tiny_run: Path, cli:
     assert before == {path: path.stat().st_mtime_ns for path in tiny_run.rglob("*.safetensors")}
 
 
+def test_a_key_that_came_with_a_later_release_does_not_spoil_a_finished_run(
+    tiny_recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run, symlinks=True)
+    path = run / "distill" / "stage.json"
+    record = json.loads(path.read_text())
+    del record["settings"]["student.kind"]  # at its default
+    path.write_text(json.dumps(record))
+    assert cli("run", tiny_recipe, "--out", run).returncode == 0
+    del record["settings"]["student.dim"]  # not at its default
+    path.write_text(json.dumps(record))
+    done = cli("run", tiny_recipe, "--out", run)
+    assert done.returncode == 1 and "key student.dim" in done.stderr
+
+
 def test_ctrl_c_says_that_the_same_command_goes_on(tiny_recipe: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
         command("run", tiny_recipe, "--out", tmp_path / "run"), env=environment(), stderr=subprocess.PIPE, text=True
