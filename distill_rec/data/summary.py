@@ -60,7 +60,7 @@ class Summary:
             return "none; the file's order"
         first, last = (f"{datetime.fromtimestamp(t, UTC):%Y-%m-%d %H:%M}" for t in (self.first_time, self.last_time))
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in self.time_kinds.items())
-        return f"{first} to {last} UTC ({kinds})"
+        return f"{first} to {last} UTC (times given as: {kinds})"
 
     def write(self, folder: Path) -> None:
         write_json(folder / "summary.json", asdict(self))

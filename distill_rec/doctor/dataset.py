@@ -111,7 +111,7 @@ def _times(summary: dict[str, Any], area: str) -> Finding:
     if first is None or last is None:
         return Finding("note", area, "times", "none: the file's order stands for them", "Split leave-last-out.")
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in summary["time_kinds"].items())
-    found = f"{_date(first)} to {_date(last)} UTC" + (f" ({kinds})" if kinds else "")
+    found = f"{_date(first)} to {_date(last)} UTC" + (f" (times given as: {kinds})" if kinds else "")
     if first < EARLIEST or last > time.time() + DAY:
         do = "Look at data.time_column and data.timezone: dates so early or late are mostly another unit."
         return Finding("note", area, "times", found, do)
@@ -149,5 +149,5 @@ def _faults(summary: dict[str, Any], area: str) -> list[Finding]:
         do = "Nothing can be learnt from one click alone; data.min_user_clicks = 2 leaves them out." if users else ""
         out.append(Finding("note", area, reason if users else f"mended: {reason}", found, do))
     if not summary["refused"]:
-        out.append(Finding("ok", area, "refused rows", f"none of {summary['rows']:,}"))
+        out.append(Finding("ok", area, "refused rows", f"none of {summary['rows']:,} of clicks and items"))
     return out

@@ -11,6 +11,11 @@ RIVALS = {
     "undistilled": "the student trained without it",
 }
 
+ADVICE = {
+    "untrained": " Its training spoilt what the PLM knew: a lower learning_rate, keep_start, dim as wide as the PLM.",
+    "popularity": " Do not serve it: a list of what is popular does better.",
+}
+"""What to do about a teacher that loses to a rival."""
 
 FEWEST = 20
 """Users below which no difference is claimed: the bootstrap's interval is too narrow for so few."""
@@ -49,7 +54,9 @@ def _teacher(results: Results, table: Table, metric: str, rival: str) -> Verdict
     if _above(found):
         return Verdict(tone="good", text=f"The teacher beats {name} in {title}: {_span(found)}.")
     if _below(found):
-        return Verdict(tone="bad", text=f"The teacher loses to {name} in {title}: {_span(found)}.")
+        return Verdict(
+            tone="bad", text=f"The teacher loses to {name} in {title}: {_span(found)}.{ADVICE.get(rival, '')}"
+        )
     return Verdict(tone="open", text=f"The teacher cannot be told from {name} in {title}: {_span(found)}.")
 
 

@@ -36,4 +36,4 @@ def test_the_summary_is_read_back(tmp_path):
     summary = prepare(section, tmp_path / "out")
     assert read_summary(tmp_path / "out") == summary
     assert dict(summary.lines())["train / validation / test"] == "7 / 1 / 2 clicks"
-    assert dict(summary.lines())["time"] == "1970-01-01 00:00 to 1970-01-01 00:00 UTC (10 seconds)"
+    assert dict(summary.lines())["time"] == "1970-01-01 00:00 to 1970-01-01 00:00 UTC (times given as: 10 seconds)"

@@ -120,7 +120,7 @@ def test_a_teacher_below_popularity_is_said_to_be() -> None:
         "teacher": fixed("teacher", -dataset.train_clicks),
     }
     found = compare(scores, dataset, SECTION)
-    assert any(v.tone == "bad" and "popularity" in v.text for v in found.verdicts)
+    assert any(v.tone == "bad" and "popularity" in v.text and "Do not serve it" in v.text for v in found.verdicts)
 
 
 def test_few_users_carry_no_claim() -> None:
