@@ -26,7 +26,7 @@ log = logging.getLogger("distill_rec.serving")
 STOP_SECONDS = 30
 KEEP_ALIVE_SECONDS = 30
 # The worker waits so long for the interpreter after each of numpy's longer calls while the event loop is busy. With the
-# usual 5 ms, a thousand busy connections let it answer less than half of what it could.
+# usual 5 ms, many busy connections let it answer far less than it could.
 SWITCH_SECONDS = 0.0005
 
 
@@ -100,7 +100,7 @@ def _open_state(settings: Settings) -> State | None:
 
 
 def _collect_seldom() -> None:
-    """With a thousand requests under way the collector took a third of the time, and found nothing."""
+    """With many requests under way the collector takes a good part of the time, and finds nothing."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 1_000)
