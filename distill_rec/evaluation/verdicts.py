@@ -46,45 +46,48 @@ def _span(difference: Difference) -> str:
     )
 
 
-def _teacher(results: Results, table: Table, metric: str, rival: str) -> Verdict | None:
-    found = table.difference(metric, "teacher", rival)
+def _judged(found: Difference | None, better: str, worse: str, unclear: str, advice: str = "") -> Verdict | None:
+    """One of three sentences by the interval; `advice` follows the second."""
     if found is None:
         return None
-    title, name = results.metrics[metric], RIVALS[rival]
     if _above(found):
-        return Verdict(tone="good", text=f"The teacher beats {name} in {title}: {_span(found)}.")
+        return Verdict(tone="good", text=f"{better}: {_span(found)}.")
     if _below(found):
-        return Verdict(
-            tone="bad", text=f"The teacher loses to {name} in {title}: {_span(found)}.{ADVICE.get(rival, '')}"
-        )
-    return Verdict(tone="open", text=f"The teacher cannot be told from {name} in {title}: {_span(found)}.")
+        return Verdict(tone="bad", text=f"{worse}: {_span(found)}.{advice}")
+    return Verdict(tone="open", text=f"{unclear}: {_span(found)}.")
+
+
+def _teacher(results: Results, table: Table, metric: str, rival: str) -> Verdict | None:
+    title, name = results.metrics[metric], RIVALS[rival]
+    return _judged(
+        table.difference(metric, "teacher", rival),
+        f"The teacher beats {name} in {title}",
+        f"The teacher loses to {name} in {title}",
+        f"The teacher cannot be told from {name} in {title}",
+        ADVICE.get(rival, ""),
+    )
 
 
 def _distillation(results: Results, table: Table, metric: str) -> Verdict | None:
-    found = table.difference(metric, "student", "undistilled")
-    if found is None:
-        return None
     title = results.metrics[metric]
-    if _above(found):
-        return Verdict(tone="good", text=f"Distillation gained in {title}: {_span(found)}.")
-    if _below(found):
-        return Verdict(
-            tone="bad", text=f"Distillation lost in {title}: {_span(found)}. The undistilled student is better."
-        )
-    return Verdict(tone="open", text=f"The gain of distillation cannot be told from nought in {title}: {_span(found)}.")
+    return _judged(
+        table.difference(metric, "student", "undistilled"),
+        f"Distillation gained in {title}",
+        f"Distillation lost in {title}",
+        f"The gain of distillation cannot be told from nought in {title}",
+        " The undistilled student is better.",
+    )
 
 
 def _beyond_the_start(results: Results, table: Table, metric: str) -> Verdict | None:
     """What the losses add to a student that starts from the teacher and learns from clicks alone."""
-    found = table.difference(metric, "student", "initialised")
-    if found is None:
-        return None
     title, start = results.metrics[metric], "a student that only starts from the teacher"
-    if _above(found):
-        return Verdict(tone="good", text=f"Its losses gained over {start} in {title}: {_span(found)}.")
-    if _below(found):
-        return Verdict(tone="bad", text=f"Its losses lost against {start} in {title}: {_span(found)}.")
-    return Verdict(tone="open", text=f"Its losses cannot be told from {start} in {title}: {_span(found)}.")
+    return _judged(
+        table.difference(metric, "student", "initialised"),
+        f"Its losses gained over {start} in {title}",
+        f"Its losses lost against {start} in {title}",
+        f"Its losses cannot be told from {start} in {title}",
+    )
 
 
 def _retention(results: Results, table: Table) -> Verdict | None:
