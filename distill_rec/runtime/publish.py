@@ -57,9 +57,9 @@ def prune(export_folder: Path, keep: int) -> None:
 
 
 def _prune(export_folder: Path, keep: int) -> None:
-    versions = export_folder / "versions"
+    versions, served = export_folder / "versions", (export_folder / LINK).resolve().name
     for old in sorted(_numbers(versions))[:-keep]:
-        if str(old) != (export_folder / LINK).resolve().name:
+        if str(old) != served:
             shutil.rmtree(versions / str(old), ignore_errors=True)
 
 
@@ -75,7 +75,9 @@ def rollback(export_folder: Path, to: int | None = None) -> str:
         raise ArtifactError(link, "nothing is published here", "a link to one of versions/", "Export first.")
     with _locked(versions):
         now, kept = link.resolve().name, sorted(_numbers(versions))
-        fit = [number for number in kept if (now.isdigit() and number < int(now) if to is None else number == to)]
+        fit = [number for number in kept if number == to]
+        if to is None and now.isdigit():
+            fit = [number for number in kept if number < int(now)]
         if not fit:
             found = f"leads to version {now}; kept: {', '.join(map(str, kept))}"
             raise ArtifactError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,7 +21,7 @@ from distill_rec.runtime.publish import new_version
 from distill_rec.runtime.tensors import header_of
 from distill_rec.runtime.topk import RowSource
 from distill_rec.runtime.vectors import PRECISIONS, store
-from distill_rec.runtime.whole_files import replacing, sha256_file, write_bytes
+from distill_rec.runtime.whole_files import replacing, sha256_file, write_bytes, writing
 
 Load = Callable[[Path, str], Answering]
 KEEP = 3
@@ -39,20 +38,22 @@ def write_vectors(path: Path, vectors: RowSource, precision: str) -> None:
     if precision == "int8":  # first, because int8 rows of an odd number would leave them unaligned
         arrays = {"scales": ("F32", (n,)), **arrays}
     header, places = header_of(arrays)
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with writing(path) as file:
         file.write(header)
         file.seek(places["vectors"])
         scales = []
-        size = max(1, WRITTEN // dim)
-        for start in range(0, n, size):
-            part = store(vectors[start : start + size], precision)
+        for block in _blocks(n, dim):
+            part = store(vectors[block], precision)
             file.write(part.values.data)
             scales.append(part.scales)
         if precision == "int8":
             file.seek(places["scales"])
             file.writelines(part.data for part in scales if part is not None)
-        file.flush()
-        os.fsync(file.fileno())
+
+
+def _blocks(rows: int, dim: int) -> Iterator[slice]:
+    size = max(1, WRITTEN // dim)
+    return (slice(start, start + size) for start in range(0, rows, size))
 
 
 def base_precision(precision: str) -> str:
@@ -141,8 +142,7 @@ def export_vectors(path: Path, catalogue: Catalogue) -> None:
         raise DataError(path, "pyarrow is not installed", "pyarrow for Parquet", "pip install pyarrow, or write .npy.")
     rows = np.array([row for row, item in enumerate(catalogue.ids) if item in catalogue], dtype=np.int64)
     ids = [catalogue.ids[row] for row in rows]
-    size = max(1, WRITTEN // catalogue.vectors.dim)
-    blocks = (catalogue.vectors[rows[start : start + size]] for start in range(0, len(rows), size))
+    blocks = (catalogue.vectors[rows[block]] for block in _blocks(len(rows), catalogue.vectors.dim))
     with replacing(path) as temporary:
         if path.suffix == ".parquet":
             _write_parquet(temporary, ids, blocks, catalogue.vectors.dim)

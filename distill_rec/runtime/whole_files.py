@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 
 @contextlib.contextmanager
@@ -27,11 +28,18 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """Yield an open file that is on the disk, and then stands at `path`, when the block ends well."""
     with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(content)
+        yield file
         file.flush()
         os.fsync(file.fileno())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    with writing(path) as file:
+        file.write(content)
 
 
 def sha256_file(path: Path) -> str:
