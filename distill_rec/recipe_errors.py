@@ -42,11 +42,11 @@ def _nearest(path: list[str], known: list[str]) -> str | None:
     begun = [one for one in siblings if name.startswith(one) or one.startswith(name)]
     if begun:
         return siblings[max(begun, key=len)]
-    if within := [key for key in known if key.startswith(f"{section}.") and key.endswith(f".{name}")]:
+    same = [key for key in known if key.rpartition(".")[2] == name]
+    if within := [key for key in same if key.startswith(f"{section}.")]:
         return within[0]
     if close := difflib.get_close_matches(name, siblings, 1, 0.6):
         return siblings[close[0]]
-    same = [key for key in known if key.rpartition(".")[2] == name]
     if same:
         return max(same, key=lambda key: key.split(".")[0] == path[0])
     close = difflib.get_close_matches(".".join(path), known, 1, 0.7)

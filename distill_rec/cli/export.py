@@ -11,7 +11,7 @@ import typer
 
 from distill_rec.cli.guard import guarded
 from distill_rec.cli.options import JsonOption, OutOption, RecipeArgument, RestartOption, SetOption
-from distill_rec.cli.stages import run_to
+from distill_rec.cli.stages import folder_of, opened, run_checked
 
 
 @guarded
@@ -40,7 +40,6 @@ def export(  # noqa: PLR0913
 
     Example: distill-rec export students/static --out runs/films --set 'export.precisions=["fp32", "int8"]'
     """
-    from distill_rec.cli.stages import folder_of
     from distill_rec.runtime.publish import prune
     from distill_rec.runtime.publish import rollback as switch_back
 
@@ -57,6 +56,7 @@ def export(  # noqa: PLR0913
         return
     more = [f"export.require={json.dumps(require)}"] if require else []
     more += [f"export.keep={keep}"] if keep is not None else []
-    run_to("export", recipe, [*changes, *more], out, restart, as_json)
+    checked, folder, base = opened(recipe, [*changes, *more], out)
+    run_checked("export", checked, folder, base, restart, as_json)
     if keep is not None:  # an export that was finished before has kept what it was told to keep then
-        prune(folder_of(recipe, [*changes, *more], out) / "export", keep)
+        prune(folder / "export", keep)
