@@ -20,7 +20,7 @@ from distill_rec.data.recbole import read_recbole
 from distill_rec.data.rows import find_files
 from distill_rec.data.splits import draw_new, split_clicks
 from distill_rec.data.summary import Summary
-from distill_rec.data.table import read_table
+from distill_rec.data.table import pattern_of, read_table
 from distill_rec.data.text import check_template, render_column, template_fields, unescape
 from distill_rec.files import fingerprint, replacing_folder, sha256_file
 from distill_rec.progress import Progress, Quiet
@@ -100,11 +100,7 @@ def read_inputs_fingerprint(section: DataSection, base: Path) -> str:
         folders = [folder, *([folder / section.test] if section.test else [])]
         files = [path for one in folders for name in ("news.tsv", "behaviors.tsv") for path in find_files(one, name)]
     else:
-        defaults = ("*.inter", "*.item") if section.format == "recbole" else ("", "")
-        patterns = [section.clicks or defaults[0], section.items or defaults[1]]
-        for key, pattern in zip(("clicks", "items"), patterns, strict=True):
-            if not pattern:
-                raise DataError(f"data.{key}", "not given", "a file or glob", f"Set data.{key} in the recipe.")
+        patterns = [pattern_of(section, key) for key in ("clicks", "items")]
         files = [path for pattern in patterns for path in find_files(folder, pattern)]
     return fingerprint([sha256_file(path) for path in files])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -11,10 +12,13 @@ from distill_rec.data.clicks import clean_clicks
 from distill_rec.data.faults import Faults
 from distill_rec.data.log import Log
 from distill_rec.data.rows import FILE, LINE, find_files, label, read_rows
-from distill_rec.data.table import click_columns, require, with_ids
+from distill_rec.data.table import click_columns, pattern_of, require, with_ids
 from distill_rec.data.text import template_fields
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
+
+FORM: dict[str, Any] = {"delimiter": "\t", "quoted": False}
+"""How rows are written."""
 
 
 def read_recbole(section: DataSection, base: Path) -> Log:
@@ -25,14 +29,14 @@ def read_recbole(section: DataSection, base: Path) -> Log:
     """
     faults = Faults()
     folder = base / section.path
-    files = find_files(folder, section.items or "*.item")
+    files = find_files(folder, pattern_of(section, "items"))
     items = pl.concat(
         [_read(path, section, faults).with_columns(pl.lit(label(path)).alias(FILE)) for path in files], how="diagonal"
     )
     items = with_ids(items, section, template_fields(section.text), faults)
     cleaned, kinds = [], Counter[str]()
     start = 0
-    for path in find_files(folder, section.clicks or "*.inter"):
+    for path in find_files(folder, pattern_of(section, "clicks")):
         table = _read(path, section, faults)
         require(table, click_columns(section), label(path))
         plain = section
@@ -52,8 +56,17 @@ def read_recbole(section: DataSection, base: Path) -> Log:
 
 def _read(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:
     """One file; `name:type` in the header becomes `name`."""
-    frame = read_rows(path, faults, encoding=section.encoding, delimiter="\t", quoted=False)
+    frame = read_rows(path, faults, encoding=section.encoding, **FORM)
     faults.check(section.max_refused)
+    return typed(frame, path)
+
+
+def typed(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """A file's rows with `name` in the place of `name:type`.
+
+    Raises:
+        DataError: a column has no type.
+    """
     names = [name for name in frame.columns if name != LINE]
     plain = [name for name in names if ":" not in name]
     if plain:

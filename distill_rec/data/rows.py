@@ -44,6 +44,11 @@ def find_files(folder: Path, pattern: str) -> list[Path]:
     return found
 
 
+def suffix_of(path: Path) -> str:
+    """What tells a file's form, in small letters: its ending, or the one before `.gz`."""
+    return Path(path.stem if path.suffix == ".gz" else path.name).suffix.lower()
+
+
 def label(path: Path) -> str:
     """How messages name a file: with its folder, because data sets have a `news.tsv` in each."""
     return f"{path.resolve().parent.name}/{path.name}"

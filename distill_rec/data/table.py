@@ -14,12 +14,13 @@ import polars as pl
 from distill_rec.data.clicks import clean_clicks
 from distill_rec.data.faults import Faults
 from distill_rec.data.log import Log, unique_items
-from distill_rec.data.rows import FILE, LINE, find_files, is_broken, label, open_text, read_rows
+from distill_rec.data.rows import FILE, LINE, find_files, is_broken, label, open_text, read_rows, suffix_of
 from distill_rec.data.text import template_fields
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
 
 Frame = Any
+PATTERNS = {("recbole", "clicks"): "*.inter", ("recbole", "items"): "*.item"}
 
 
 def read_table(section: DataSection, base: Path, clicks: Frame | None = None, items: Frame | None = None) -> Log:
@@ -101,13 +102,21 @@ def _parts(
         faults.rows += len(frame)
         yield frame, f"the frame of {key}"
         return
-    pattern = getattr(section, key)
+    for path in find_files(folder, pattern_of(section, key)):
+        yield READERS.get(suffix_of(path), _delimited)(path, section, faults), label(path)
+        faults.check(section.max_refused)
+
+
+def pattern_of(section: DataSection, key: str) -> str:
+    """The file or glob of "clicks" or "items": the recipe's own, or what its format has.
+
+    Raises:
+        DataError: neither is there.
+    """
+    pattern = getattr(section, key) or PATTERNS.get((section.format, key))
     if not pattern:
         raise DataError(f"data.{key}", "not given", "a file or glob", f"Set data.{key} in the recipe.")
-    for path in find_files(folder, pattern):
-        suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
-        yield READERS.get(suffix.lower(), _delimited)(path, section, faults), label(path)
-        faults.check(section.max_refused)
+    return str(pattern)
 
 
 def _delimited(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:

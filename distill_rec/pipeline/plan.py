@@ -6,6 +6,7 @@ import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
+from distill_rec.data.rows import suffix_of
 from distill_rec.files import cache_folder
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.pipeline.stages import stages_of
@@ -92,12 +93,12 @@ def _files(folder: Path, pattern: str) -> list[Path]:
 
 def _rows(path: Path, headed: bool) -> int:
     """Rows of a file, about: a field may hold line ends."""
-    names = path.name.removesuffix(".gz")
-    if names.endswith(".parquet"):
+    suffix = suffix_of(path)
+    if suffix == ".parquet":
         import pyarrow.parquet as pq
 
         return int(pq.ParquetFile(path).metadata.num_rows)
-    headed = headed and not names.endswith((".jsonl", ".ndjson", ".json"))
+    headed = headed and suffix not in (".jsonl", ".ndjson", ".json")
     return max(_count(path) - headed, 0)
 
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
 from distill_rec.data.faults import Faults
-from distill_rec.data.rows import LINE, find_files, is_broken, label, open_text, stream_rows
+from distill_rec.data.rows import LINE, find_files, is_broken, label, open_text, stream_rows, suffix_of
 from distill_rec.runtime.errors import DataError
 
 BLOCK = 8192
@@ -66,7 +66,7 @@ def open_input(pattern: str, columns: Columns) -> Input:
         DataError: there is no such file, or neither form's columns are in it.
     """
     files = find_files(Path(), pattern)
-    names = NAMES.get(_kind(files[0]), _delimited_names)(files[0])
+    names = NAMES.get(suffix_of(files[0]), _delimited_names)(files[0])
     there = ", ".join(map(repr, names)) or "none"
     if columns.user not in names:
         raise DataError(files[0], f"no column {columns.user!r}", f"one of {there}", "Set --user-column.")
@@ -89,12 +89,12 @@ def open_input(pattern: str, columns: Columns) -> Input:
 def stream(source: Input, faults: Faults) -> Iterator[tuple[pl.DataFrame, str]]:
     """Frames of our columns and `__line__`, and how messages name their file; rows that lack an id are refused."""
     for path in source.files:
-        for frame in FRAMES.get(_kind(path), _delimited_frames)(path, source, faults):
+        for frame in FRAMES.get(suffix_of(path), _delimited_frames)(path, source, faults):
             yield _with_ids(frame, path, faults), label(path)
 
 
 def is_parquet(source: Input) -> bool:
-    return all(_kind(path) == ".parquet" for path in source.files)
+    return all(suffix_of(path) == ".parquet" for path in source.files)
 
 
 def as_lists(values: pl.Series, where: object) -> pl.Series:
@@ -158,10 +158,6 @@ def read_ids(path: Path) -> tuple[str, ...]:
     if not ids:
         raise DataError(path, "no id", "an item id a line")
     return ids
-
-
-def _kind(path: Path) -> str:
-    return Path(path.stem if path.suffix == ".gz" else path.name).suffix.lower()
 
 
 def open_parquet(path: Path) -> Any:
