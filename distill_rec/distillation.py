@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -14,11 +15,13 @@ from distill_rec.knowledge import Knowledge
 from distill_rec.losses import TeacherScores, catalogue_loss, cosine_loss, impression_click_loss, kl_loss, mse_loss
 from distill_rec.nn.settings import training_texts
 from distill_rec.progress import Progress, Quiet
-from distill_rec.recipe import LossSection, StudentSection
+from distill_rec.recipe import LossSection, OptimizerSection, StudentSection
 from distill_rec.students import build_student, write_student
 from distill_rec.training import Objective, Training
 from distill_rec.training.batches import ImpressionBatch, SequenceBatch
+from distill_rec.training.checkpoint import load_trainable, trainable
 from distill_rec.training.objective import Scene, candidates_of, gather_users, sequence_targets
+from distill_rec.training.search import search
 
 EXTRA_TEXTS = 1024
 
@@ -127,31 +130,39 @@ def distill(  # noqa: PLR0913
     knowledge = None if knowledge_folder is None else Knowledge.load(knowledge_folder)
     built = build_student(section, section.trunk or trunk, dataset, knowledge, progress)
     built.model.to(device)
-    torch.manual_seed(section.seed)
-    objective, name = Objective(), "student without distillation"
-    if knowledge is not None and clicks_only:
-        name = "student from the teacher's start"
-    elif knowledge is not None:
-        name = "student"
-        objective = DistillationObjective(knowledge, section.loss, section.dim, training_texts(dataset), device)
-    training = Training(
-        built.model,
-        objective.to(device),
-        dataset,
-        section.optimizer,
-        folder,
-        seed=section.seed,
-        name=name,
-        offset_decay=section.offset_decay,
-        settings=[
-            section.model_dump(exclude={"optimizer", "undistilled", "initialised"}),
-            clicks_only,
-            built.config["trunk"],
-        ],
-        progress=progress,
-    )
-    training.run()
+    start = {name: tensor.detach().clone() for name, tensor in trainable(built.model).items()}
+
+    def train(optimizer: OptimizerSection, place: Path) -> None:
+        load_trainable(start, built.model)
+        torch.manual_seed(section.seed)
+        objective, name = Objective(), "student without distillation"
+        if knowledge is not None and clicks_only:
+            name = "student from the teacher's start"
+        elif knowledge is not None:
+            name = "student"
+            objective = DistillationObjective(knowledge, section.loss, section.dim, training_texts(dataset), device)
+        training = Training(
+            built.model,
+            objective.to(device),
+            dataset,
+            optimizer,
+            place,
+            seed=section.seed,
+            name=name,
+            offset_decay=section.offset_decay,
+            settings=[
+                section.model_dump(exclude={"optimizer", "undistilled", "initialised"}),
+                clicks_only,
+                built.config["trunk"],
+            ],
+            progress=progress,
+        )
+        training.run()
+
+    search(section.optimizer, folder, train)
+    load_trainable(load_file(folder / "best.safetensors"), built.model)
     built.finish()
     built.model.cpu()
     write_student(built, folder)
-    training.checkpoints.clear()
+    for path in sorted(folder.glob("**/checkpoint-*")):
+        path.unlink()

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+RATES = ("learning_rate", "trunk_learning_rate", "clip")
+"""Keys of an optimizer that an unfinished training may go on with at other values: what helps one that diverged."""
 
 Tuning = Annotated[str, Field(pattern=r"^(head|full|last:[1-9][0-9]*)$")]
 
@@ -73,9 +76,13 @@ class OptimizerSection(Section):
     learning_rate: float = Field(2e-3, gt=0, description="AdamW's rate for user encoder, offsets and head")
     trunk_learning_rate: float = Field(2e-5, gt=0, description="AdamW's rate for tuned layers of the trunk")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay of weight matrices")
-    warmup_updates: int = Field(20, ge=0, description="updates over which the rate rises to its value")
+    warmup_updates: int = Field(
+        20, ge=0, description="steps of each optimiser (the item encoder's steps once per window) while its rate rises"
+    )
     decay: Literal["none", "linear"] = Field(
-        "none", description="linear: the rate falls to nought over max_updates (max_epochs where not given)"
+        "none",
+        description="linear: the rate falls to zero over max_updates (max_epochs where not given), and no plateau ends "
+        "the training before",
     )
     clip: float = Field(1.0, gt=0, description="largest gradient norm of each parameter group")
     max_epochs: int = Field(100, ge=1, description="passes over the training data at most")
@@ -83,11 +90,20 @@ class OptimizerSection(Section):
     max_seconds: float | None = Field(None, description="stop after this time; such a run will not reproduce")
     validate_every: int | None = Field(None, description="batches between validations; one epoch where not given")
     patience: int = Field(3, ge=1, description="validations without a gain before training stops")
+    patience_updates: int = Field(
+        50,
+        ge=0,
+        description="and steps without a gain, warm-up not counted, of the optimiser that steps least often (once per "
+        "window)",
+    )
+    min_updates: int = Field(
+        600, ge=0, description="batches before which no plateau ends a training: the same floor for compared models"
+    )
     min_gain: float = Field(0.005, ge=0, description="relative gain that counts as one")
     keep_start: bool = Field(
         False,
         description="keep the weights that training began with unless it beats them on validation data by an interval "
-        "above nought; for starts that already rank, such as an untrained PLM's",
+        "above zero; for starts that already rank, such as an untrained PLM's",
     )
     validation_users: int = Field(5000, ge=1, description="validation samples drawn when there are more")
     checkpoint_seconds: float = Field(60.0, ge=0, description="seconds between checkpoints at least")
@@ -98,6 +114,25 @@ class OptimizerSection(Section):
     refresh_windows: int = Field(
         1, ge=1, description="trunk tuning: windows between two encodings of the whole catalogue"
     )
+    tries: list[dict[str, object]] = Field(
+        default_factory=list,
+        description="changes of this section; a training is run with each and the best on validation data is kept; "
+        "compared models get the same ones. Empty: one try, as the section says",
+    )
+
+    @field_validator("tries")
+    @classmethod
+    def _each_is_a_section(cls, tries: list[dict[str, object]]) -> list[dict[str, object]]:
+        for changes in tries:
+            if "tries" in changes:
+                raise ValueError("a try has no tries of its own")
+            cls.model_validate(changes)
+        return tries
+
+    def each_try(self) -> list[OptimizerSection]:
+        """The section with each of its tries' changes; itself where it has none."""
+        base = self.model_dump(exclude={"tries"})
+        return [OptimizerSection.model_validate(base | changes) for changes in self.tries or [{}]]
 
 
 class ModelSection(Section):

@@ -38,6 +38,10 @@ class TextEncoder(nn.Module):
         """Pre-trained weights that learn (at the trunk's own rate)."""
         return []
 
+    def trunk_groups(self) -> dict[str, list[nn.Parameter]]:
+        """The same by the part of the trunk that they belong to, such as "trunk layer 5"."""
+        return {}
+
     def encode(self, rows: Tensor | None = None) -> Tensor:
         """Vectors `[n, dim]` without a graph, in chunks."""
         device = next(self.parameters()).device

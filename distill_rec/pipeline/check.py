@@ -6,7 +6,7 @@ import json
 from typing import Any, Literal
 
 from distill_rec.pipeline.folder import Record, RunFolder
-from distill_rec.recipe import Recipe
+from distill_rec.recipe import RATES, Recipe
 from distill_rec.recipe_errors import describe
 from distill_rec.runtime.errors import RunError
 
@@ -24,20 +24,20 @@ def state_of(run: RunFolder, wanted: Record) -> State:
     if found is None:
         begun = run.begun(wanted.stage)
         if begun is not None and begun.before == wanted.before:
-            _refuse_changes(run, begun, wanted, "was begun")
+            _refuse_changes(run, begun, wanted, "was begun", free=RATES)
         return "missing" if begun is None or begun.before == wanted.before else "stale"
     _refuse_changes(run, found, wanted, "finished")
     return "finished" if found.before == wanted.before else "stale"
 
 
-def _refuse_changes(run: RunFolder, found: Record, wanted: Record, since: str) -> None:
+def _refuse_changes(run: RunFolder, found: Record, wanted: Record, since: str, free: tuple[str, ...] = ()) -> None:
     stage = wanted.stage
     do = f"Set it back, name another folder with --out, or run the stage anew with --restart {stage}."
     defaults = {key: default for key, _, default in describe(Recipe)}
     for key, now in _jsonlike(wanted.settings).items():
         # A key that came with a later release was at its default.
         then = found.settings[key] if key in found.settings else defaults.get(key)
-        if then != now:
+        if key.rpartition(".")[2] not in free and _without(then, free) != _without(now, free):
             where = f"key {key}"
             raise RunError(where, f"{_show(now)}, but stage {stage} of {run.path} {since} with {_show(then)}", "", do)
     for key, now in wanted.inputs.items():
@@ -48,6 +48,13 @@ def _refuse_changes(run: RunFolder, found: Record, wanted: Record, since: str) -
         raise RunError(
             run.stage(stage), f"made by version {found.version} of the stage", f"version {wanted.version}", do
         )
+
+
+def _without(value: Any, keys: tuple[str, ...]) -> Any:
+    """A value without these keys of the mappings in it."""
+    if isinstance(value, dict):
+        return {key: _without(part, keys) for key, part in value.items() if key not in keys}
+    return [_without(part, keys) for part in value] if isinstance(value, list) else value
 
 
 def _jsonlike(settings: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from distill_rec.knowledge import write_knowledge
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.settings import user_settings
 from distill_rec.progress import Progress, Quiet
-from distill_rec.recipe import TeacherSection
+from distill_rec.recipe import RATES, OptimizerSection, TeacherSection
 from distill_rec.teachers.build import Source, build_teacher, open_source
 from distill_rec.teachers.settings import variants_of
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights, trainable
+from distill_rec.training.search import search
 
 FORMAT_VERSION = 1
 
@@ -56,25 +58,46 @@ def _train(variant: TeacherSection, dataset: Dataset, root: Path, progress: Prog
     Trunk tuning starts from the head alone, trained to its plateau on cached activations: that training has the
     same folder as the variant `tuning = "head"`, so that the two share it.
     """
-    folder = (
-        root
-        / "variants"
-        / f"{variant.tuning.replace(':', '-')}-{fingerprint(variant.model_dump(), dataset.fingerprint)}"
-    )
+    folder = _folder_of(variant, dataset, root)
     if (folder / "history.json").exists():
         return folder
     warm_start = None
     if variant.tuning != "head":
         head = variant.model_copy(update={"tuning": "head", "trunk_optimizer": None})
         warm_start = _train(head, dataset, root, progress) / "best.safetensors"
+    optimizer = (variant.trunk_optimizer if warm_start is not None else None) or variant.optimizer
+    search(optimizer, folder, partial(_train_once, variant, dataset, warm_start, progress))
+    return folder
+
+
+def _folder_of(variant: TeacherSection, dataset: Dataset, root: Path) -> Path:
+    """A variant's folder. An unfinished one that differs by its rates alone becomes it: its checkpoint serves both."""
+    rates = set(RATES)
+    plain = variant.model_dump(exclude={"optimizer": rates, "trunk_optimizer": rates})
+    start = f"{variant.tuning.replace(':', '-')}-{fingerprint(plain, dataset.fingerprint)}"
+    folder = root / "variants" / f"{start}-{fingerprint(variant.model_dump())[:8]}"
+    if not folder.exists() and folder.parent.exists():
+        for other in sorted(folder.parent.iterdir()):
+            if other.name.startswith(start) and not (other / "history.json").exists():
+                other.rename(folder)
+                break
+    return folder
+
+
+def _train_once(  # noqa: PLR0913
+    variant: TeacherSection,
+    dataset: Dataset,
+    warm_start: Path | None,
+    progress: Progress,
+    optimizer: OptimizerSection,
+    folder: Path,
+) -> None:
     device = choose_device(variant.device)
     model = build_teacher(variant, open_source(variant, dataset, device), dataset, device, progress)
-    optimizer = variant.optimizer
     if warm_start is not None:
         weights = trainable(model, Objective())
         weights.update(load_file(warm_start))
         load_trainable(weights, model, Objective())
-        optimizer = variant.trunk_optimizer or optimizer
     torch.manual_seed(variant.seed)
     training = Training(
         model,
@@ -90,7 +113,6 @@ def _train(variant: TeacherSection, dataset: Dataset, root: Path, progress: Prog
     )
     training.run()
     training.checkpoints.clear()
-    return folder
 
 
 def _publish(variant: TeacherSection, dataset: Dataset, trained: Path, folder: Path, progress: Progress) -> None:

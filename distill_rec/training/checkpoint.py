@@ -27,8 +27,9 @@ class LoopState:
         update: batches done.
         window: windows done.
         seconds: time spent, over all processes that worked on it.
-        history: one record a validation.
+        history: one record per validation.
         plateau: early stopping.
+        rates: learning rates, by the update from which on they held.
     """
 
     epoch: int = 0
@@ -41,6 +42,7 @@ class LoopState:
     loss_windows: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     plateau: dict[str, Any] = field(default_factory=dict)
+    rates: list[dict[str, float]] = field(default_factory=list)
 
 
 def trainable(*modules: nn.Module) -> dict[str, Tensor]:

@@ -18,12 +18,13 @@ from distill_rec.evaluation.scorer import Scorer
 from distill_rec.files import fingerprint, write_json
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress, Quiet
-from distill_rec.recipe import OptimizerSection
+from distill_rec.recipe import RATES, OptimizerSection
 from distill_rec.runtime.errors import TrainingError
 from distill_rec.training.batches import Batch, make_batches
-from distill_rec.training.checkpoint import Checkpoints, LoopState, load_trainable, save_weights, trainable
+from distill_rec.training.checkpoint import Checkpoints, LoopState, load_trainable, save_weights, trainable, under
+from distill_rec.training.movement import parts_of, relative_change
 from distill_rec.training.objective import Objective
-from distill_rec.training.optimizers import Optimizers, make_optimizers
+from distill_rec.training.optimizers import NonFiniteGradientError, Optimizers, make_optimizers
 from distill_rec.training.plateau import Plateau
 from distill_rec.training.window import choose_rows, run_window, window_items
 
@@ -37,10 +38,14 @@ class Outcome:
     Attributes:
         best: nDCG@10 on validation of the weights that were kept.
         updates, seconds: work done.
-        history: one record a validation (`update`, `seconds`, `loss`, `ndcg@10`).
+        history: one record per validation (`update`, `seconds`, `loss`, `ndcg@10`).
         stopped: "plateau", "max_epochs", "max_updates" or "max_seconds".
         reproducible: false where the clock ended it.
-        rising: the last validation was still a gain that counts.
+        rising: a limit ended it within the patience after a gain that counts (at the gain itself where the rate had
+            fallen to zero as planned).
+        steps: of each optimiser: "batch" (user encoder, offsets), "window" (item encoder).
+        moved: |end - start| / |start| of the kept weights, by part (`trunk layer 5`, `user encoder`).
+        rates: learning rates by the update from which on they held; more than one where it went on at another.
         gain: of the best weights over the start's, mean and 95 % interval over users; where `keep_start` asks for it.
         kept_start: that interval held nought or less, and the start was kept.
     """
@@ -52,6 +57,9 @@ class Outcome:
     stopped: str
     reproducible: bool
     rising: bool
+    steps: dict[str, int]
+    moved: dict[str, float]
+    rates: list[dict[str, float]]
     gain: list[float] | None = None
     kept_start: bool = False
 
@@ -98,9 +106,10 @@ class Training:
         self.warm = torch.from_numpy(np.flatnonzero(dataset.warm)).to(self.device)
         encoder = model.text_encoder
         self.table = torch.zeros(encoder.n_texts, encoder.dim, device=self.device, dtype=model.user_encoder.empty.dtype)
-        self.state = LoopState(plateau=Plateau(section.patience, section.min_gain).state())
-        key = fingerprint(section.model_dump(exclude={"checkpoint_seconds"}), dataset.fingerprint, seed, settings)
-        self.checkpoints = Checkpoints(folder, key)
+        plateau = Plateau(section.patience, section.min_gain, section.patience_updates)
+        self.state = LoopState(plateau=plateau.state())
+        decisive = section.model_dump(exclude={"checkpoint_seconds", *RATES})
+        self.checkpoints = Checkpoints(folder, fingerprint(decisive, dataset.fingerprint, seed, settings))
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -125,9 +134,9 @@ class Training:
         if found is not None:
             self.state = found
         else:
-            if self.section.keep_start:
-                save_weights(self._start, trainable(*self._modules))
+            save_weights(self._start, trainable(*self._modules))
             self._validate()
+        self._note_rates()
         began, before = time.monotonic(), self.state.seconds
         saved = began
         stopped = self._limit()
@@ -155,9 +164,25 @@ class Training:
             limits.append(self.section.max_updates)
         return min(limits)
 
+    @property
+    def _slowest_step(self) -> int:
+        """Steps of the optimiser that steps least often: the stopping rule counts these."""
+        return self.state.update if self.optimizers.window is None else self.state.window
+
+    def _note_rates(self) -> None:
+        now = {"learning_rate": self.section.learning_rate, "trunk_learning_rate": self.section.trunk_learning_rate}
+        if not self.state.rates or {**self.state.rates[-1], "update": 0} != {"update": 0, **now}:
+            self.state.rates.append({"update": self.state.update, **now})
+
+    def _plateau_reached(self) -> bool:
+        section = self.section
+        if section.decay == "linear" or self.state.update < section.min_updates:
+            return False
+        return Plateau.from_state(self.state.plateau).finished(self._slowest_step, section.warmup_updates)
+
     def _limit(self) -> str | None:
         section, state = self.section, self.state
-        if Plateau.from_state(state.plateau).finished:
+        if self._plateau_reached():
             return "plateau"
         if section.max_updates is not None and state.update >= section.max_updates:
             return "max_updates"
@@ -193,15 +218,11 @@ class Training:
             extra = extra[~torch.isin(extra, needed)]
 
         def step(loss: float, number: int) -> None:
-            if not np.isfinite(loss):
-                self._stop_at(loss, number)
-            self.optimizers.step("batch", state.update, state.update)
+            self._step("batch", loss, number)
             state.update += 1
 
         loss = run_window(model, self.objective, batches, items, rows, self.table, extra, step)
-        if not np.isfinite(loss):
-            self._stop_at(loss, len(batches) - 1)
-        self.optimizers.step("window", state.window, state.update - 1)
+        self._step("window", loss, len(batches) - 1)
         state.window += 1
         state.since_validation += len(batches)
         state.loss_sum, state.loss_windows = state.loss_sum + loss, state.loss_windows + 1
@@ -210,21 +231,32 @@ class Training:
             state.epoch, state.batch = state.epoch + 1, 0
         return loss
 
-    def _stop_at(self, loss: float, number: int) -> None:
+    def _step(self, which: str, loss: float, number: int) -> None:
+        """Step one optimiser; no weight changes where the loss or a gradient is not finite."""
+        if not np.isfinite(loss):
+            raise self._diverged(f"the loss is {loss}", number)
+        done = self.state.update - (which == "window")
+        try:
+            self.optimizers.step(which, self.state.update if which == "batch" else self.state.window, done)
+        except NonFiniteGradientError as error:
+            raise self._diverged(f"the loss is {loss:.4g}, but its gradient holds {error}", number) from None
+
+    def _diverged(self, found: str, number: int) -> TrainingError:
         rate = self.optimizers.batch.param_groups[0]["lr"]
-        raise TrainingError(
+        return TrainingError(
             self.folder,
-            f"{self.name}: the loss is {loss} at step {self.state.update}, batch {self.state.batch + number} of "
+            f"{self.name}: {found} at step {self.state.update}, batch {self.state.batch + number} of "
             f"epoch {self.state.epoch}, learning rate {rate:g}",
             "a finite number",
-            "Lower the learning rate; the last checkpoint is kept, and the same command goes on from it.",
+            "Lower learning_rate (or clip) of its optimizer and give the same command again: it goes on from the last "
+            "checkpoint, which holds finite weights.",
         )
 
     def _validate(self) -> None:
         state = self.state
         value = validation_metric(scorer_of(self.model, self.name), self.validation, self.dataset)
         plateau = Plateau.from_state(state.plateau)
-        if plateau.update(value):
+        if plateau.update(value, self._slowest_step):
             save_weights(self.folder / "best.safetensors", trainable(*self._modules))
         state.plateau = plateau.state()
         loss = state.loss_sum / max(state.loss_windows, 1)
@@ -239,6 +271,7 @@ class Training:
             save_weights(self.folder / "best.safetensors", load_file(self._start))
         load_trainable(load_file(self.folder / "best.safetensors"), *self._modules)
         plateau = Plateau.from_state(self.state.plateau)
+        patience = 1 if self.section.decay == "linear" else plateau.patience
         outcome = Outcome(
             best=self.state.history[0]["ndcg@10"] if kept_start else plateau.best,
             updates=self.state.update,
@@ -246,7 +279,10 @@ class Training:
             history=self.state.history,
             stopped=stopped or "plateau",
             reproducible=stopped != "max_seconds",
-            rising=stopped != "plateau" and plateau.stale == 0,
+            rising=stopped != "plateau" and plateau.stale < patience,
+            steps={"batch": self.state.update, "window": self.state.window if self.optimizers.window else 0},
+            moved=self._moved(),
+            rates=self.state.rates,
             gain=gain,
             kept_start=kept_start,
         )
@@ -254,6 +290,12 @@ class Training:
         self._start.unlink(missing_ok=True)
         self.model.eval()
         return outcome
+
+    def _moved(self) -> dict[str, float]:
+        if not self._start.exists():  # begun by an earlier release, which kept it only where it was asked to
+            return {}
+        start, end = under(load_file(self._start), "0"), under(trainable(*self._modules), "0")
+        return relative_change(start, end, parts_of(self.model))
 
     def _gain_over_start(self) -> list[float]:
         """Mean, low and high of what the best weights gained on validation data, paired over users."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -14,14 +15,18 @@ from distill_rec.training.objective import Objective
 DECAY_FREE_DIMS = 1
 
 
+class NonFiniteGradientError(ArithmeticError):
+    """A gradient that holds NaN or infinity; no weight was changed."""
+
+
 @dataclass
 class Optimizers:
     """AdamW for what is stepped every batch and what is stepped every window.
 
     Attributes:
         clip: largest gradient norm of each group.
-        warmup: steps over which the rates rise.
-        total: batches over which they fall to nought again; constant after the warm-up where 0.
+        warmup: steps of each optimiser over which its rates rise.
+        total: batches over which they fall to zero again; constant after the warm-up where 0.
         rates: of the groups of both optimisers.
     """
 
@@ -39,6 +44,9 @@ class Optimizers:
             which: "batch" or "window".
             step: steps of this optimiser before this one.
             done: batches before this step.
+
+        Raises:
+            NonFiniteGradientError: before any weight has changed.
         """
         optimizer = self.batch if which == "batch" else self.window
         if optimizer is None:
@@ -48,7 +56,9 @@ class Optimizers:
         if self.total:
             factor *= max(0.0, 1 - done / self.total)
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            nn.utils.clip_grad_norm_(group["params"], self.clip)
+            norm = float(nn.utils.clip_grad_norm_(group["params"], self.clip))
+            if not math.isfinite(norm):
+                raise NonFiniteGradientError(f"a gradient of norm {norm}")
             group["lr"] = rate * factor
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

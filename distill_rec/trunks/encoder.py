@@ -42,6 +42,16 @@ class TrunkEncoder(TextEncoder):
     def trunk_parameters(self) -> list[nn.Parameter]:
         return list(self.tuned.parameters())
 
+    def trunk_groups(self) -> dict[str, list[nn.Parameter]]:
+        groups = {
+            f"trunk layer {number}": list(layer.parameters())
+            for number, layer in enumerate(self.trunk.layers)
+            if number >= self.start
+        }
+        in_layers = {id(p) for group in groups.values() for p in group}
+        others = [p for p in self.trunk_parameters() if id(p) not in in_layers]
+        return groups | ({"trunk embeddings": others} if others else {})
+
     def chunks(self, rows: Tensor) -> list[Tensor]:
         if len(rows) == 0:
             return []
