@@ -4,9 +4,11 @@
     python benchmarks/quality.py mind --data MIND_SAMPLE --out runs/quality
     python benchmarks/quality.py amazon --data AMAZON_VIDEO_GAMES --out runs/quality --only id-only
 
-Every model of every seed has a folder of its own and goes on where a killed run stopped; finished ones are not trained
-again. When all rows that were asked for are there, they are compared, and results.json, per_user.parquet and
-report.html are left in OUT/DATASET.
+Every column gets the same search: the tries of its data set (rule, rate, window), on the first seed, by validation
+data; the other seeds are trained with the try that won. Every model of every seed has a folder of its own, whose
+history.json records the tries, and goes on where a killed run stopped; finished ones are not trained again. When all
+rows that were asked for are there, they are compared, and results.json, per_user.parquet and report.html are left in
+OUT/DATASET.
 """
 
 from __future__ import annotations
@@ -43,10 +45,11 @@ from distill_rec.students import load_student
 from distill_rec.teachers import Teacher, teach, untrained_scorer
 from distill_rec.training import Objective, Training, scorer_of
 from distill_rec.training.checkpoint import load_trainable
+from distill_rec.training.search import search
 
 PLM = "demo:all-MiniLM-L6-v2"
-CLOCK = 1800.0
 SEEDED = ("head", "last-2", "undistilled", "initialised", "student")
+KEPT = ("best", "updates", "steps", "stopped", "rising", "moved", "tries", "chosen_try")
 STUDENTS = ("undistilled", "initialised", "student", "transformer")
 
 
@@ -59,6 +62,7 @@ class Protocol:
         shared: settings of head and user encoder, teacher's and student's alike.
         teacher, student: what differs.
         optimizer: of every model; `trunk` of the trunk's tuning.
+        tries: changes of `optimizer` that every column tries; `trunk_tries` those of `trunk`.
         seeds: how many of the rows that are repeated.
         head: what differs where a teacher's head is trained.
     """
@@ -70,6 +74,8 @@ class Protocol:
     shared: dict[str, Any] = field(default_factory=dict)
     teacher: dict[str, Any] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
+    tries: tuple[dict[str, Any], ...] = ()
+    trunk_tries: tuple[dict[str, Any], ...] = ()
     seeds: int = 3
     head: dict[str, Any] = field(default_factory=dict)
 
@@ -77,13 +83,23 @@ class Protocol:
 AMAZON = DataSection(
     format="recbole", sequence_column="item_id_list", time_column="", split="leave-last-out", text="{title}"
 )
-PLATEAU = {"patience": 3, "min_gain": 0.005, "max_seconds": CLOCK}
 AMAZON_ROWS = ("popularity", "untrained", "id-only", "undistilled", "initialised", "student", "head")
 AMAZON_SETTINGS: dict[str, Any] = {"teacher": {"whiten": True, "projection": "mlp"}, "seeds": 1}
 EPOCHS = 14
-# The rate falls to nought over the epochs: no plateau ends them, and every model has the same number; a clock must not
-# either, and beside other work the longest took 52 minutes.
-FALLING = {"patience": EPOCHS, "max_epochs": EPOCHS, "decay": "linear", "max_seconds": 4 * CLOCK}
+# The rate falls to zero over the epochs: no plateau ends them, and every model has the same number.
+FALLING = {"max_epochs": EPOCHS, "decay": "linear"}
+TRIES: tuple[dict[str, Any], ...] = (
+    {"learning_rate": 2e-3, "window": 4},
+    {"learning_rate": 1e-3, "window": 4},
+    {"learning_rate": 5e-4, "window": 1},
+    {"learning_rate": 1e-3, "window": 1, "decay": "linear", "max_updates": 1200},
+)
+TRUNK_TRIES: tuple[dict[str, Any], ...] = (
+    {"trunk_learning_rate": 1e-4, "learning_rate": 5e-4},
+    {"trunk_learning_rate": 3e-4, "learning_rate": 5e-4},
+    {"trunk_learning_rate": 3e-5, "learning_rate": 2e-4},
+    {"trunk_learning_rate": 3e-4, "learning_rate": 1e-3, "decay": "linear", "max_updates": 600},
+)
 PROTOCOLS = {
     "movielens": Protocol(
         DataSection(
@@ -96,29 +112,37 @@ PROTOCOLS = {
             *("popularity", "untrained", "id-only", "undistilled", "initialised", "student", "transformer"),
             *("head", "last-2", "full"),
         ),
-        {**PLATEAU, "batch_size": 64, "window": 4},
-        {**PLATEAU, "batch_size": 64, "window": 16, "learning_rate": 5e-4, "trunk_learning_rate": 5e-5},
+        {"batch_size": 64},
+        # Warm after 40 batches; the floor of 600 batches is 75 steps of the trunk.
+        {"batch_size": 64, "window": 8, "warmup_updates": 5, "patience_updates": 25},
+        tries=TRIES,
+        trunk_tries=TRUNK_TRIES,
     ),
     "mind": Protocol(
         DataSection(format="mind", test="../dev", split="given", text="{title}"),
         ("popularity", "untrained", "undistilled", "initialised", "student", "transformer", "head", "last-2"),
-        {**PLATEAU, "batch_size": 64, "window": 1, "learning_rate": 1e-3},
-        {
-            **PLATEAU,
-            "batch_size": 64,
-            "window": 4,
-            "learning_rate": 5e-5,
-            "trunk_learning_rate": 1e-5,
-            "keep_start": True,
-        },
+        {"batch_size": 64},
+        {"batch_size": 64, "window": 4, "warmup_updates": 5, "patience_updates": 25, "keep_start": True},
         {"dim": 384, "offsets": False},
         student={"loss": {"item_cosine": 10.0}},
-        head={"learning_rate": 5e-5, "keep_start": True},
+        head={"keep_start": True},
+        tries=(
+            {"learning_rate": 1e-3, "window": 1},
+            {"learning_rate": 3e-4, "window": 1},
+            {"learning_rate": 5e-5, "window": 1},
+            {"learning_rate": 1e-3, "window": 4},
+        ),
+        trunk_tries=(
+            {"trunk_learning_rate": 2e-5, "learning_rate": 5e-5},
+            {"trunk_learning_rate": 1e-4, "learning_rate": 5e-5},
+            {"trunk_learning_rate": 5e-5, "learning_rate": 2e-4},
+            {"trunk_learning_rate": 1e-4, "learning_rate": 2e-4, "decay": "linear", "max_updates": 600},
+        ),
     ),
     "amazon": Protocol(
         AMAZON,
         AMAZON_ROWS,
-        {**PLATEAU, "batch_size": 512, "window": 2, **FALLING},
+        {"batch_size": 512, "window": 2, **FALLING},
         shared={"dim": 128, "user_heads": 4},
         **AMAZON_SETTINGS,
     ),
@@ -126,7 +150,7 @@ PROTOCOLS = {
     "amazon-new": Protocol(
         AMAZON.model_copy(update={"new_items": 0.1}),
         AMAZON_ROWS,
-        {**PLATEAU, "batch_size": 512, "window": 2, "max_epochs": 8},
+        {"batch_size": 512, "window": 2, "max_epochs": 8},
         **AMAZON_SETTINGS,
     ),
 }
@@ -141,22 +165,36 @@ class Bench:
     folder: Path
     plm: str
 
-    def section(self, role: str, seed: int, **changes: Any) -> Any:
+    def optimizer(self, row: str, seed: int, settings: dict[str, Any], tries: tuple[dict[str, Any], ...]) -> Any:
+        """A column's optimizer: with all tries on the first seed, then as the try that won there."""
+        first = self.folder / f"{row}-0" / "history.json"
+        if seed and tries:
+            history = read_json(first)
+            settings = settings | history["tries"][history["chosen_try"]]["changes"]
+        return OptimizerSection(**settings, tries=[] if seed else list(tries))
+
+    def section(self, role: str, seed: int, row: str, **changes: Any) -> Any:
         protocol = self.protocol
-        optimizer = OptimizerSection(**protocol.optimizer)
         if role == "student":
+            optimizer = self.optimizer(row, seed, protocol.optimizer, protocol.tries)
             settings = {**protocol.shared, **protocol.student, "seed": seed, "optimizer": optimizer, **changes}
             return StudentSection(**settings)
-        optimizer = OptimizerSection(**protocol.optimizer | protocol.head)
-        trunk = OptimizerSection(**(protocol.trunk or protocol.optimizer))
-        settings = {**protocol.shared, **protocol.teacher, "seed": seed, "trunk": self.plm, "optimizer": optimizer}
-        return TeacherSection(**settings, trunk_optimizer=trunk, **changes)
+        settings = {**protocol.shared, **protocol.teacher, "seed": seed, "trunk": self.plm, **changes}
+        head = protocol.optimizer | protocol.head
+        if row in ("head", "untrained"):
+            return TeacherSection(**settings, optimizer=self.optimizer("head", seed, head, protocol.tries))
+        # The trunk's tuning starts from the head that won, so that its search is of the trunk alone.
+        won = self.optimizer("head", seed or 1, head, protocol.tries)
+        trunk = self.optimizer(row, seed, protocol.trunk or protocol.optimizer, protocol.trunk_tries)
+        return TeacherSection(**settings, optimizer=won, trunk_optimizer=trunk)
 
     def teacher(self, row: str, seed: int) -> Scorer:
         folder = self.folder / f"{row}-{seed}"
         if not (folder / "history.json").exists():
+            if row != "head":
+                self.teacher("head", 0)
             tuning = {"head": "head", "last-2": "last:2", "full": "full"}[row]
-            teach(self.section("teacher", seed, tuning=tuning), self.dataset, folder, progress=make_progress())
+            teach(self.section("teacher", seed, row, tuning=tuning), self.dataset, folder, progress=make_progress())
         return Teacher.load(folder).scorer(row)
 
     def student(self, row: str, seed: int) -> Scorer:
@@ -166,7 +204,7 @@ class Bench:
             if row != "undistilled":
                 self.teacher("head", seed)
                 knowledge = self.folder / f"head-{seed}" / "knowledge"
-            section = self.section("student", seed, kind="transformer" if row == "transformer" else "static")
+            section = self.section("student", seed, row, kind="transformer" if row == "transformer" else "static")
             distill(
                 section,
                 knowledge,
@@ -180,25 +218,25 @@ class Bench:
 
     def id_only(self, row: str, seed: int) -> Scorer:
         """The user encoder over free item vectors: SASRec with a softmax over the whole catalogue."""
-        folder, section = self.folder / f"{row}-{seed}", self.section("student", seed)
-        torch.manual_seed(seed)
-        users = make_user_encoder(**user_settings(section, self.dataset))
-        offsets = ItemOffsets(torch.from_numpy(self.dataset.warm.copy()), section.dim, drop=0.0, spread=0.05)
-        item_text = torch.from_numpy(self.dataset.item_text.astype(np.int64))
-        model = Recommender(NoText(len(self.dataset.texts), section.dim), users, item_text, offsets)
-        if not (folder / "history.json").exists():
+        folder, section = self.folder / f"{row}-{seed}", self.section("student", seed, row)
+
+        def fresh() -> Recommender:
+            torch.manual_seed(seed)
+            users = make_user_encoder(**user_settings(section, self.dataset))
+            offsets = ItemOffsets(torch.from_numpy(self.dataset.warm.copy()), section.dim, drop=0.0, spread=0.05)
+            item_text = torch.from_numpy(self.dataset.item_text.astype(np.int64))
+            return Recommender(NoText(len(self.dataset.texts), section.dim), users, item_text, offsets)
+
+        def train(optimizer: OptimizerSection, place: Path) -> None:
             training = Training(
-                model,
-                Objective(),
-                self.dataset,
-                section.optimizer,
-                folder,
-                seed=seed,
-                name=row,
-                progress=make_progress(),
+                *(fresh(), Objective(), self.dataset, optimizer, place), seed=seed, name=row, progress=make_progress()
             )
             training.run()
             training.checkpoints.clear()
+
+        if not (folder / "history.json").exists():
+            search(section.optimizer, folder, train)
+        model = fresh()
         load_trainable(load_file(folder / "best.safetensors"), model, Objective())
         return scorer_of(model, row)
 
@@ -206,7 +244,7 @@ class Bench:
         if row == "popularity":
             return popularity(self.dataset.train_clicks)
         if row == "untrained":
-            return untrained_scorer(self.section("teacher", 0), self.dataset, make_progress())
+            return untrained_scorer(self.section("teacher", 0, row), self.dataset, make_progress())
         kinds: dict[str, Callable[[str, int], Scorer]] = {"id-only": self.id_only}
         kinds |= dict.fromkeys(STUDENTS, self.student)
         return kinds.get(row, self.teacher)(row, seed)
@@ -223,7 +261,7 @@ def measured(bench: Bench, row: str, seed: int) -> Scorer:
         history = bench.folder / f"{row}-{seed}" / "history.json"
         if history.exists():
             ended = read_json(history)
-            content |= {key: ended[key] for key in ("best", "updates", "stopped", "rising")}
+            content |= {key: ended[key] for key in KEPT if key in ended}
         write_json(record, content)
     return scorer
 
