@@ -34,6 +34,7 @@ from distill_rec.evaluation import Scorer, popularity
 from distill_rec.evaluation.compare import compare
 from distill_rec.evaluation.render import render
 from distill_rec.evaluation.report import write_report
+from distill_rec.evaluation.results import Ending
 from distill_rec.files import read_json, write_json
 from distill_rec.nn.offsets import ItemOffsets
 from distill_rec.nn.pooled_encoder import NoText
@@ -240,6 +241,11 @@ class Bench:
         load_trainable(load_file(folder / "best.safetensors"), model, Objective())
         return scorer_of(model, row)
 
+    def endings(self, row: str, seeds: int) -> list[Ending]:
+        """What ended a row's training, by seed; none of rows that are not trained."""
+        files = [self.folder / f"{row}-{seed}" / "history.json" for seed in range(seeds)]
+        return [Ending(**{key: read_json(file)[key] for key in Ending.model_fields}) for file in files if file.exists()]
+
     def scorer(self, row: str, seed: int) -> Scorer:
         if row == "popularity":
             return popularity(self.dataset.train_clicks)
@@ -292,7 +298,10 @@ def main() -> None:
         found[row] = [measured(bench, row, seed) for seed in range(seeds if row in SEEDED else 1)]
     # The comparison's own names decide which differences are taken.
     named = {("teacher" if row == "head" else row): found[row] for row in rows}
-    results = compare(named, bench.dataset, EvaluateSection(), name=args.dataset, progress=make_progress())
+    endings = {("teacher" if row == "head" else row): bench.endings(row, len(found[row])) for row in rows}
+    endings = {name: ends for name, ends in endings.items() if ends}
+    section = EvaluateSection()
+    results = compare(named, bench.dataset, section, name=args.dataset, endings=endings, progress=make_progress())
     write_report(results, folder if not args.only else folder / ("only-" + "-".join(args.only)))
     render(results, Console(width=160))
 

@@ -14,7 +14,7 @@ from distill_rec.evaluation.disagreements import agreement, disagreements
 from distill_rec.evaluation.lists import lists_of
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
 from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, user_means
-from distill_rec.evaluation.results import ModelCost, Results, Table
+from distill_rec.evaluation.results import Ending, ModelCost, Results, Table
 from distill_rec.evaluation.scorer import Scorer
 from distill_rec.evaluation.slices import by_clicks
 from distill_rec.evaluation.tables import build
@@ -38,6 +38,7 @@ def compare(
     name: str = "run",
     costs: dict[str, ModelCost] | None = None,
     curves: dict[str, list[tuple[float, float]]] | None = None,
+    endings: dict[str, list[Ending]] | None = None,
     progress: Progress | None = None,
 ) -> Results:
     """Evaluate models on the test (and on new items where there are some).
@@ -47,6 +48,7 @@ def compare(
         dataset: test samples, training clicks, new items.
         section: resamples, most users, examples, seed.
         costs, curves: shown beside the figures.
+        endings: what ended each model's trainings; verdicts on one that was still getting better stay open.
 
     Raises:
         DataError: a model gives scores that are not finite, or the test is empty.
@@ -80,6 +82,7 @@ def compare(
         slices=slices,
         costs=costs or {},
         curves=curves or {},
+        endings=endings or {},
     )
     if "teacher" in seeds and "student" in seeds:
         pair = seeds["teacher"][0], seeds["student"][0]

@@ -130,6 +130,19 @@ class Example(Part):
     student_rank: float | None = None
 
 
+class Ending(Part):
+    """How one training of a model ended."""
+
+    stopped: Literal["plateau", "max_epochs", "max_updates", "max_seconds"]
+    rising: bool
+    updates: int
+
+    @property
+    def settled(self) -> bool:
+        """Neither a clock nor a limit ended it while it was getting better."""
+        return self.stopped != "max_seconds" and not self.rising
+
+
 class Verdict(Part):
     """A plain sentence. tone: good, bad (a claim fails), open (cannot be told), note."""
 
@@ -159,6 +172,7 @@ class Results(Part):
     verdicts: list[Verdict] = []
     examples: list[Example] = []
     curves: dict[str, list[tuple[float, float]]] = Field({}, description="validation nDCG@10 by update, per model")
+    endings: dict[str, list[Ending]] = Field({}, description="what ended the training of each model, by seed")
     _per_user: pl.DataFrame | None = PrivateAttr(None)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from distill_rec.evaluation.endings import summary_of, unsettled
 from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import Difference, Results, Table, Verdict
 
@@ -22,12 +23,13 @@ FEWEST = 20
 
 
 def verdicts(results: Results) -> list[Verdict]:
-    """Of the teacher against what it must beat, of distillation, of what the student keeps, of new and rare items."""
+    """Of the student and teacher against what they must beat, of distillation, of what is kept, of rare items."""
     table, metric = results.test, results.main_metric
-    out = [_teacher(results, table, metric, rival) for rival in RIVALS if rival in results.models]
+    out = [_student(results, table, metric)]
+    out += [_teacher(results, table, metric, rival) for rival in RIVALS if rival in results.models]
     out += [_distillation(results, table, metric), _beyond_the_start(results, table, metric)]
-    out += [_nothing_to_give(table, metric), _retention(results, table)]
-    out += [_new_items(results), *_rare_targets(results), _cost(results)]
+    out += [_nothing_to_give(results, table, metric), _retention(results, table)]
+    out += [_new_items(results), *_rare_targets(results), _cost(results), _endings(results)]
     return [verdict for verdict in out if verdict is not None]
 
 
@@ -46,10 +48,15 @@ def _span(difference: Difference) -> str:
     )
 
 
-def _judged(found: Difference | None, better: str, worse: str, unclear: str, advice: str = "") -> Verdict | None:
-    """One of three sentences by the interval; `advice` follows the second."""
+def _judged(  # noqa: PLR0913
+    results: Results, found: Difference | None, better: str, worse: str, unclear: str, advice: str = ""
+) -> Verdict | None:
+    """One of three sentences by the interval; `advice` follows the second. Open where a training was."""
     if found is None:
         return None
+    if why := unsettled(results.endings, (found.first, found.second)):
+        text = f"{better}? No conclusion: {why} (raise max_updates or max_epochs). So far: {_span(found)}."
+        return Verdict(tone="open", text=text)
     if _above(found):
         return Verdict(tone="good", text=f"{better}: {_span(found)}.")
     if _below(found):
@@ -57,9 +64,22 @@ def _judged(found: Difference | None, better: str, worse: str, unclear: str, adv
     return Verdict(tone="open", text=f"{unclear}: {_span(found)}.")
 
 
+def _student(results: Results, table: Table, metric: str) -> Verdict | None:
+    title = results.metrics[metric]
+    return _judged(
+        results,
+        table.difference(metric, "student", "popularity"),
+        f"The student beats popularity in {title}",
+        f"The student loses to popularity in {title}",
+        f"The student cannot be told from popularity in {title}",
+        ADVICE["popularity"],
+    )
+
+
 def _teacher(results: Results, table: Table, metric: str, rival: str) -> Verdict | None:
     title, name = results.metrics[metric], RIVALS[rival]
     return _judged(
+        results,
         table.difference(metric, "teacher", rival),
         f"The teacher beats {name} in {title}",
         f"The teacher loses to {name} in {title}",
@@ -71,10 +91,11 @@ def _teacher(results: Results, table: Table, metric: str, rival: str) -> Verdict
 def _distillation(results: Results, table: Table, metric: str) -> Verdict | None:
     title = results.metrics[metric]
     return _judged(
+        results,
         table.difference(metric, "student", "undistilled"),
         f"Distillation gained in {title}",
         f"Distillation lost in {title}",
-        f"The gain of distillation cannot be told from nought in {title}",
+        f"The gain of distillation cannot be told from zero in {title}",
         " The undistilled student is better.",
     )
 
@@ -83,6 +104,7 @@ def _beyond_the_start(results: Results, table: Table, metric: str) -> Verdict | 
     """What the losses add to a student that starts from the teacher and learns from clicks alone."""
     title, start = results.metrics[metric], "a student that only starts from the teacher"
     return _judged(
+        results,
         table.difference(metric, "student", "initialised"),
         f"Its losses gained over {start} in {title}",
         f"Its losses lost against {start} in {title}",
@@ -98,16 +120,15 @@ def _retention(results: Results, table: Table) -> Verdict | None:
     recovered = ""
     if g is not None:
         recovered = f"; gain recovered G = {g.value:.2f}" if g.value is not None else f"; G {g.reason}"
-    return Verdict(
-        tone="note",
-        text=f"The student keeps Q = {q.value:.3f} of the teacher's nDCG@10 ({q.low:.3f} to {q.high:.3f}){recovered}.",
-    )
+    why = unsettled(results.endings, ("student", "teacher", "undistilled"))
+    text = f"The student keeps Q = {q.value:.3f} of the teacher's nDCG@10 ({q.low:.3f} to {q.high:.3f}){recovered}"
+    return Verdict(tone="note", text=f"{text}; not final: {why}." if why else f"{text}.")
 
 
-def _nothing_to_give(table: Table, metric: str) -> Verdict | None:
+def _nothing_to_give(results: Results, table: Table, metric: str) -> Verdict | None:
     """Where the teacher does not beat the undistilled student, distillation had no gap to close."""
     found = table.difference(metric, "teacher", "undistilled")
-    if found is None or _above(found):
+    if found is None or _above(found) or unsettled(results.endings, ("teacher", "undistilled")):
         return None
     text = "The teacher does not beat the undistilled student, so there is no gap that distillation could close here."
     return Verdict(tone="bad" if _below(found) else "open", text=text)
@@ -127,7 +148,8 @@ def _new_items(results: Results) -> Verdict | None:
 
 def _rare_targets(results: Results) -> list[Verdict]:
     """Distillation is known to cost unpopular items: said by recall@100 and the rank percentile, where clear."""
-    if results.protocol != "catalogue" or not results.slices:
+    open_end = unsettled(results.endings, ("student", "undistilled"))
+    if results.protocol != "catalogue" or not results.slices or open_end:
         return []
     table, out = results.slices[0], []
     for metric in ("recall@100", "percentile"):
@@ -159,3 +181,8 @@ def _cost(results: Results) -> Verdict | None:
             f"; a request takes {student.p50_ms:.2f} ms, the teacher's with cached vectors {teacher.p50_ms:.2f} ms"
         )
     return Verdict(tone="note", text=f"The student {' and '.join(parts)}{request}.")
+
+
+def _endings(results: Results) -> Verdict | None:
+    text = summary_of(results.endings)
+    return Verdict(tone="note", text=text) if text else None

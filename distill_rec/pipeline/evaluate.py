@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from distill_rec.files import read_json
 from distill_rec.pipeline.folder import RunFolder
@@ -12,7 +12,7 @@ from distill_rec.recipe import Recipe
 
 if TYPE_CHECKING:
     from distill_rec.data.dataset import Dataset
-    from distill_rec.evaluation.results import ModelCost, Results
+    from distill_rec.evaluation.results import Ending, ModelCost, Results
     from distill_rec.evaluation.scorer import Scorer
 
 STUDENTS = {name: f"distill/{name}" for name in ("undistilled", "initialised", "student")}
@@ -35,6 +35,7 @@ def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Pro
         name=recipe.name,
         costs=costs,
         curves=curves_of(run.path),
+        endings=endings_of(run.path),
         progress=progress,
     )
     write_report(results, run.stage("evaluate"))
@@ -70,9 +71,20 @@ def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, ModelCost] | None:
 
 def curves_of(path: Path) -> dict[str, list[tuple[float, float]]]:
     """Validation nDCG@10 by update of each model that was trained."""
-    curves = {}
-    for name, folder in MODELS.items():
-        file = path / folder / "history.json"
-        if file.exists():
-            curves[name] = [(record["update"], record["ndcg@10"]) for record in read_json(file)["history"]]
-    return curves
+    found = histories_of(path)
+    return {name: [(record["update"], record["ndcg@10"]) for record in one["history"]] for name, one in found.items()}
+
+
+def endings_of(path: Path) -> dict[str, list[Ending]]:
+    """What ended the training of each model of a run."""
+    from distill_rec.evaluation.results import Ending
+
+    kept = Ending.model_fields
+    found = histories_of(path)
+    return {name: [Ending(**{key: one[key] for key in kept})] for name, one in found.items()}
+
+
+def histories_of(path: Path) -> dict[str, dict[str, Any]]:
+    """`history.json` of each model that a run has trained, by the name of its column."""
+    files = {name: path / folder / "history.json" for name, folder in MODELS.items()}
+    return {name: read_json(file) for name, file in files.items() if file.exists()}

@@ -9,7 +9,7 @@ from evaluation_worlds import build_world, fixed, impressions, make_dataset, que
 from distill_rec.evaluation.bootstrap import interval, resampled_means
 from distill_rec.evaluation.compare import compare
 from distill_rec.evaluation.report import write_report
-from distill_rec.evaluation.results import Results
+from distill_rec.evaluation.results import Ending, Results
 from distill_rec.evaluation.slices import by_clicks
 from distill_rec.recipe import EvaluateSection
 
@@ -101,7 +101,7 @@ def test_gain_recovered_is_not_defined_where_the_teacher_is_no_better() -> None:
     assert g.value is None
     assert "not defined" in g.reason
     texts = " ".join(v.text for v in found.verdicts)
-    assert "gain of distillation cannot be told from nought" in texts
+    assert "gain of distillation cannot be told from zero" in texts
     assert "300 users" in texts
     assert "teacher cannot be told from" in texts
 
@@ -110,6 +110,31 @@ def test_what_the_losses_add_to_the_start_is_said_apart() -> None:
     dataset, scorers = build_world({"undistilled": 0.5, "initialised": 0.7, "student": 0.9, "teacher": 1.0})
     texts = [(v.tone, v.text) for v in compare(scorers, dataset, SECTION).verdicts]
     assert any(tone == "good" and "over a student that only starts from the teacher" in text for tone, text in texts)
+
+
+def ended(stopped: str = "plateau", rising: bool = False, updates: int = 700) -> Ending:
+    return Ending(stopped=stopped, rising=rising, updates=updates)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("early", [ended("max_updates", rising=True), ended("max_seconds")])
+def test_no_conclusion_is_drawn_from_a_training_that_was_cut_or_still_rising(early: Ending) -> None:
+    dataset, scorers = build_world({"popularity": 0.0, "undistilled": 0.4, "student": 0.9, "teacher": 1.0})
+    endings = {"undistilled": [ended(), early], "student": [ended()], "teacher": [ended()]}
+    found = compare(scorers, dataset, SECTION, endings=endings)
+    gain = next(v for v in found.verdicts if v.text.startswith("Distillation gained"))
+    assert gain.tone == "open" and "No conclusion: the undistilled student" in gain.text
+    rival = next(v for v in found.verdicts if "beats the student trained without it" in v.text)
+    assert rival.tone == "open"
+    # What was trained to its end is still judged.
+    assert [v.tone for v in found.verdicts if v.text.startswith("The student beats popularity")] == ["good"]
+    assert "after 700 updates" in found.verdicts[-1].text and "a plateau" in found.verdicts[-1].text
+
+
+def test_the_student_stands_against_popularity_first() -> None:
+    dataset, scorers = build_world({"popularity": 0.9, "undistilled": 0.4, "student": 0.2, "teacher": 1.0})
+    first = compare(scorers, dataset, SECTION).verdicts[0]
+    assert first.tone == "bad" and first.text.startswith("The student loses to popularity")
+    assert "Do not serve it" in first.text
 
 
 def test_a_teacher_below_popularity_is_said_to_be() -> None:
