@@ -63,5 +63,7 @@ class ClickLog:
     @staticmethod
     def read(folder: Path) -> ClickLog:
         """Read memory-mapped."""
-        values: dict[str, Any] = {field.name: read_array(folder / f"log.{field.name}.npy") for field in fields(ClickLog)}
+        values: dict[str, Any] = {
+            field.name: read_array(folder / f"log.{field.name}.npy") for field in fields(ClickLog)
+        }
         return ClickLog(**values)

@@ -174,6 +174,7 @@ class Dataset:
         new: bool `[n_items]`, items kept out of training whole.
         test_new: queries or impressions whose target is a new item; None where there are none.
         log: the clicks, once; None where a file of impressions brought its own histories.
+        repeated_targets: share of the test's targets that their user had clicked before; None where it is not known.
     """
 
     kind: Literal["clicks", "impressions"]
@@ -191,6 +192,7 @@ class Dataset:
     template: str
     fingerprint: str
     log: ClickLog | None = None
+    repeated_targets: float | None = None
 
     @property
     def n_items(self) -> int:
@@ -222,6 +224,7 @@ class Dataset:
             "fingerprint": self.fingerprint,
             "test_new": self.test_new is not None,
             "log": self.log is not None,
+            "repeated_targets": self.repeated_targets,
         }
         write_json(folder / "manifest.json", manifest)
 
@@ -264,4 +267,5 @@ class Dataset:
             template=manifest["template"],
             fingerprint=manifest["fingerprint"],
             log=log,
+            repeated_targets=manifest.get("repeated_targets"),
         )

@@ -10,6 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from distill_rec.data.click_log import ClickLog
+from distill_rec.data.emptiness import require_parts
 from distill_rec.data.events import Events
 from distill_rec.data.filters import enough, first_clicks
 from distill_rec.data.impressions import DAY, from_frame, split_given, split_sessions
@@ -28,9 +29,11 @@ class Divided:
         kind: "clicks" or "impressions"; the parts are of the types that `Dataset` has for it.
         new: bool `[n_items]`, items kept out of training.
         users: ids; their place is the user's index.
-        interactions, clicks: rows, and how many of them are clicks.
+        rows_of_user: int64 `[n_users]`.
+        clicks: how many of the rows are clicks.
         times: of all rows; empty where the log has an order only.
         log: the clicks, once.
+        repeated: share of the test's targets that their user had clicked before; None for impressions.
     """
 
     kind: str
@@ -40,10 +43,11 @@ class Divided:
     test_new: Any
     new: NDArray[np.bool_]
     users: pl.Series
-    interactions: int
+    rows_of_user: NDArray[np.int64]
     clicks: int
     times: NDArray[np.int64]
     log: ClickLog | None = None
+    repeated: float | None = None
 
 
 def divide(log: Log, section: DataSection, item: pl.Series) -> Divided:
@@ -71,9 +75,21 @@ def divide(log: Log, section: DataSection, item: pl.Series) -> Divided:
         new = draw_new(np.bincount(events.item[events.positive], minlength=len(item)), section)
         split = split_clicks(events, parts, new, section, len(users), log.timed)
         test_new = split.test_new
-    times = events.time if log.timed else np.empty(0, np.int64)
-    shared = new, users, len(events), int(events.positive.sum()), times, split.log
-    return Divided(section.read_as, split.train, split.validation, split.test, test_new, *shared)
+    require_parts(split.train, split.validation, split.test, section, parts.cuts, events.time)
+    return Divided(
+        section.read_as,
+        split.train,
+        split.validation,
+        split.test,
+        test_new,
+        new,
+        users,
+        np.bincount(events.user, minlength=len(users)),
+        int(events.positive.sum()),
+        events.time if log.timed else np.empty(0, np.int64),
+        split.log,
+        getattr(split, "repeated", None),
+    )
 
 
 def _require_clicks(section: DataSection, timed: bool) -> None:
@@ -138,8 +154,13 @@ def _given(impressions: dict[str, pl.DataFrame], section: DataSection, item: pl.
     users = both.unique(maintain_order=True)
     train, test = (from_frame(impressions[part], users, item, section.max_history) for part in ("train", "test"))
     split = split_given(train, test)
-    shown = len(train.candidates.values) + len(test.candidates.values)
-    clicks = int(train.labels.values.sum()) + int(test.labels.values.sum())
     times = np.concatenate([train.time, test.time])
+    shown = np.bincount(
+        np.concatenate([train.user, test.user]),
+        weights=np.concatenate([train.candidates.lengths, test.candidates.lengths]),
+        minlength=len(users),
+    ).astype(np.int64)
+    require_parts(split.train, split.validation, split.test, section, None, times)
+    clicks = int(train.labels.values.sum()) + int(test.labels.values.sum())
     new = np.zeros(len(item), np.bool_)
     return Divided("impressions", split.train, split.validation, split.test, None, new, users, shown, clicks, times)

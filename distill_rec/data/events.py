@@ -45,8 +45,8 @@ class Events:
         return np.searchsorted(key, wanted, side="left").astype(np.int64)
 
     def pairs(self) -> Indices:
-        """A number for each row's user and item."""
-        return self.user.astype(np.int64) * (int(self.item.max(initial=0)) + 1) + self.item
+        """A number for each row's user and item; the same in every part of a log."""
+        return (self.user.astype(np.int64) << 32) + self.item
 
     def first(self) -> NDArray[np.bool_]:
         """Whether a row is its user's first with its item."""

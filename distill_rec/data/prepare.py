@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from distill_rec.data.cautions import cautions, heavy_users, one_item_users, repeated_targets, ties
 from distill_rec.data.dataset import Dataset, Impressions, Sequences
 from distill_rec.data.divide import Divided, divide
 from distill_rec.data.log import Log, places
@@ -114,6 +116,7 @@ def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, pa
         test=parts.test,
         test_new=parts.test_new,
         log=parts.log,
+        repeated_targets=parts.repeated,
         max_history=section.max_history,
         template=section.text,
         fingerprint=name,
@@ -130,11 +133,15 @@ def _clicked(train: Sequences | Impressions) -> NDArray[np.int64]:
 def _summary(dataset: Dataset, log: Log, parts: Divided) -> Summary:
     train = dataset.train
     faults = log.faults.to_dict()
+    told = heavy_users(parts.rows_of_user, lambda user: str(parts.users[user]))
+    if parts.log is not None:
+        told += cautions(parts.log, dataset.items["item_id"], log.timed)
+    told += repeated_targets(parts.repeated)
     return Summary(
         kind=dataset.kind,
         users=len(dataset.users),
         items=dataset.n_items,
-        interactions=parts.interactions,
+        interactions=int(parts.rows_of_user.sum()),
         clicks=parts.clicks,
         distinct_texts=len(dataset.texts),
         items_without_text=int((dataset.items["text"] == "").sum()),
@@ -151,4 +158,8 @@ def _summary(dataset: Dataset, log: Log, parts: Divided) -> Summary:
         rows=log.faults.rows,
         mended=faults["mended"],
         refused=faults["refused"],
+        repeated_targets=parts.repeated,
+        ties=ties(parts.log) if parts.log is not None and log.timed else None,
+        one_item_users=None if parts.log is None else one_item_users(parts.log),
+        cautions=[asdict(caution) for caution in told],
     )

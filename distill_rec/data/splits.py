@@ -19,13 +19,19 @@ from distill_rec.recipe import DataSection
 
 @dataclass(frozen=True)
 class Split:
-    """Parts of a log of clicks; `test_new` is None where no items were kept out."""
+    """Parts of a log of clicks.
+
+    Attributes:
+        test_new: None where no items were kept out.
+        repeated: share of the test's targets that their user had clicked before; None for an empty test.
+    """
 
     log: ClickLog
     train: Sequences
     validation: Queries
     test: Queries
     test_new: Queries | None
+    repeated: float | None
 
     @property
     def queries(self) -> tuple[Queries, Queries, Queries | None]:
@@ -60,6 +66,15 @@ class _Splitter:
     def history(self, user: NDArray[np.int32], row: Indices) -> Rows:
         """What was clicked before the given rows of the log."""
         return histories(self.indexed, user, row, self.section)
+
+    def repeated(self, asked: Events) -> float | None:
+        """Share of the given clicks whose item their user had clicked strictly before; None where there are none."""
+        if not len(asked):
+            return None
+        clicks = self.seen.where(self.seen.positive)
+        pairs, first = np.unique(clicks.pairs(), return_index=True)
+        end = self.indexed.clicks_before[self.seen.before(asked.user, asked.time)]
+        return float((first[np.searchsorted(pairs, asked.pairs())] < end).mean())
 
     def queries(self, asked: Events) -> Queries:
         """Each of the given rows as a query: history and seen items strictly before it."""
@@ -100,13 +115,14 @@ def split_clicks(  # noqa: PLR0913
         first = np.zeros(len(novel), np.bool_)
         first[np.unique(novel.user, return_index=True)[1]] = True
         test_new = splitter.queries(novel.where(first))
-    train = events.where(kept & (parts.of_row == TRAIN))
+    train, test = (events.where(kept & (parts.of_row == part)) for part in (TRAIN, TEST))
     found = Split(
         splitter.log,
         _apart(train, n_users) if section.repeats == "last" else _sequences(splitter.log, train, n_users),
         splitter.queries(events.where(kept & (parts.of_row == VALIDATION))),
-        splitter.queries(events.where(kept & (parts.of_row == TEST))),
+        splitter.queries(test),
         test_new,
+        splitter.repeated(test),
     )
     return found if timed else _without_times(found)
 
