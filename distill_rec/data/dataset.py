@@ -1,6 +1,8 @@
 """What `prepare` leaves on disk and every later stage reads: items, training clicks, queries, impressions.
 
-Items, users and texts are indices from 0; ids are looked up in `items.parquet` and `users.parquet`.
+Items, users and texts are indices from 0; ids are looked up in `items.parquet` and `users.parquet`. Clicks are stored
+once, as a log; a query is a place in it, because what lies before each of a user's clicks grows with the square of
+their number.
 """
 
 from __future__ import annotations
@@ -9,57 +11,74 @@ import hashlib
 import io
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from distill_rec.data.click_log import ClickLog
 from distill_rec.data.ragged import Ragged
+from distill_rec.data.slices import Rows, Slices
 from distill_rec.files import read_array, read_json, write_array, write_bytes, write_json
 from distill_rec.runtime.errors import RunError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+OLDER_VERSIONS = (1,)
+"""Version 1 had no log: histories and exclusions (now `seen`) are stored as rows of each query, and read as such."""
+NAMES_OF_1 = {"seen": "exclude"}
 
 
 class _Columns:
-    """A dataclass of arrays and ragged arrays that writes and reads itself."""
+    """A dataclass of arrays and rows that writes and reads itself."""
 
     def write(self, folder: Path, name: str) -> None:
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
             if isinstance(value, Ragged):
                 value.write(folder, f"{name}.{field.name}")
+            elif isinstance(value, Slices):
+                write_array(folder / f"{name}.{field.name}.end.npy", value.end)
             else:
                 write_array(folder / f"{name}.{field.name}.npy", value)
 
     @classmethod
-    def read(cls, folder: Path, name: str) -> Self:
-        values = {}
+    def read(cls, folder: Path, name: str, log: ClickLog | None, most: int, names: dict[str, str]) -> Self:
+        """Read memory-mapped.
+
+        Args:
+            log: that places are of.
+            most: clicks that a history keeps.
+            names: what an older version called a field.
+        """
+        values: dict[str, Any] = {}
         for field in fields(cls):  # type: ignore[arg-type]
-            ragged = (folder / f"{name}.{field.name}.offsets.npy").exists()
-            values[field.name] = (
-                Ragged.read(folder, f"{name}.{field.name}")
-                if ragged
-                else read_array(folder / f"{name}.{field.name}.npy")
-            )
+            part = f"{name}.{names.get(field.name, field.name)}"
+            if (folder / f"{part}.offsets.npy").exists():
+                values[field.name] = Ragged.read(folder, part)
+            elif log is not None and (folder / f"{part}.end.npy").exists():
+                end = read_array(folder / f"{part}.end.npy")
+                values[field.name] = log.rows(field.name, values["user"], end, most)
+            else:
+                values[field.name] = read_array(folder / f"{part}.npy")
         return cls(**values)
 
     def digest(self) -> str:
-        """A hash of all values."""
+        """A hash of all values (of places: where they are; the log has a hash of its own)."""
         digest = hashlib.sha256()
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
-            for array in (value.values, value.offsets) if isinstance(value, Ragged) else (value,):
+            arrays = (value.values, value.offsets) if isinstance(value, Ragged) else (value,)
+            for array in (value.begin, value.end) if isinstance(value, Slices) else arrays:
                 digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
     def take(self, rows: NDArray[np.int64]) -> Self:
-        """The given samples, copied."""
+        """The given samples, copied; places stay places."""
         values = {}
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
-            values[field.name] = value.take(rows) if isinstance(value, Ragged) else np.asarray(value[rows])
+            values[field.name] = value.subset(rows) if isinstance(value, Rows) else np.asarray(value[rows])
         return type(self)(**values)
 
 
@@ -75,9 +94,9 @@ class Sequences(_Columns):
     """
 
     user: NDArray[np.int32]
-    items: Ragged
-    times: Ragged
-    weights: Ragged
+    items: Rows
+    times: Rows
+    weights: Rows
 
     def __len__(self) -> int:
         return len(self.user)
@@ -92,17 +111,25 @@ class Queries(_Columns):
         time: int64 `[n]` seconds (0 where the log has no times).
         target: int32 `[n]`.
         history: rows of clicked items strictly earlier than the target, oldest first, at most `max_history`.
-        exclude: rows of items that the user had interacted with before (any rating); never the target.
+        seen: rows of items that the user had interacted with before (any rating); see `excluded`.
     """
 
     user: NDArray[np.int32]
     time: NDArray[np.int64]
     target: NDArray[np.int32]
-    history: Ragged
-    exclude: Ragged
+    history: Rows
+    seen: Rows
 
     def __len__(self) -> int:
         return len(self.user)
+
+    def excluded(self, rows: NDArray[np.int64]) -> Ragged:
+        """Items that the ranking of the given queries leaves out: what was seen before, less the target."""
+        seen = self.seen.take(rows)
+        row = np.repeat(np.arange(len(rows)), seen.lengths)
+        kept = seen.values != np.asarray(self.target)[rows][row]
+        counts = np.bincount(row[kept], minlength=len(rows))
+        return Ragged(seen.values[kept], np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
 
 
 @dataclass(frozen=True)
@@ -119,7 +146,7 @@ class Impressions(_Columns):
 
     user: NDArray[np.int32]
     time: NDArray[np.int64]
-    history: Ragged
+    history: Rows
     candidates: Ragged
     labels: Ragged
 
@@ -146,6 +173,8 @@ class Dataset:
         train_clicks: int32 `[n_items]`, clicks in training (0 for new items).
         new: bool `[n_items]`, items kept out of training whole.
         test_new: queries or impressions whose target is a new item; None where there are none.
+        log: the clicks, once; None where a file of impressions brought its own histories.
+        repeated_targets: share of the test's targets that their user had clicked before; None where it is not known.
     """
 
     kind: Literal["clicks", "impressions"]
@@ -162,6 +191,8 @@ class Dataset:
     max_history: int
     template: str
     fingerprint: str
+    log: ClickLog | None = None
+    repeated_targets: float | None = None
 
     @property
     def n_items(self) -> int:
@@ -179,6 +210,8 @@ class Dataset:
         _write_frame(folder / "texts.parquet", pl.DataFrame({"text": self.texts}, schema={"text": pl.String}))
         for name in ("item_text", "train_clicks", "new"):
             write_array(folder / f"{name}.npy", getattr(self, name))
+        if self.log is not None:
+            self.log.write(folder)
         for name in ("train", "validation", "test", "test_new"):
             part = getattr(self, name)
             if part is not None:
@@ -190,6 +223,8 @@ class Dataset:
             "template": self.template,
             "fingerprint": self.fingerprint,
             "test_new": self.test_new is not None,
+            "log": self.log is not None,
+            "repeated_targets": self.repeated_targets,
         }
         write_json(folder / "manifest.json", manifest)
 
@@ -204,15 +239,18 @@ class Dataset:
         if not (folder / "manifest.json").exists():
             raise RunError(folder, "no prepared data set here", "manifest.json", "Run `distill-rec prepare` first.")
         manifest = read_json(folder / "manifest.json")
-        if manifest["format_version"] != FORMAT_VERSION:
+        if manifest["format_version"] not in (FORMAT_VERSION, *OLDER_VERSIONS):
             raise RunError(
                 folder / "manifest.json",
                 f"format version {manifest['format_version']}",
                 f"version {FORMAT_VERSION}",
                 "Prepare the data again with --restart prepare.",
             )
-        clicks = manifest["kind"] == "clicks"
+        clicks, most = manifest["kind"] == "clicks", manifest["max_history"]
+        log = ClickLog.read(folder) if manifest.get("log") else None
         query_type: type[Queries] | type[Impressions] = Queries if clicks else Impressions
+        names = NAMES_OF_1 if manifest["format_version"] == 1 else {}
+        train_type: type[Sequences] | type[Impressions] = Sequences if clicks else Impressions
         return Dataset(
             kind=manifest["kind"],
             items=pl.read_parquet(folder / "items.parquet"),
@@ -221,11 +259,13 @@ class Dataset:
             item_text=read_array(folder / "item_text.npy"),
             train_clicks=read_array(folder / "train_clicks.npy"),
             new=read_array(folder / "new.npy"),
-            train=Sequences.read(folder, "train") if clicks else Impressions.read(folder, "train"),
-            validation=query_type.read(folder, "validation"),
-            test=query_type.read(folder, "test"),
-            test_new=query_type.read(folder, "test_new") if manifest["test_new"] else None,
-            max_history=manifest["max_history"],
+            train=train_type.read(folder, "train", log, most, names),
+            validation=query_type.read(folder, "validation", log, most, names),
+            test=query_type.read(folder, "test", log, most, names),
+            test_new=query_type.read(folder, "test_new", log, most, names) if manifest["test_new"] else None,
+            max_history=most,
             template=manifest["template"],
             fingerprint=manifest["fingerprint"],
+            log=log,
+            repeated_targets=manifest.get("repeated_targets"),
         )

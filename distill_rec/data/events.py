@@ -1,17 +1,15 @@
-"""A log as arrays, sorted by user and time, and the slices of it that lie strictly before a moment."""
+"""A log as arrays, sorted by user and time, and where in it each moment lies."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_rec.data.ragged import Ragged
+from distill_rec.data.click_log import ClickLog
 
 Indices = NDArray[np.int64]
-BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -38,36 +36,53 @@ class Events:
         """`[n_users + 1]`, where each user's rows begin."""
         return np.searchsorted(self.user, np.arange(n_users + 1)).astype(np.int64)
 
-    def before(self, user: NDArray[np.int32], time: NDArray[np.int64], n_users: int) -> tuple[Indices, Indices]:
-        """Begin and end `[n]` of the given users' rows with a time strictly before the given ones."""
-        offsets = self.user_offsets(n_users)
+    def before(self, user: NDArray[np.int32], time: NDArray[np.int64]) -> Indices:
+        """The given users' first row `[n]` at the given times or later: those before it are strictly earlier."""
         # One sorted key for user and time, so that all searches are one.
         moments, rank = np.unique(np.concatenate([self.time, time]), return_inverse=True)
         key = self.user.astype(np.int64) * (len(moments) + 1) + rank[: len(self)]
         wanted = user.astype(np.int64) * (len(moments) + 1) + rank[len(self) :]
-        return offsets[user], np.searchsorted(key, wanted, side="left").astype(np.int64)
+        return np.searchsorted(key, wanted, side="left").astype(np.int64)
+
+    def pairs(self) -> Indices:
+        """A number for each row's user and item; the same in every part of a log."""
+        return (self.user.astype(np.int64) << 32) + self.item
+
+    def first(self) -> NDArray[np.bool_]:
+        """Whether a row is its user's first with its item."""
+        out = np.zeros(len(self), np.bool_)
+        out[np.unique(self.pairs(), return_index=True)[1]] = True
+        return out
+
+    def last(self) -> NDArray[np.bool_]:
+        """Whether a row is its user's last with its item."""
+        out = np.zeros(len(self), np.bool_)
+        out[len(self) - 1 - np.unique(self.pairs()[::-1], return_index=True)[1]] = True
+        return out
 
 
-def slices(values: NDArray[np.int32], begin: Indices, end: Indices) -> Ragged:
-    """Rows `values[begin:end]`."""
-    lengths = np.maximum(end - begin, 0)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    place = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths) + np.repeat(begin, lengths)
-    return Ragged(values[place], offsets)
+@dataclass(frozen=True)
+class Indexed:
+    """Rows as a stored log, and where in its columns each row lies.
+
+    Attributes:
+        clicks_before, seen_before: int64 `[n_rows + 1]`, entries of the log's columns that come of the rows before one.
+    """
+
+    log: ClickLog
+    clicks_before: Indices
+    seen_before: Indices
+
+    @staticmethod
+    def of(events: Events, n_users: int) -> Indexed:
+        first = events.first()
+        clicks = events.where(events.positive)
+        seen = events.where(first)
+        log = ClickLog(
+            clicks.user_offsets(n_users), clicks.item, clicks.time, clicks.weight, seen.user_offsets(n_users), seen.item
+        )
+        return Indexed(log, _before(events.positive), _before(first))
 
 
-def slices_without(values: NDArray[np.int32], begin: Indices, end: Indices, value: NDArray[np.int32]) -> Ragged:
-    """Rows `values[begin:end]` without their own `value`, a block of rows at a time: long logs have long rows."""
-    lengths = np.maximum(end - begin, 0)
-    out = np.empty(int(lengths.sum()), np.int32)
-    offsets = np.zeros(len(begin) + 1, np.int64)
-    block = np.cumsum(lengths) // BLOCK
-    bounds = np.append(np.flatnonzero(np.diff(block, prepend=-1)), len(begin))
-    for first, last in pairwise(bounds):
-        rows = slices(values, begin[first:last], end[first:last])
-        row = np.repeat(np.arange(len(rows)), rows.lengths)
-        keep = rows.values != value[first:last][row]
-        counts = np.bincount(row[keep], minlength=len(rows))
-        offsets[first + 1 : last + 1] = offsets[first] + np.cumsum(counts)
-        out[offsets[first] : offsets[last]] = rows.values[keep]
-    return Ragged(out[: offsets[-1]], offsets)
+def _before(mask: NDArray[np.bool_]) -> Indices:
+    return np.concatenate([[0], np.cumsum(mask)]).astype(np.int64)

@@ -8,10 +8,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from distill_rec.data.click_log import ClickLog
 from distill_rec.data.dataset import Impressions
-from distill_rec.data.events import Events, slices
+from distill_rec.data.events import Events, Indexed
+from distill_rec.data.filters import last_clicks
+from distill_rec.data.parts import TEST, TRAIN, VALIDATION, Parts
 from distill_rec.data.ragged import Ragged
-from distill_rec.data.splits import cut_times
+from distill_rec.data.slices import Slices, whole
+from distill_rec.data.splits import histories
 from distill_rec.recipe import DataSection
 
 DAY = 86400
@@ -24,17 +28,18 @@ class ImpressionSplit:
     train: Impressions
     validation: Impressions
     test: Impressions
+    log: ClickLog | None = None
 
 
 def from_frame(frame: pl.DataFrame, user: pl.Series, item: pl.Series, max_history: int) -> Impressions:
     """Impressions of a reader's frame, ids replaced by their place in `user` and `item`."""
-    histories = _ragged(frame["history"], item)
-    begin = np.maximum(histories.offsets[:-1], histories.offsets[1:] - max_history)
+    found = _ragged(frame["history"], item)
+    begin = np.maximum(found.offsets[:-1], found.offsets[1:] - max_history)
     labels = frame["labels"]
     return Impressions(
         frame["user_id"].replace_strict(user, np.arange(len(user)), return_dtype=pl.Int32).to_numpy(),
         frame["time"].to_numpy(),
-        slices(histories.values, begin, histories.offsets[1:]),
+        whole(Slices(found.values, begin, found.offsets[1:])),
         _ragged(frame["candidates"], item),
         Ragged(_explode(labels).cast(pl.Int8).to_numpy(), _offsets(labels)),
     )
@@ -69,37 +74,30 @@ def _useful(impressions: Impressions) -> Impressions:
     return impressions.take(np.flatnonzero((clicks > 0) & (clicks < impressions.labels.lengths)))
 
 
-def split_sessions(events: Events, section: DataSection, n_users: int) -> ImpressionSplit:
-    """Sessions of a log of ratings as impressions, split by the time that a session ends.
+def split_sessions(events: Events, parts: Parts, section: DataSection, n_users: int) -> ImpressionSplit:
+    """Sessions of a log of ratings as impressions.
 
-    A session ends after `session_minutes` without a row. An item that was rated twice in it counts once, with its
-    last rating.
+    An item that was rated twice in a session counts once, with its last rating.
     """
-    gap = section.session_minutes * 60
-    new = np.ones(len(events), np.bool_)
-    new[1:] = (events.user[1:] != events.user[:-1]) | (events.time[1:] - events.time[:-1] > gap)
-    session = np.cumsum(new) - 1
+    assert parts.session is not None
+    starts = np.flatnonzero(np.diff(parts.session, prepend=-1))
+    session = np.cumsum(np.diff(parts.session, prepend=-1) != 0) - 1
     # The last row of each (session, item) stands for it.
     key = session.astype(np.int64) * (int(events.item.max(initial=0)) + 1) + events.item
     _, place = np.unique(key[::-1], return_index=True)
     kept = np.sort(len(events) - 1 - place)
-    starts = np.flatnonzero(new)
-    ends = np.append(starts[1:], len(events)) - 1
-    counts = np.bincount(session[kept], minlength=len(starts))
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    clicks = events.where(events.positive)
-    begin, end = clicks.before(events.user[starts], events.time[starts], n_users)
-    whole = Impressions(
-        events.user[starts],
+    if section.repeats == "last":
+        kept = kept[last_clicks(events, parts.of_row)[kept]]
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(session[kept], minlength=len(starts)))]).astype(np.int64)
+    indexed, user = Indexed.of(events, n_users), events.user[starts]
+    found = Impressions(
+        user,
         events.time[starts],
-        slices(clicks.item, np.maximum(begin, end - section.max_history), end),
+        histories(indexed, user, events.before(user, events.time[starts]), section),
         Ragged(events.item[kept], offsets),
         Ragged(events.positive[kept].astype(np.int8), offsets),
     )
-    first, second = cut_times(events.time, section)
-    finished = events.time[ends]
-    return ImpressionSplit(
-        _useful(whole.take(np.flatnonzero(finished < first))),
-        whole.take(np.flatnonzero((finished >= first) & (finished < second))),
-        whole.take(np.flatnonzero(finished >= second)),
-    )
+    part = parts.of_row[starts]
+    shown = np.diff(offsets) > 0
+    train, validation, test = (found.take(np.flatnonzero((part == one) & shown)) for one in (TRAIN, VALIDATION, TEST))
+    return ImpressionSplit(_useful(train), validation, test, indexed.log)

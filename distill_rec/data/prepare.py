@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,36 +10,21 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from distill_rec.data.cautions import cautions, heavy_users, one_item_users, repeated_targets, ties
 from distill_rec.data.dataset import Dataset, Impressions, Sequences
-from distill_rec.data.events import Events
-from distill_rec.data.filters import apply_filters
-from distill_rec.data.impressions import DAY, from_frame, split_given, split_sessions
+from distill_rec.data.divide import Divided, divide
 from distill_rec.data.log import Log, places
 from distill_rec.data.mind import read_mind
 from distill_rec.data.recbole import read_recbole
 from distill_rec.data.rows import find_files
-from distill_rec.data.splits import draw_new, split_clicks
+from distill_rec.data.slices import whole
 from distill_rec.data.summary import Summary
 from distill_rec.data.table import pattern_of, read_table
 from distill_rec.data.text import check_template, render_column, template_fields, unescape
 from distill_rec.files import fingerprint, replacing_folder, sha256_file
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import DataSection
-from distill_rec.runtime.errors import DataError, RecipeError
-
-
-@dataclass(frozen=True)
-class _Parts:
-    kind: str
-    train: Any
-    validation: Any
-    test: Any
-    test_new: Any
-    new: NDArray[np.bool_]
-    users: pl.Series
-    interactions: int
-    clicks: int
-    times: NDArray[np.int64]
+from distill_rec.runtime.errors import RecipeError
 
 
 def prepare(  # noqa: PLR0913
@@ -70,7 +55,7 @@ def prepare(  # noqa: PLR0913
         texts = render_column(catalogue, section.text)
         for file, lines in places(catalogue.filter(texts == "")):
             log.faults.mend("an item without text", file, lines)
-        parts = _split(log, section, catalogue["item_id"])
+        parts = divide(log, section, catalogue["item_id"])
         log.faults.check(section.max_refused)
         task.advance()
         dataset = _dataset(section, catalogue, texts, parts)
@@ -105,76 +90,7 @@ def read_inputs_fingerprint(section: DataSection, base: Path) -> str:
     return fingerprint([sha256_file(path) for path in files])
 
 
-def _split(log: Log, section: DataSection, item: pl.Series) -> _Parts:
-    if log.impressions is not None:
-        return _split_impressions(log.impressions, section, item)
-    if section.split == "given":
-        raise RecipeError("data.split", "'given', but the data has no test of its own", "time or leave-last-out")
-    if section.split == "time" and not log.timed:
-        raise RecipeError("data.split", "'time', but the data has no times", "leave-last-out")
-    assert log.clicks is not None
-    if section.test_share + section.validation_share >= 1:
-        raise RecipeError("data.test_share", "with validation_share all of the data", "a sum below 1")
-    frame = apply_filters(log.clicks, section, log.faults)
-    users = frame["user_id"].unique(maintain_order=True)
-    events = _events(frame, users, item)
-    if len(events) == 0 or not events.positive.any():
-        raise DataError("clicks", "no click is left", "clicks", "Look at data.min_rating and the minimum clicks.")
-    _mend_single(events, len(users), log, users)
-    new = np.zeros(len(item), np.bool_)
-    if section.read_as == "impressions":
-        if section.new_items:
-            raise RecipeError("data.new_items", "set, with read_as = 'impressions'", "0, or read_as = 'clicks'")
-        parts: Any = split_sessions(events, section, len(users))
-        test_new = None
-    else:
-        counts = np.bincount(events.item[events.positive], minlength=len(item))
-        new = draw_new(counts, section)
-        parts = split_clicks(events, new, section, len(users), log.timed)
-        test_new = parts.test_new
-    if len(parts.train) == 0:
-        raise DataError("clicks", "none is left for training", "clicks before the validation", "Look at data.split.")
-    kind = section.read_as
-    times = events.time if log.timed else np.empty(0, np.int64)
-    clicks = int(events.positive.sum())
-    return _Parts(kind, parts.train, parts.validation, parts.test, test_new, new, users, len(events), clicks, times)
-
-
-def _events(frame: pl.DataFrame, users: pl.Series, item: pl.Series) -> Events:
-    user = frame["user_id"].replace_strict(users, np.arange(len(users)), return_dtype=pl.Int32).to_numpy()
-    items = frame["item_id"].replace_strict(item, np.arange(len(item)), return_dtype=pl.Int32).to_numpy()
-    # The frame is in order of time, so that a stable sort by user leaves each user's rows in theirs.
-    order = np.argsort(user, kind="stable")
-    positive, weight = frame["positive"].to_numpy(), frame["weight"].to_numpy()
-    return Events(user[order], items[order], frame["time"].to_numpy()[order], positive[order], weight[order])
-
-
-def _mend_single(events: Events, n_users: int, log: Log, users: pl.Series) -> None:
-    counts = np.bincount(events.user[events.positive], minlength=n_users)
-    single = np.flatnonzero(counts == 1)
-    log.faults.mend("a user with one click", "user", [str(users[int(user)]) for user in single])  # type: ignore[misc]
-
-
-def _split_impressions(impressions: dict[str, pl.DataFrame], section: DataSection, item: pl.Series) -> _Parts:
-    if "test" not in impressions:
-        raise RecipeError("data.test", "not given", "the folder of the test behaviours (MIND's dev)")
-    if section.new_items:
-        raise RecipeError("data.new_items", "set, for a log of impressions", "0: new items are in the test already")
-    days = impressions["train"]["time"] // DAY
-    if len(days) == 0 or days.min() == days.max():
-        raise DataError("the train folder", "impressions of one day", "two days: the last one is the validation")
-    both = pl.concat([impressions["train"]["user_id"], impressions["test"]["user_id"]])
-    users = both.unique(maintain_order=True)
-    train, test = (from_frame(impressions[part], users, item, section.max_history) for part in ("train", "test"))
-    split = split_given(train, test)
-    shown = len(train.candidates.values) + len(test.candidates.values)
-    clicks = int(train.labels.values.sum()) + int(test.labels.values.sum())
-    times = np.concatenate([train.time, test.time])
-    new = np.zeros(len(item), np.bool_)
-    return _Parts("impressions", split.train, split.validation, split.test, None, new, users, shown, clicks, times)
-
-
-def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, parts: _Parts) -> Dataset:
+def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, parts: Divided) -> Dataset:
     distinct = texts.unique(maintain_order=True)
     item_text = texts.replace_strict(distinct, np.arange(len(distinct)), return_dtype=pl.Int32).to_numpy()
     title = pl.col(template_fields(section.text)[0]).cast(pl.String).fill_null("").alias("title")
@@ -185,7 +101,7 @@ def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, pa
         section.model_dump(exclude={"path", "clicks", "items", "test"}),
         items["item_id"].to_list(),
         texts.to_list(),
-        [part.digest() for part in (parts.train, parts.validation, parts.test)],
+        [part.digest() for part in (parts.log, parts.train, parts.validation, parts.test) if part is not None],
     )
     return Dataset(
         kind="impressions" if parts.kind == "impressions" else "clicks",
@@ -199,6 +115,8 @@ def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, pa
         validation=parts.validation,
         test=parts.test,
         test_new=parts.test_new,
+        log=parts.log,
+        repeated_targets=parts.repeated,
         max_history=section.max_history,
         template=section.text,
         fingerprint=name,
@@ -208,25 +126,29 @@ def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, pa
 def _clicked(train: Sequences | Impressions) -> NDArray[np.int64]:
     """Items of the training clicks, one entry a click."""
     if isinstance(train, Sequences):
-        return np.asarray(train.items.values, dtype=np.int64)
+        return np.asarray(whole(train.items).values, dtype=np.int64)
     return np.asarray(train.candidates.values[train.labels.values == 1], dtype=np.int64)
 
 
-def _summary(dataset: Dataset, log: Log, parts: _Parts) -> Summary:
+def _summary(dataset: Dataset, log: Log, parts: Divided) -> Summary:
     train = dataset.train
     faults = log.faults.to_dict()
+    told = heavy_users(parts.rows_of_user, lambda user: str(parts.users[user]))
+    if parts.log is not None:
+        told += cautions(parts.log, dataset.items["item_id"], log.timed)
+    told += repeated_targets(parts.repeated)
     return Summary(
         kind=dataset.kind,
         users=len(dataset.users),
         items=dataset.n_items,
-        interactions=parts.interactions,
+        interactions=int(parts.rows_of_user.sum()),
         clicks=parts.clicks,
         distinct_texts=len(dataset.texts),
         items_without_text=int((dataset.items["text"] == "").sum()),
         first_time=int(parts.times.min()) if len(parts.times) else None,
         last_time=int(parts.times.max()) if len(parts.times) else None,
         time_kinds=log.time_kinds,
-        train=len(train.items.values) if isinstance(train, Sequences) else len(train),
+        train=int(train.items.lengths.sum()) if isinstance(train, Sequences) else len(train),
         validation=len(dataset.validation),
         test=len(dataset.test),
         test_new=0 if dataset.test_new is None else len(dataset.test_new),
@@ -236,4 +158,8 @@ def _summary(dataset: Dataset, log: Log, parts: _Parts) -> Summary:
         rows=log.faults.rows,
         mended=faults["mended"],
         refused=faults["refused"],
+        repeated_targets=parts.repeated,
+        ties=ties(parts.log) if parts.log is not None and log.timed else None,
+        one_item_users=None if parts.log is None else one_item_users(parts.log),
+        cautions=[asdict(caution) for caution in told],
     )

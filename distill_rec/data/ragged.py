@@ -46,6 +46,10 @@ class Ragged:
         positions = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
         return Ragged(np.asarray(self.values[positions + np.repeat(self.offsets[chosen], lengths)]), offsets)
 
+    def subset(self, rows: ArrayLike) -> Ragged:
+        """The same: rows that are stored one after the other have no other way to be fewer."""
+        return self.take(rows)
+
     def padded(self, fill: int = 0, last: int | None = None) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Rows as `[n_rows, longest]`, padded on the right, and the mask of what is real.
 

@@ -1,4 +1,4 @@
-"""Splits of a log of clicks: by global cut times, or the last of each user; new items kept out whole."""
+"""Training clicks and queries of a log: places in it; new items kept out whole."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_rec.data.click_log import ClickLog
 from distill_rec.data.dataset import Queries, Sequences
-from distill_rec.data.events import Events, Indices, slices, slices_without
+from distill_rec.data.events import Events, Indexed, Indices
+from distill_rec.data.filters import last_clicks, latest
+from distill_rec.data.parts import TEST, TRAIN, VALIDATION, Parts
 from distill_rec.data.ragged import Ragged
+from distill_rec.data.slices import Rows
 from distill_rec.recipe import DataSection
-
-TRAIN, VALIDATION, TEST = 0, 1, 2
 
 
 @dataclass(frozen=True)
 class Split:
-    """Parts of a log of clicks; `test_new` is None where no items were kept out."""
+    """Parts of a log of clicks.
 
+    Attributes:
+        test_new: None where no items were kept out.
+        repeated: share of the test's targets that their user had clicked before; None for an empty test.
+    """
+
+    log: ClickLog
     train: Sequences
     validation: Queries
     test: Queries
     test_new: Queries | None
+    repeated: float | None
 
     @property
     def queries(self) -> tuple[Queries, Queries, Queries | None]:
         return self.validation, self.test, self.test_new
-
-
-def cut_times(time: NDArray[np.int64], section: DataSection) -> tuple[int, int]:
-    """Seconds from which on rows are validation and test: shares of all rows, in order of time."""
-    ordered = np.sort(time)
-    test = round(len(ordered) * (1 - section.test_share))
-    validation = round(len(ordered) * (1 - section.test_share - section.validation_share))
-    return int(ordered[min(validation, len(ordered) - 1)]), int(ordered[min(test, len(ordered) - 1)])
 
 
 def draw_new(clicks_of_item: NDArray[np.int64], section: DataSection) -> NDArray[np.bool_]:
@@ -50,59 +51,80 @@ def draw_new(clicks_of_item: NDArray[np.int64], section: DataSection) -> NDArray
     return new
 
 
-def queries(clicks: Events, seen: Events, rows: Indices, max_history: int, n_users: int) -> Queries:
-    """Each of the given clicks as a query: history and exclusions strictly before it."""
-    user, time, target = clicks.user[rows], clicks.time[rows], clicks.item[rows]
-    return _queries(clicks, seen, user, time, target, max_history, n_users)
+class _Splitter:
+    """Queries of one log.
+
+    Args:
+        seen: its rows, those that are no clicks too.
+    """
+
+    def __init__(self, seen: Events, section: DataSection, n_users: int) -> None:
+        self.seen, self.section = seen, section
+        self.indexed = Indexed.of(seen, n_users)
+        self.log = self.indexed.log
+
+    def history(self, user: NDArray[np.int32], row: Indices) -> Rows:
+        """What was clicked before the given rows of the log."""
+        return histories(self.indexed, user, row, self.section)
+
+    def repeated(self, asked: Events) -> float | None:
+        """Share of the given clicks whose item their user had clicked strictly before; None where there are none."""
+        if not len(asked):
+            return None
+        clicks = self.seen.where(self.seen.positive)
+        pairs, first = np.unique(clicks.pairs(), return_index=True)
+        end = self.indexed.clicks_before[self.seen.before(asked.user, asked.time)]
+        return float((first[np.searchsorted(pairs, asked.pairs())] < end).mean())
+
+    def queries(self, asked: Events) -> Queries:
+        """Each of the given rows as a query: history and seen items strictly before it."""
+        row = self.seen.before(asked.user, asked.time)
+        seen = self.log.rows("seen", asked.user, self.indexed.seen_before[row], self.section.max_history)
+        return Queries(asked.user, asked.time, asked.item, self.history(asked.user, row), seen)
 
 
-def _queries(  # noqa: PLR0913
-    clicks: Events,
-    seen: Events,
-    user: NDArray[np.int32],
-    time: NDArray[np.int64],
-    target: NDArray[np.int32],
-    max_history: int,
-    n_users: int,
-) -> Queries:
-    begin, end = clicks.before(user, time, n_users)
-    history = slices(clicks.item, np.maximum(begin, end - max_history), end)
-    exclude = slices_without(seen.item, *seen.before(user, time, n_users), target)
-    return Queries(user, time, target, history, exclude)
+def histories(indexed: Indexed, user: NDArray[np.int32], row: Indices, section: DataSection) -> Rows:
+    """What the given users had clicked before the given rows of a log."""
+    end = indexed.clicks_before[row]
+    if section.repeats == "last":
+        return latest(indexed.log, user, end, section.max_history)
+    return indexed.log.rows("history", user, end, section.max_history)
 
 
-def split_clicks(events: Events, new: NDArray[np.bool_], section: DataSection, n_users: int, timed: bool) -> Split:
+def split_clicks(  # noqa: PLR0913
+    events: Events, parts: Parts, new: NDArray[np.bool_], section: DataSection, n_users: int, timed: bool
+) -> Split:
     """Split a log.
 
     Args:
         events: all rows; those that are no clicks were seen all the same.
+        parts: of its rows.
         new: bool `[n_items]`, items that leave training, histories, validation and test.
-        timed: times are real; they decide the cuts and which new items' clicks are targets.
+        timed: times are real; they decide which new items' clicks are targets.
     """
     old = ~new[events.item]
-    seen = events.where(old)
-    clicks = seen.where(seen.positive)
-    by_time = section.split == "time"
-    begins, ends = cut_times(events.time, section) if by_time else (0, 0)
-    if by_time:
-        part = (events.time >= begins).astype(np.int8) + (events.time >= ends)
-    else:
-        part = _leave_last_out(events, n_users)
-    part = part[old & events.positive]
+    splitter = _Splitter(events.where(old), section, n_users)
+    kept = old & events.positive
+    if section.repeats == "last":
+        kept &= last_clicks(events, parts.of_row)
     test_new = None
     if new.any():
         # The user's first, as far as it could be asked: targets before the cut would be training times.
-        novel = events.where(~old & events.positive & (events.time >= ends if by_time else True))
-        user, first = np.unique(novel.user, return_index=True)
-        target = (user, novel.time[first], novel.item[first])
-        test_new = _queries(clicks, seen, *target, section.max_history, n_users)
-    parts = Split(
-        sequences(clicks.where(part == TRAIN), n_users),
-        queries(clicks, seen, np.flatnonzero(part == VALIDATION), section.max_history, n_users),
-        queries(clicks, seen, np.flatnonzero(part == TEST), section.max_history, n_users),
+        asked = ~old & events.positive & (True if parts.cuts is None else events.time >= parts.cuts[1])
+        novel = events.where(asked)
+        first = np.zeros(len(novel), np.bool_)
+        first[np.unique(novel.user, return_index=True)[1]] = True
+        test_new = splitter.queries(novel.where(first))
+    train, test = (events.where(kept & (parts.of_row == part)) for part in (TRAIN, TEST))
+    found = Split(
+        splitter.log,
+        _apart(train, n_users) if section.repeats == "last" else _sequences(splitter.log, train, n_users),
+        splitter.queries(events.where(kept & (parts.of_row == VALIDATION))),
+        splitter.queries(test),
         test_new,
+        splitter.repeated(test),
     )
-    return parts if timed else _without_times(parts)
+    return found if timed else _without_times(found)
 
 
 def _without_times(split: Split) -> Split:
@@ -111,31 +133,22 @@ def _without_times(split: Split) -> Split:
     validation, test, test_new = queries
     assert validation is not None
     assert test is not None
-    return Split(split.train, validation, test, test_new)
+    return replace(split, validation=validation, test=test, test_new=test_new)
 
 
-def _leave_last_out(events: Events, n_users: int) -> NDArray[np.int8]:
-    """Part of each row: a user's last click is the test (of two or more), the one before validation (of three or more).
-
-    New items count: a target that is one is left out, and not replaced by an earlier click.
-    """
-    rows = np.flatnonzero(events.positive)
-    offsets = events.where(events.positive).user_offsets(n_users)
-    lengths = np.diff(offsets)
-    part = np.full(len(events), TRAIN, np.int8)
-    part[rows[offsets[1:][lengths >= 2] - 1]] = TEST
-    part[rows[offsets[1:][lengths >= 3] - 2]] = VALIDATION
-    return part
+def _sequences(log: ClickLog, train: Events, n_users: int) -> Sequences:
+    """Training clicks of the users that have some: the log's first ones of each."""
+    counts = np.bincount(train.user, minlength=n_users)
+    user = np.flatnonzero(counts).astype(np.int32)
+    end = log.offsets[user] + counts[user]
+    items, times, weights = (log.rows(field, user, end, 0) for field in ("items", "times", "weights"))
+    return Sequences(user, items, times, weights)
 
 
-def sequences(clicks: Events, n_users: int) -> Sequences:
-    """Training clicks of the users that have some."""
-    offsets = clicks.user_offsets(n_users)
+def _apart(train: Events, n_users: int) -> Sequences:
+    """The same where clicks were left out, so that they are no slice of the log."""
+    offsets = train.user_offsets(n_users)
     present = np.flatnonzero(np.diff(offsets) > 0)
     ends = np.append(offsets[present], offsets[-1]).astype(np.int64)
-    return Sequences(
-        present.astype(np.int32),
-        Ragged(clicks.item, ends),
-        Ragged(clicks.time, ends),
-        Ragged(clicks.weight, ends),
-    )
+    items, times, weights = (Ragged(column, ends) for column in (train.item, train.time, train.weight))
+    return Sequences(present.astype(np.int32), items, times, weights)

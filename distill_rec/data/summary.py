@@ -12,7 +12,14 @@ from distill_rec.files import read_json, write_json
 
 @dataclass
 class Summary:
-    """Counts of a prepared data set; `mended` and `refused` by reason: how many, and where the first stand."""
+    """Counts of a prepared data set.
+
+    Attributes:
+        mended, refused: by reason: how many, and where the first stand.
+        repeated_targets, ties, one_item_users: shares of the test's targets, of a user's neighbouring clicks, of users
+            with several clicks; None where they are not known.
+        cautions: `key`, `text` and `share` of what makes a result worth little.
+    """
 
     kind: str
     users: int
@@ -34,6 +41,10 @@ class Summary:
     rows: int
     mended: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: dict[str, dict[str, Any]] = field(default_factory=dict)
+    repeated_targets: float | None = None
+    ties: float | None = None
+    one_item_users: float | None = None
+    cautions: list[dict[str, Any]] = field(default_factory=list)
 
     def lines(self) -> list[tuple[str, str]]:
         """Name and value of each line of the table."""
@@ -48,12 +59,18 @@ class Summary:
             ("test histories that are empty", f"{self.empty_histories:.1%}"),
             ("items without a training click", f"{self.items_without_training_click:,}"),
         ]
+        shares = {
+            "test targets that stood in their history": self.repeated_targets,
+            "users whose clicks are all on one item": self.one_item_users,
+            "neighbouring clicks with equal times": self.ties,
+        }
+        out += [(name, f"{share:.1%}") for name, share in shares.items() if share is not None]
         if self.new_items:
             out.append(("new items", f"{self.new_items:,} kept out of training; {self.test_new:,} tests on them"))
         for name, kinds in (("mended", self.mended), ("refused", self.refused)):
             for reason, fault in kinds.items():
                 out.append((f"{name}: {reason}", f"{fault['count']:,} ({', '.join(fault['first'])})"))
-        return out
+        return out + [("look at", caution["text"]) for caution in self.cautions]
 
     def _times(self) -> str:
         if self.first_time is None or self.last_time is None:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from distill_rec.data import Dataset, Ragged
+from distill_rec.data.slices import Slices
 
-ITEMS = ("items", "history", "exclude", "candidates", "target")
+ITEMS = ("items", "history", "seen", "candidates", "target")
 
 
 def out_of_bounds(data: Dataset) -> str | None:
@@ -32,7 +33,9 @@ def out_of_bounds(data: Dataset) -> str | None:
 def _faults(columns: Any, n_items: int, n_users: int) -> Iterator[str]:
     for field in fields(columns):
         value = getattr(columns, field.name)
-        values = value.values if isinstance(value, Ragged) else value
+        values = value.values if isinstance(value, Ragged) else value.source if isinstance(value, Slices) else value
+        if isinstance(value, Slices) and not _within(value):
+            yield f"{field.name}: a place beyond the log's {len(values):,} entries"
         if isinstance(value, Ragged) and (value.offsets[0] != 0 or value.offsets[-1] != len(values)):
             yield f"{field.name}: rows end at {int(value.offsets[-1]):,} of {len(values):,} values"
         if len(value) != len(columns):
@@ -41,6 +44,10 @@ def _faults(columns: Any, n_items: int, n_users: int) -> Iterator[str]:
             yield f"{field.name}: an item beyond the {n_items:,} that are there"
         if field.name == "user" and not _inside(values, n_users):
             yield f"user: one beyond the {n_users:,} that are there"
+
+
+def _within(rows: Slices) -> bool:
+    return not len(rows) or (int(rows.begin.min()) >= 0 and int(rows.end.max()) <= len(rows.source))
 
 
 def _inside(values: Any, count: int) -> bool:

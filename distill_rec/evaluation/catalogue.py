@@ -78,9 +78,10 @@ def rank_targets(scorer: Scorer, queries: Queries, pool: NDArray[np.bool_] | Non
     """
     require_finite_items(scorer)
     vectors = np.asarray(scorer.item_vectors, dtype=np.float32)
-    target, exclude = np.asarray(queries.target, dtype=np.int64), queries.exclude
+    target = np.asarray(queries.target, dtype=np.int64)
     if pool is not None:
-        vectors, target, exclude = _within(pool, vectors, target, exclude)
+        number = np.cumsum(pool) - 1
+        vectors, target = vectors[pool], number[target]
     copies, columns = Copies.of(vectors), np.ascontiguousarray(vectors.T)
     n, n_items = len(queries), len(vectors)
     greater, ties, candidates = (np.empty(n, dtype=np.int64) for _ in range(3))
@@ -94,8 +95,11 @@ def rank_targets(scorer: Scorer, queries: Queries, pool: NDArray[np.bool_] | Non
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused by name below
             np.matmul(users, columns, out=chunk)
         chunk[:, copies.item] = chunk[:, copies.original]
+        exclude = queries.excluded(rows)
+        if pool is not None:
+            exclude = _within(pool, number, exclude)
         part = slice(start, start + len(rows))
-        greater[part], ties[part], candidates[part] = _count(scorer, chunk, target[part], exclude.take(rows), start)
+        greater[part], ties[part], candidates[part] = _count(scorer, chunk, target[part], exclude, start)
     return TargetRanks(greater, ties, candidates)
 
 
@@ -119,11 +123,8 @@ def _count(
     return greater, at_least - greater - 1, candidates
 
 
-def _within(
-    pool: NDArray[np.bool_], vectors: Floats, target: NDArray[np.int64], exclude: Ragged
-) -> tuple[Floats, NDArray[np.int64], Ragged]:
-    """The same with the pool's items alone, renumbered."""
-    number = np.cumsum(pool) - 1
+def _within(pool: NDArray[np.bool_], number: NDArray[np.int64], exclude: Ragged) -> Ragged:
+    """Those of the pool's items, renumbered."""
     kept = pool[exclude.values]
     offsets = np.concatenate([[0], np.cumsum(kept)])[exclude.offsets]
-    return vectors[pool], number[target], Ragged(number[exclude.values[kept]], offsets)
+    return Ragged(number[exclude.values[kept]], offsets)

@@ -18,7 +18,7 @@ MOST = 1000
 def history_scores(scorer: Scorer, samples: Samples, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Scores of the whole catalogue `[n, n_items]`; what the user has seen is left out."""
     history = samples.history.take(rows)
-    seen = samples.exclude.take(rows) if isinstance(samples, Queries) else history
+    seen = samples.excluded(rows) if isinstance(samples, Queries) else history
     scores = scorer.user_vectors(history) @ scorer.item_vectors.T
     scores[np.repeat(np.arange(len(rows)), seen.lengths), seen.values] = -np.inf
     return np.asarray(scores)

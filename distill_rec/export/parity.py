@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset, Sequences
 from distill_rec.data.ragged import Ragged
+from distill_rec.data.slices import Rows
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import ArtifactError
 from distill_rec.students import StudentModel
@@ -79,7 +80,7 @@ def _length(vectors: NDArray[Any]) -> float:
 def real_histories(dataset: Dataset, samples: int, generator: np.random.Generator) -> Ragged:
     """An empty history and drawn ones, of the test, else of validation, else (there are no such users) of training."""
     train = dataset.train.items if isinstance(dataset.train, Sequences) else dataset.train.history
-    pools = [dataset.test.history, dataset.validation.history, train]
+    pools: list[Rows] = [dataset.test.history, dataset.validation.history, train]
     pool = next((pool for pool in pools if len(pool)), None)
     if pool is None:
         raise ArtifactError("export", "no histories to compare on", "a data set with clicks", "Nothing was published.")

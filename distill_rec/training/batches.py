@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset, Impressions, Sequences
-from distill_rec.data.ragged import Ragged
+from distill_rec.data.slices import Slices, whole
 
 Indices = NDArray[np.int64]
 BUCKET = 16
@@ -88,7 +88,11 @@ class SequenceBatches:
 
     def __init__(self, sequences: Sequences, max_history: int, batch_size: int, seed: int) -> None:
         self.batch_size, self.seed = batch_size, seed
-        self.items, self.targets, self.positions, self.weights = _windows(sequences, max_history)
+        clicks, weights = whole(sequences.items), whole(sequences.weights).values
+        first, last, begin, end, position = _windows(clicks.offsets, whole(sequences.times).values, max_history)
+        self.items = Slices(clicks.values, begin, end)
+        self.targets = Slices(clicks.values, first, last)
+        self.positions, self.weights = Slices(position, first, last), Slices(weights, first, last)
         self.per_epoch = -(-len(self.items) // batch_size)
 
     def epoch(self, number: int) -> list[Indices]:
@@ -107,27 +111,30 @@ class SequenceBatches:
         )
 
 
-def _windows(sequences: Sequences, max_history: int) -> tuple[Ragged, Ragged, Ragged, Ragged]:
-    """Items, targets, visible prefix lengths and weights of each window."""
+def _windows(
+    offsets: Indices, time: NDArray[np.int64], max_history: int
+) -> tuple[Indices, Indices, Indices, Indices, Indices]:
+    """Windows of clicks that lie one user after the other, as places among them.
+
+    Args:
+        offsets: `[n_users + 1]`, where each user's clicks begin.
+        time: `[n_clicks]`, rising within a user.
+
+    Returns:
+        First and last (exclusive) target and first and last (exclusive) history click of each window, and for each
+        click how many clicks of its window it sees.
+    """
     stride = max(1, max_history // 2)
-    items, targets, positions, weights = [], [], [], []
-    for clicks, times, weight in zip(sequences.items, sequences.times, sequences.weights, strict=True):
-        visible = np.searchsorted(times, times, side="left")
-        window = np.maximum(0, -(-(visible - max_history) // stride))
-        for number in np.unique(window):
-            chosen = window == number
-            start = number * stride
-            end = int(visible[chosen].max())
-            items.append(clicks[start:end])
-            targets.append(clicks[chosen])
-            positions.append(visible[chosen] - start)
-            weights.append(weight[chosen])
-    return (
-        Ragged.from_rows(items, np.int32),
-        Ragged.from_rows(targets, np.int32),
-        Ragged.from_rows(positions, np.int32),
-        Ragged.from_rows(weights, np.float32),
-    )
+    own = np.repeat(offsets[:-1], np.diff(offsets))  # where the clicks of a click's user begin
+    changes = np.diff(own, prepend=-1) != 0
+    moments = changes | (np.diff(time, prepend=time[:1]) != 0)
+    seen = np.maximum.accumulate(np.where(moments, np.arange(len(own)), 0))  # the first click of the same second
+    number = np.maximum(0, -(-(seen - own - max_history) // stride))
+    first = np.flatnonzero(changes | (np.diff(number, prepend=-1) != 0))
+    last = np.append(first[1:], len(own))
+    start = own + number * stride
+    # a window's targets see more and more, the last one most
+    return first, last, start[first], seen[last - 1] if len(first) else first, seen - start
 
 
 class ImpressionBatches:
@@ -147,7 +154,7 @@ class ImpressionBatches:
 
     def make(self, samples: Indices) -> ImpressionBatch:
         part = self.impressions.take(samples)
-        history, mask = part.history.padded()
+        history, mask = self.impressions.history.take(samples).padded()
         candidates, shown = part.candidates.padded()
         labels, _ = part.labels.padded()
         return ImpressionBatch(

@@ -11,6 +11,7 @@ import pytest
 
 from distill_rec.data import Dataset, prepare
 from distill_rec.data.prepare import read_log
+from distill_rec.data.slices import whole
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError, RecipeError
 
@@ -122,7 +123,7 @@ def test_event_weights_and_minimum_clicks(tmp_path):
     prepare(DataSection(**settings, **options, split="leave-last-out"), tmp_path / "out")
     dataset = Dataset.load(tmp_path / "out")
     assert dataset.users["user_id"].to_list() == ["u"]
-    assert dataset.train.weights.values.tolist() == [0.5]
+    assert whole(dataset.train.weights).values.tolist() == [0.5]
     assert (len(dataset.validation), len(dataset.test)) == (1, 1)
 
 
@@ -145,7 +146,7 @@ def test_jsonl_parquet_gzip_globs_and_frames_say_the_same(tmp_path):
     assert datasets[0].texts == ["Q & A", "B"]
     for other in datasets[1:]:
         assert other.fingerprint == datasets[0].fingerprint
-        assert np.array_equal(other.train.items.values, datasets[0].train.items.values)
+        assert np.array_equal(whole(other.train.items).values, whole(datasets[0].train.items).values)
 
 
 def test_a_glob_without_files_is_named(tmp_path):
@@ -197,5 +198,5 @@ def test_ratings_below_the_threshold_are_seen_and_no_clicks(tmp_path):
     dataset = Dataset.load(tmp_path / "out")
     assert dataset.test.target.tolist() == [2]
     assert dataset.test.history[0].tolist() == [0]
-    assert dataset.test.exclude[0].tolist() == [0, 1]
+    assert dataset.test.excluded(np.array([0]))[0].tolist() == [0, 1]
     assert summary.refused["an unreadable rating"]["count"] == 1

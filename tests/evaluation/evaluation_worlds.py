@@ -52,7 +52,7 @@ def queries(targets: list[int], exclude: list[list[int]] | None = None, users: l
         time=np.zeros(len(targets), dtype=np.int64),
         target=np.array(targets, dtype=np.int32),
         history=Ragged.from_rows(rows),
-        exclude=Ragged.from_rows(rows),
+        seen=Ragged.from_rows(rows),
     )
 
 
