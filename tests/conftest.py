@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -120,7 +121,7 @@ def cli(cache: Path) -> Cli:
     """Run the command line and wait for it."""
 
     def run(
-        *arguments: object, cwd: Path | None = None, env: Mapping[str, str] | None = None
+        *arguments: object, cwd: Path | None = None, env: Mapping[str, str] | None = None, umask: int = -1
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command(*arguments),
@@ -129,6 +130,7 @@ def cli(cache: Path) -> Cli:
             capture_output=True,
             text=True,
             timeout=200,
+            umask=umask,
             check=False,
         )
 
@@ -142,3 +144,29 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, cli: C
     done = cli("run", tiny_recipe, "--out", folder)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+ODD = "run[1] *? %41 ;'$HOME é"
+"""A folder's name of characters that mean something to globs, shells, URLs and terminals."""
+MATCHED = "run1 xy %41 ;'$HOME é"
+"""What that name would match as a pattern."""
+TITLE = "Amélie 東京 ☃"
+
+
+@pytest.fixture(scope="session")
+def odd_run(tmp_path_factory: pytest.TempPathFactory, tiny_trunk: Path, tiny_run: Path, cli: Cli) -> Path:
+    """A finished run whose recipe, data, PLM and cache all lie below `ODD`, beside another run below `MATCHED`.
+
+    Its item ids and titles are not ASCII, it is made under umask 077, and its student is a transformer in every
+    precision. Not to be changed: copy it first.
+    """
+    from odd import write_inputs
+
+    root = tmp_path_factory.mktemp("odd")
+    folder = write_inputs(root / ODD, tiny_trunk)
+    shutil.copytree(tiny_run, root / MATCHED / "run", symlinks=True)
+    done = cli(
+        "run", folder / "recipe.toml", "--out", folder / "run", env={"DISTILL_REC_CACHE": str(folder)}, umask=0o077
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "run"

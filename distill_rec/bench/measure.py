@@ -73,7 +73,8 @@ def _run(arguments: list[str], given: str, threads: int) -> dict[str, Any]:
         [sys.executable, *arguments],
         input=given,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
         env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
     )
@@ -104,7 +105,7 @@ def machine() -> dict[str, Any]:
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
     except OSError:
         return platform.processor()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())

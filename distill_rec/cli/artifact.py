@@ -6,12 +6,12 @@ import sys
 from pathlib import Path
 
 from distill_rec.runtime import Student
+from distill_rec.runtime.link import artifact_path
 
 
 def artifact_folder(path: Path) -> Path:
-    """A student's folder, or the one inside the folder of a run."""
-    inside = path / "export" / "student"
-    return inside if inside.exists() else path
+    """A student's folder, or the one inside the folder of a run or of its export."""
+    return artifact_path(path)
 
 
 def load_artifact(path: Path) -> Student:

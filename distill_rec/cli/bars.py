@@ -8,6 +8,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from distill_rec.cli.output import make_console
 from distill_rec.progress import Progress, Task
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ class Bars:
         return BarTask(self, description, total)
 
     def open(self) -> RichProgress:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
@@ -48,13 +48,13 @@ class Bars:
         if self.display is None:
             self.display = RichProgress(
                 SpinnerColumn(finished_text="[green]✓[/]"),
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"),
+                TextColumn("{task.fields[rate]}", markup=False),
                 TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-                TextColumn("[dim]{task.fields[note]}[/]"),
-                console=Console(stderr=True),
+                TextColumn("{task.fields[note]}", style="dim", markup=False),
+                console=make_console(stderr=True),
             )
             self.display.start()
         return self.display

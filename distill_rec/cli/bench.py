@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from distill_rec.cli.guard import guarded
 from distill_rec.cli.options import ArtifactArgument, JsonOption
+from distill_rec.cli.output import print_json
 
 LISTED = "numbers, as 1,8,64"
 
@@ -60,7 +60,10 @@ def bench(  # noqa: PLR0913
     if out is not None:
         write_json(out / "bench.json", found.to_json())
         write_text(out / "bench.html", page_of(found))
-    print(json.dumps(found.to_json(), indent=2) if as_json else text_of(found))
+    if as_json:
+        print_json(found.to_json(), indent=2)
+    else:
+        print(text_of(found))
     if out is not None and not as_json:
         print(f"\npage: {out / 'bench.html'}")
 

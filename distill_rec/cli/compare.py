@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 
 from distill_rec.cli.guard import guarded
 from distill_rec.cli.options import JsonOption
+from distill_rec.cli.output import make_console, print_json
 
 if TYPE_CHECKING:
     from distill_rec.runs import Run
@@ -30,7 +30,7 @@ def compare(
     loaded = {str(path): Run.load(path) for path in runs}
     rows = comparison(loaded)
     if as_json:
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        print_json(rows, indent=2)
     else:
         _print(rows)
     _write(rows, out)
@@ -71,7 +71,6 @@ def _cells(row: dict[str, Any], columns: list[str]) -> list[str]:
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     columns = _columns(rows)
@@ -80,7 +79,7 @@ def _print(rows: list[dict[str, Any]]) -> None:
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(row["run"], f"{row['part']} (n={row['samples']:,})", row["model"], *_cells(row, columns))
-    Console().print(table)
+    make_console().print(table)
 
 
 STYLE = """

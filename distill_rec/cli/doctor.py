@@ -8,6 +8,7 @@ import typer
 
 from distill_rec.cli.guard import guarded
 from distill_rec.cli.options import JsonOption
+from distill_rec.cli.output import print_json
 
 
 @guarded
@@ -22,14 +23,13 @@ def doctor(
 
     Example: distill-rec doctor runs/demo
     """
-    import json
     import shutil
 
     from distill_rec.doctor import as_dict, as_table, count_line, examine, sound
 
     kind, findings = examine(path)
     if as_json:
-        print(json.dumps(as_dict(kind, path, findings), indent=2, ensure_ascii=False))
+        print_json(as_dict(kind, path, findings), indent=2)
     else:
         print(
             f"{kind}{f' {path}' if path else ''}\n\n{as_table(findings, shutil.get_terminal_size((100, 24)).columns)}"

@@ -11,6 +11,7 @@ import typer
 
 from distill_rec.cli.guard import guarded
 from distill_rec.cli.options import JsonOption, OutOption, RecipeArgument, RestartOption, SetOption
+from distill_rec.cli.output import print_json
 from distill_rec.cli.stages import folder_of, opened, run_checked
 
 
@@ -40,6 +41,7 @@ def export(  # noqa: PLR0913
 
     Example: distill-rec export students/static --out runs/films --set 'export.precisions=["fp32", "int8"]'
     """
+    from distill_rec.runtime.link import kept
     from distill_rec.runtime.publish import prune
     from distill_rec.runtime.publish import rollback as switch_back
 
@@ -47,10 +49,13 @@ def export(  # noqa: PLR0913
         raise typer.BadParameter("--to goes with --rollback")
     if rollback:
         run = Path(recipe)
-        folder = (run if (run / "export").is_dir() else folder_of(recipe, changes, out)) / "export"
+        if kept(run):
+            folder = run
+        else:
+            folder = (run if (run / "export").is_dir() else folder_of(recipe, changes, out)) / "export"
         version = switch_back(folder, to)
         if as_json:
-            print(json.dumps({"artifact": str(folder / "student"), "version": version}))
+            print_json({"artifact": str(folder / "student"), "version": version})
         else:
             print(f"{folder / 'student'} leads to version {version} now", file=sys.stderr)
         return

@@ -85,9 +85,9 @@ def sample(path: Path) -> list[dict[str, Any]]:
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if ".parquet" in suffixes:
-        import polars as pl
+        from distill_rec.frames import first_rows
 
-        rows = pl.scan_parquet(path).head(SAMPLE).collect().to_dicts()
+        rows = first_rows(path, SAMPLE).to_dicts()
     else:
         opener = gzip.open if suffixes[-1:] == [".gz"] else open
         with cast("IO[str]", opener(path, "rt", encoding="utf-8-sig", errors="replace")) as file:

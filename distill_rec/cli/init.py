@@ -10,6 +10,7 @@ import typer
 
 from distill_rec.cli.guard import fail, guarded
 from distill_rec.cli.options import JsonOption
+from distill_rec.cli.output import print_json
 
 
 @guarded
@@ -33,7 +34,7 @@ def init(
     found = guess(clicks, items)
     write_text(out, recipe_text(found, out.resolve().parent))
     if as_json:
-        print(json.dumps({"recipe": str(out), "data": found}, ensure_ascii=False))
+        print_json({"recipe": str(out), "data": found})
         return
     for key, value in found.items():
         print(f"data.{key} = {json.dumps(value, ensure_ascii=False)}")

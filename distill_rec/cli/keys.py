@@ -9,6 +9,7 @@ import typer
 
 from distill_rec.cli.guard import fail, guarded, require_train
 from distill_rec.cli.options import JsonOption
+from distill_rec.cli.output import make_console, print_json
 
 
 @guarded
@@ -32,12 +33,11 @@ def keys(
     found = [one for one in found if one[0] not in sections]
     if as_json:
         told = [{"key": name, "default": default, "description": text} for name, text, default in found]
-        print(json.dumps(told, indent=2, default=str))
+        print_json(told, indent=2, default=str)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("key", "default", "what it is for", box=None, header_style="bold")
     for name, text, default in found:
         table.add_row(name, "" if default is None else json.dumps(default, default=str), text)
-    Console().print(table)
+    make_console().print(table)

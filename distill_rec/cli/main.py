@@ -25,6 +25,7 @@ from distill_rec.cli import (
     serve,
     teach,
 )
+from distill_rec.cli.output import never_refuse
 
 app = typer.Typer(
     name="distill-rec",
@@ -73,4 +74,5 @@ for command in (
 
 def main() -> None:
     """Run the command line."""
+    never_refuse()
     app()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from distill_rec.cli.output import make_console, print_json
 
 if TYPE_CHECKING:
     from distill_rec.recipe import Recipe
@@ -20,9 +21,8 @@ def print_plan(recipe: Recipe, folder: Path, base: Path, restart: str | None, as
         require_columns(recipe.data, base)
     plan = plan_of(recipe, folder, base, restart)
     if as_json:
-        print(json.dumps({"run": str(folder), "stages": [step.__dict__ for step in plan]}, indent=2))
+        print_json({"run": str(folder), "stages": [step.__dict__ for step in plan]}, indent=2)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
@@ -31,5 +31,5 @@ def print_plan(recipe: Recipe, folder: Path, base: Path, restart: str | None, as
     for step in plan:
         table.add_row(step.stage, step.state, step.work, f"{step.seconds:,.0f} s")
     left = sum(step.seconds for step in plan if step.state != "finished")
-    Console().print(table)
+    make_console().print(table)
     print(f"run: {folder}; about {left:,.0f} s left on two cores. Early stopping makes it shorter, a GPU much shorter.")

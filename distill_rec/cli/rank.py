@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from itertools import islice
 from pathlib import Path
@@ -12,6 +11,7 @@ import typer
 
 from distill_rec.cli.guard import guarded
 from distill_rec.cli.options import ArtifactArgument, JsonOption
+from distill_rec.cli.output import print_json
 
 if TYPE_CHECKING:
     from distill_rec.runtime import Student
@@ -44,7 +44,7 @@ def rank(
     tell_skipped(student)
     ranked = sorted(zip(items, map(float, scores), strict=True), key=lambda pair: -pair[1])
     if as_json:
-        print(json.dumps([{"id": item, "score": score} for item, score in ranked]))
+        print_json([{"id": item, "score": score} for item, score in ranked])
     else:
         for item, score in ranked:
             print(f"{item}\t{score:.6f}")
@@ -58,7 +58,7 @@ def _rank_file(student: Student, path: Path, as_json: bool) -> None:
     while batch := list(islice(lines, BATCH)):
         for one, ranks in zip(batch, rankings(student, batch, unknown), strict=True):
             if as_json:
-                print(json.dumps({"impression": one.name, "candidates": one.candidates, "ranks": ranks}))
+                print_json({"impression": one.name, "candidates": one.candidates, "ranks": ranks})
             else:
                 print(f"{one.name} [{','.join(map(str, ranks))}]")
     if unknown.candidates or unknown.history:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from distill_rec.cli.guard import guarded
 from distill_rec.cli.options import ArtifactArgument, JsonOption
+from distill_rec.cli.output import print_json
 
 
 @guarded
@@ -29,7 +29,7 @@ def recommend(
     found = student.recommend(history=ids_of(history), k=k, exclude=ids_of(exclude))
     tell_skipped(student)
     if as_json:
-        print(json.dumps([{"id": item, "score": float(score)} for item, score in found]))
+        print_json([{"id": item, "score": float(score)} for item, score in found])
     else:
         for item, score in found:
             print(f"{item}\t{score:.6f}")

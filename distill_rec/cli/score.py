@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ import typer
 
 from distill_rec.cli.guard import guarded
 from distill_rec.cli.options import ArtifactArgument, JsonOption
+from distill_rec.cli.output import print_json
 
 
 @guarded
@@ -71,7 +71,10 @@ def score(  # noqa: PLR0913
         artifact_folder(artifact), users, out, settings, ray=ray, workers=workers, progress=make_progress()
     )
     found["seconds"] = round(time.monotonic() - began, 2)
-    print(json.dumps(found) if as_json else _told(found))
+    if as_json:
+        print_json(found)
+    else:
+        print(_told(found))
 
 
 def _told(found: dict[str, Any]) -> str:

@@ -49,12 +49,12 @@ def serve(  # noqa: PLR0913
     if token is None and not is_loopback(host):
         fail(f"--host {host}: others could connect, so a token is needed. Set {TOKEN}, or use --host 127.0.0.1.", 2)
     # Late: a wrong host is told before anything heavy is loaded.
+    from distill_rec.cli.artifact import artifact_folder
     from distill_rec.serving.server import serve
     from distill_rec.serving.settings import Limits, Settings
 
-    inside = artifact / "export" / "student"
     settings = Settings(
-        inside if inside.exists() else artifact,
+        artifact_folder(artifact),
         state,
         token,
         access_log,

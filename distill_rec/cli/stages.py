@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill_rec.cli.guard import require_train
+from distill_rec.cli.output import make_console, print_json
 from distill_rec.files import read_json
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def run_checked(
         begin=lambda name: print(f"{name} ...", file=sys.stderr, flush=True),
     )
     if as_json:
-        print(json.dumps(as_dict(folder, reports), indent=2, ensure_ascii=False))
+        print_json(as_dict(folder, reports), indent=2)
     else:
         tell(folder, reports)
 
@@ -85,9 +85,7 @@ def histories(folder: Path) -> dict[str, Any]:
 
 def tell(folder: Path, reports: list[StageReport]) -> None:
     """Tables on stdout: what the last stage made, and what each took."""
-    from rich.console import Console
-
-    console = Console()
+    console = make_console()
     ended = reports[-1].stage
     if ended == "prepare":
         _tell_summary(folder, console)

@@ -10,6 +10,7 @@ from distill_rec.data.faults import Faults
 from distill_rec.data.recbole import FORM, typed
 from distill_rec.data.rows import find_files, label, stream_rows, suffix_of
 from distill_rec.data.table import READERS, click_columns, pattern_of, require
+from distill_rec.frames import empty_frame
 from distill_rec.recipe import DataSection
 
 
@@ -37,5 +38,5 @@ def _header(path: Path, section: DataSection) -> pl.DataFrame | None:
         return typed(next(stream_rows(path, Faults(), encoding=section.encoding, **FORM)), path)
     suffix = suffix_of(path)
     if suffix == ".parquet":
-        return pl.DataFrame(schema=pl.read_parquet_schema(path))
+        return empty_frame(path)
     return None if suffix in READERS else next(stream_rows(path, Faults(), encoding=section.encoding))

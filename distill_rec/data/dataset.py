@@ -8,7 +8,6 @@ their number.
 from __future__ import annotations
 
 import hashlib
-import io
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -20,7 +19,8 @@ from numpy.typing import NDArray
 from distill_rec.data.click_log import ClickLog
 from distill_rec.data.ragged import Ragged
 from distill_rec.data.slices import Rows, Slices
-from distill_rec.files import read_array, read_json, write_array, write_bytes, write_json
+from distill_rec.files import read_array, read_json, write_array, write_json
+from distill_rec.frames import read_frame, write_frame
 from distill_rec.runtime.errors import RunError
 
 FORMAT_VERSION = 2
@@ -154,13 +154,6 @@ class Impressions(_Columns):
         return len(self.user)
 
 
-def _write_frame(path: Path, frame: pl.DataFrame) -> None:
-    """Parquet by ordinary writes, so that a full disk is an OSError."""
-    buffer = io.BytesIO()
-    frame.write_parquet(buffer)
-    write_bytes(path, buffer.getvalue())
-
-
 @dataclass(frozen=True)
 class Dataset:
     """A prepared data set.
@@ -205,9 +198,9 @@ class Dataset:
 
     def write(self, folder: Path) -> None:
         """Write all arrays, then the manifest: a folder without one is not a data set."""
-        _write_frame(folder / "items.parquet", self.items)
-        _write_frame(folder / "users.parquet", self.users)
-        _write_frame(folder / "texts.parquet", pl.DataFrame({"text": self.texts}, schema={"text": pl.String}))
+        write_frame(folder / "items.parquet", self.items)
+        write_frame(folder / "users.parquet", self.users)
+        write_frame(folder / "texts.parquet", pl.DataFrame({"text": self.texts}, schema={"text": pl.String}))
         for name in ("item_text", "train_clicks", "new"):
             write_array(folder / f"{name}.npy", getattr(self, name))
         if self.log is not None:
@@ -253,9 +246,9 @@ class Dataset:
         train_type: type[Sequences] | type[Impressions] = Sequences if clicks else Impressions
         return Dataset(
             kind=manifest["kind"],
-            items=pl.read_parquet(folder / "items.parquet"),
-            users=pl.read_parquet(folder / "users.parquet"),
-            texts=pl.read_parquet(folder / "texts.parquet")["text"].to_list(),
+            items=read_frame(folder / "items.parquet"),
+            users=read_frame(folder / "users.parquet"),
+            texts=read_frame(folder / "texts.parquet")["text"].to_list(),
             item_text=read_array(folder / "item_text.npy"),
             train_clicks=read_array(folder / "train_clicks.npy"),
             new=read_array(folder / "new.npy"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import codecs
 import contextlib
 import csv
-import glob
 import gzip
 import io
 import itertools
@@ -22,6 +21,7 @@ from typing import IO, Any
 import polars as pl
 
 from distill_rec.data.faults import Faults
+from distill_rec.data.patterns import matching
 from distill_rec.runtime.errors import DataError
 
 BLOCK = 65536
@@ -36,11 +36,9 @@ def find_files(folder: Path, pattern: str) -> list[Path]:
     Raises:
         DataError: there is none.
     """
-    path = Path(pattern).expanduser()
-    full = path if path.is_absolute() else folder / path
-    found = [full] if full.is_file() else sorted(Path(name) for name in glob.glob(str(full)) if Path(name).is_file())
+    found = [path for path in matching(folder, pattern) if path.is_file()]
     if not found:
-        raise DataError(full, "no such file", "a file, or a glob that matches one")
+        raise DataError(folder / pattern, "no such file", "a file, or a glob that matches one")
     return found
 
 

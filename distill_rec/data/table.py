@@ -16,6 +16,7 @@ from distill_rec.data.faults import Faults
 from distill_rec.data.log import Log, unique_items
 from distill_rec.data.rows import FILE, LINE, find_files, is_broken, label, open_text, read_rows, suffix_of
 from distill_rec.data.text import template_fields
+from distill_rec.frames import read_frame
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
 
@@ -173,7 +174,7 @@ def _plain(value: Any) -> str | None:
 
 def _parquet(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:
     try:
-        frame = pl.read_parquet(path)
+        frame = read_frame(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(path, f"cannot be read: {error}", "a Parquet file") from error
     faults.rows += len(frame)

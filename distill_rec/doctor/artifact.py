@@ -14,6 +14,7 @@ from distill_rec.doctor.kinds import object_in
 from distill_rec.doctor.machine import size
 from distill_rec.runtime.errors import ArtifactError, DistillRecError
 from distill_rec.runtime.golden import GOLDEN
+from distill_rec.runtime.link import leads_to, restoring
 from distill_rec.runtime.manifest import AGAIN, CARD, MANIFEST, Manifest
 from distill_rec.runtime.whole_files import sha256_file
 
@@ -24,7 +25,10 @@ TRAINING = "training"
 
 def artifact(path: Path) -> list[Finding]:
     """Files against the manifest, then the format version, then a load that replays the golden inputs."""
-    folder = path.resolve()
+    try:
+        folder = leads_to(path)
+    except ArtifactError as error:
+        return [problem_of(AREA, error)]
     if not folder.is_dir():
         leads = f"a link to {path.readlink()}, which is not there" if path.is_symlink() else "not there"
         do = "Export again with `distill-rec export`, or switch back with `distill-rec export --rollback`."
@@ -33,11 +37,20 @@ def artifact(path: Path) -> list[Finding]:
         return [Finding("problem", AREA, MANIFEST, "not there: nothing else can be checked", AGAIN)]
     content = (folder / MANIFEST).read_bytes()
     listed = object_in(folder / MANIFEST).get("files")
-    out = _files(folder, listed if isinstance(listed, Mapping) else {})
+    out = [*_link(path, folder), *_files(folder, listed if isinstance(listed, Mapping) else {})]
     if any(finding.level == "problem" for finding in out):
         return [*_format(content, folder), *out]
     form = _format(content, folder)
     return form + out + (_works(folder) if form[0].level != "problem" else [])
+
+
+def _link(path: Path, folder: Path) -> list[Finding]:
+    """A link that came as something else is read as the link that it was."""
+    if path.is_symlink() or path.resolve() == folder:
+        return []
+    kind = "a copy" if path.is_dir() else "a text file that holds the name"
+    found = f"{kind} of {folder.parent.name}/{folder.name} in its place, and read as the link"
+    return [Finding("note", AREA, "the link", found, restoring(path, int(folder.name)))]
 
 
 def _format(content: bytes, folder: Path) -> list[Finding]:

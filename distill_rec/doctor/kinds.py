@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
+from distill_rec.runtime.link import LINK, kept
 from distill_rec.stages import STAGES
 
 Kind = Literal["artifact", "run", "data set", "raw data", "recipe", "unknown"]
@@ -24,6 +25,8 @@ def kind_of(path: str) -> tuple[Kind, Path]:
     A name on a shelf, as `students/static`, is a recipe where no such path is there.
     """
     place = Path(path).expanduser()
+    if place.name == LINK and not place.is_dir() and kept(place.parent):
+        return "artifact", place  # a link that was lost, or came as a text file
     if place.is_file():
         return ("recipe" if place.suffix == ".toml" else "raw data" if is_raw(place, NAMED) else "unknown"), place
     if not place.is_dir():
@@ -37,7 +40,7 @@ def kind_of(path: str) -> tuple[Kind, Path]:
     if (place / "recipe.json").exists() or any((place / stage / "stage.json").exists() for stage in STAGES):
         return "run", place
     if (place / "versions").is_dir():
-        return "artifact", place / "student"
+        return "artifact", place / LINK
     if "files" in manifest or any((place / name).exists() for name in PARTS):
         return "artifact", place
     if (place / "recipe.toml").exists():

@@ -78,7 +78,8 @@ def _parquet(path: Path, name: str) -> Finding:
     try:
         import pyarrow.parquet as pq
 
-        file = pq.ParquetFile(path)
+        with path.open("rb") as opened:  # by its path, pyarrow would take `job:1/x.parquet` for an address
+            file = pq.ParquetFile(opened)
     except ModuleNotFoundError as error:
         return lacking(AREA, name, error)
     except Exception as error:  # pyarrow's errors have no base class of their own

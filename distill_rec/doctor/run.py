@@ -20,10 +20,9 @@ AREA = "run"
 NEEDED = {
     "teach": ("weights.safetensors", "model.json", "knowledge/manifest.json"),
     "distill": ("student/weights.safetensors", "student/model.json"),
-    "export": ("student/manifest.json",),
     "evaluate": ("results.json", "report.html"),
 }
-"""Files that a later stage or a reader opens; a prepared data set has a check of its own."""
+"""Files that a later stage or a reader opens; a prepared data set and an artifact have checks of their own."""
 
 
 def run(folder: Path) -> list[Finding]:

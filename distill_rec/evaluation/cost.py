@@ -15,6 +15,8 @@ import numpy as np
 from distill_rec.data.dataset import Dataset
 from distill_rec.evaluation.results import ModelCost
 from distill_rec.files import read_json
+from distill_rec.runtime.errors import DistillRecError
+from distill_rec.runtime.link import leads_to
 
 CANDIDATES = 100
 TEXTS = 256
@@ -63,7 +65,7 @@ Size = tuple[int | None, int | None]
 
 
 def _student_size(artifact: Path) -> Size:
-    manifest = read_json(artifact / "manifest.json")
+    manifest = read_json(leads_to(artifact) / "manifest.json")
     return int(manifest["parameters"]), served_bytes(manifest, manifest["precision"])
 
 
@@ -86,7 +88,7 @@ def _teacher_size(folder: Path) -> Size:
 def _size(of: Callable[[Path], Size], path: Path) -> Size:
     try:
         return of(path)
-    except (OSError, KeyError, TypeError, ValueError):
+    except (OSError, KeyError, TypeError, ValueError, DistillRecError):
         return None, None
 
 
@@ -99,7 +101,8 @@ def _measure(kind: str, path: Path, request: dict[str, Any], size: Size) -> Mode
             [sys.executable, "-m", "distill_rec.evaluation.serving_cost"],
             input=json.dumps({"kind": kind, "path": str(path), **request}),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=LIMIT_S,
             check=True,
             env={**os.environ, **threads},

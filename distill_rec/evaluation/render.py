@@ -22,7 +22,7 @@ def render(results: Results, console: Console) -> None:
     for ratio in results.test.ratios:
         console.print(f"  {ratio_text(ratio, results.metrics)}", highlight=False)
     for verdict in results.verdicts:
-        console.print(f"  [{TONES[verdict.tone]}]{verdict.text}[/]", highlight=False)
+        console.print(f"  {verdict.text}", style=TONES[verdict.tone], highlight=False, markup=False)
 
 
 def ratio_text(ratio: Ratio, metrics: dict[str, str]) -> str:

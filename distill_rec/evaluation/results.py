@@ -8,7 +8,8 @@ from typing import Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from distill_rec.files import replacing, write_text
+from distill_rec.files import write_text
+from distill_rec.frames import read_frame, write_frame
 from distill_rec.runtime.errors import RunError
 
 FORMAT_VERSION = 1
@@ -220,8 +221,7 @@ class Results(Part):
         """Write `results.json` and `per_user.parquet`."""
         folder.mkdir(parents=True, exist_ok=True)
         if self._per_user is not None:
-            with replacing(folder / "per_user.parquet") as temporary:
-                self._per_user.write_parquet(temporary)
+            write_frame(folder / "per_user.parquet", self._per_user)
         write_text(folder / "results.json", self.to_json())
 
     @staticmethod
@@ -236,5 +236,5 @@ class Results(Part):
             raise RunError(path, "no results here", "results.json", "Run `distill-rec evaluate` first.")
         results = Results.from_json(path.read_text(encoding="utf-8"))
         if (folder / "per_user.parquet").exists():
-            results._per_user = pl.read_parquet(folder / "per_user.parquet")
+            results._per_user = read_frame(folder / "per_user.parquet")
         return results

@@ -23,6 +23,7 @@ from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import ExportSection
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.runtime.link import version_of
 from distill_rec.runtime.loading import TEACHER, TEXTS
 from distill_rec.runtime.manifest import CARD, MANIFEST, Manifest
 from distill_rec.runtime.publish import LINK, new_version
@@ -95,10 +96,10 @@ def export_student(  # noqa: PLR0913
 
 def _tell_changed_catalogue(link: Path) -> None:
     """A version that a service saved has items of its own; a new export has the data's alone."""
-    manifest = link / MANIFEST
-    if manifest.exists() and read_json(manifest).get("made_from"):
+    version = version_of(link)
+    if version is not None and (version / MANIFEST).exists() and read_json(version / MANIFEST).get("made_from"):
         found = "version %s was saved with a changed catalogue; what was added or removed there is not in the new one"
-        logger.warning(found, link.resolve().name)
+        logger.warning(found, version.name)
 
 
 def _ordered(section: ExportSection) -> list[str]:

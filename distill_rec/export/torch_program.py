@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 
 from distill_rec.export.onnx import example_inputs
+from distill_rec.files import writing
 
 
 def write_program(module: nn.Module, path: Path) -> None:
@@ -18,12 +18,6 @@ def write_program(module: nn.Module, path: Path) -> None:
     # The program finds out itself how long a text its position embeddings allow.
     auto = torch.export.Dim.AUTO
     shapes = ({0: auto, 1: auto}, {0: auto, 1: auto})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{os.getpid()}.tmp.pt2")
-    try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
-            torch.export.save(torch.export.export(module, inputs, dynamic_shapes=shapes), temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path) as file, warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.export.save(torch.export.export(module, inputs, dynamic_shapes=shapes), file)

@@ -9,6 +9,7 @@ from distill_rec.files import read_json
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.progress import Progress
 from distill_rec.recipe import Recipe
+from distill_rec.runtime.link import kept
 
 if TYPE_CHECKING:
     from distill_rec.data.dataset import Dataset
@@ -64,7 +65,7 @@ def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, ModelCost] | None:
     from distill_rec.evaluation.cost import measure_costs
 
     artifact, teacher = run.stage("export") / "student", run.stage("teach")
-    if not artifact.exists():
+    if not artifact.exists() and not kept(artifact.parent):
         return None
     return measure_costs(artifact, {"folder": str(teacher)} if (teacher / "model.json").exists() else None, dataset)
 

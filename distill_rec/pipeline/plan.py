@@ -6,6 +6,7 @@ import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
+from distill_rec.data.patterns import matching
 from distill_rec.data.rows import suffix_of
 from distill_rec.files import cache_folder
 from distill_rec.pipeline.folder import RunFolder
@@ -87,8 +88,7 @@ def sizes_of(section: DataSection, base: Path) -> Sizes:
 def _files(folder: Path, pattern: str) -> list[Path]:
     if not pattern:
         return []
-    found = [Path(pattern)] if Path(pattern).is_absolute() else sorted(folder.glob(pattern))
-    return [path for path in found if path.is_file()]
+    return [path for path in matching(folder, pattern) if path.is_file()]
 
 
 def _rows(path: Path, headed: bool) -> int:
@@ -97,7 +97,8 @@ def _rows(path: Path, headed: bool) -> int:
     if suffix == ".parquet":
         import pyarrow.parquet as pq
 
-        return int(pq.ParquetFile(path).metadata.num_rows)
+        with path.open("rb") as file:
+            return int(pq.ParquetFile(file).metadata.num_rows)
     headed = headed and suffix not in (".jsonl", ".ndjson", ".json")
     return max(_count(path) - headed, 0)
 

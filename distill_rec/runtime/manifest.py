@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from distill_rec.runtime.errors import ArtifactError
+from distill_rec.runtime.link import MANIFEST as MANIFEST
+from distill_rec.runtime.link import leads_to
 
 FORMAT_VERSION = 2
 OLDER_VERSIONS = (1,)
 """Version 1 had one precision and no golden inputs; everything new since has a default."""
-MANIFEST = "manifest.json"
 CARD = "README.md"
 KINDS = ("static", "transformer")
 TYPES = {
@@ -134,7 +135,7 @@ class Files:
     """
 
     def __init__(self, path: str | Path, digest: str | None = None) -> None:
-        self.folder = Path(path).resolve()
+        self.folder = leads_to(path)
         manifest = self.folder / MANIFEST
         if not manifest.is_file():
             raise ArtifactError(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from distill_rec.runtime.errors import ArtifactError
+from distill_rec.runtime.link import LINK as LINK
+from distill_rec.runtime.link import VERSIONS, is_replaceable, kept, lost_link, number_of, version_of
+from distill_rec.runtime.whole_files import fresh_folder
 
-LINK = "student"
 SUFFIX = ".tmp"
 
 
@@ -28,22 +29,21 @@ def new_version(export_folder: Path, keep: int) -> Iterator[Path]:
         keep: versions kept, the newest among them.
 
     Raises:
-        ArtifactError: something that is no link stands where the link belongs.
+        ArtifactError: something that is no link, and no copy of a version, stands where the link belongs.
     """
-    versions = export_folder / "versions"
+    versions = export_folder / VERSIONS
     versions.mkdir(parents=True, exist_ok=True)
-    _require_link(export_folder / LINK)
+    _require_replaceable(export_folder / LINK)
     with _locked(versions):
         _remove_stale(versions)
-        temporary = Path(tempfile.mkdtemp(dir=versions, prefix=".", suffix=SUFFIX))
+        temporary = fresh_folder(versions, SUFFIX)
         alive = _lock(temporary)
     try:
         yield temporary
-        temporary.chmod(0o755)  # made for its owner alone, but services of other users read it
         with _locked(versions):
-            number = max(_numbers(versions), default=0) + 1
+            number = max(kept(export_folder), default=0) + 1
             os.rename(temporary, versions / str(number))
-            _switch(export_folder, Path("versions") / str(number))
+            _switch(export_folder, number)
             _prune(export_folder, keep)
     finally:
         os.close(alive)
@@ -51,42 +51,51 @@ def new_version(export_folder: Path, keep: int) -> Iterator[Path]:
 
 
 def prune(export_folder: Path, keep: int) -> None:
-    """Remove all versions but the newest `keep`, and never the one that the link leads to."""
-    with _locked(export_folder / "versions"):
+    """Remove all versions but the newest `keep`, and never the one that the link leads to.
+
+    Raises:
+        ArtifactError: the link is lost, so that none can be told to be free.
+    """
+    if version_of(export_folder / LINK) is None and kept(export_folder):
+        raise lost_link(export_folder / LINK)
+    with _locked(export_folder / VERSIONS):
         _prune(export_folder, keep)
 
 
 def _prune(export_folder: Path, keep: int) -> None:
-    versions, served = export_folder / "versions", (export_folder / LINK).resolve().name
-    for old in sorted(_numbers(versions))[:-keep]:
-        if str(old) != served:
-            shutil.rmtree(versions / str(old), ignore_errors=True)
+    served = number_of(export_folder / LINK)
+    for old in kept(export_folder)[:-keep]:
+        if old != served:
+            shutil.rmtree(export_folder / VERSIONS / str(old), ignore_errors=True)
 
 
 def rollback(export_folder: Path, to: int | None = None) -> str:
     """Switch the link to the version before the one that it leads to, or to the one named; return its number.
 
+    A link that was lost, or that came as a text file or as a copy of a version, is a link again.
+
     Raises:
-        ArtifactError: there is no link, or no such version is kept.
+        ArtifactError: no such version is kept, or the link is lost and none is named.
     """
-    versions, link = export_folder / "versions", export_folder / LINK
-    _require_link(link)
-    if not versions.is_dir() or not link.is_symlink():
+    link = export_folder / LINK
+    _require_replaceable(link)
+    if not kept(export_folder):
         raise ArtifactError(link, "nothing is published here", "a link to one of versions/", "Export first.")
-    with _locked(versions):
-        now, kept = link.resolve().name, sorted(_numbers(versions))
-        fit = [number for number in kept if number == to]
-        if to is None and now.isdigit():
-            fit = [number for number in kept if number < int(now)]
+    with _locked(export_folder / VERSIONS):
+        now, numbers = number_of(link), kept(export_folder)
+        if to is None and now is None:
+            raise lost_link(link)
+        fit = [number for number in numbers if (number < (now or 0) if to is None else number == to)]
         if not fit:
-            found = f"leads to version {now}; kept: {', '.join(map(str, kept))}"
+            leads = "leads nowhere" if now is None else f"leads to version {now}"
+            found = f"{leads}; kept: {', '.join(map(str, numbers))}"
             raise ArtifactError(
                 link,
                 found,
                 "an older version" if to is None else f"version {to} among them",
                 "Name a version that is kept with --to, or export again; a larger --keep keeps more from then on.",
             )
-        _switch(export_folder, Path("versions") / str(fit[-1]))
+        _switch(export_folder, fit[-1])
     return str(fit[-1])
 
 
@@ -121,17 +130,27 @@ def _remove_stale(versions: Path) -> None:
         os.close(descriptor)
 
 
-def _numbers(versions: Path) -> list[int]:
-    return [int(path.name) for path in versions.iterdir() if path.name.isdigit()]
-
-
-def _switch(export_folder: Path, target: Path) -> None:
+def _switch(export_folder: Path, number: int) -> None:
     link = export_folder / f".{LINK}{SUFFIX}"
     link.unlink(missing_ok=True)  # of a process that was killed here
-    link.symlink_to(target)
-    os.replace(link, export_folder / LINK)
+    link.symlink_to(Path(VERSIONS) / str(number))
+    with _out_of_the_way(export_folder / LINK):
+        os.replace(link, export_folder / LINK)
 
 
-def _require_link(link: Path) -> None:
-    if link.exists() and not link.is_symlink():
-        raise ArtifactError(link, "a folder", "a link to one of versions/", "Move it away; a copy loads from anywhere.")
+@contextmanager
+def _out_of_the_way(place: Path) -> Iterator[None]:
+    """A folder cannot be replaced by a link: one that is a copy of a version goes."""
+    if place.is_symlink() or not place.is_dir():
+        yield
+        return
+    aside = fresh_folder(place.parent, SUFFIX)
+    os.replace(place, aside)
+    yield
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def _require_replaceable(link: Path) -> None:
+    if not is_replaceable(link):
+        found = "a folder" if link.is_dir() else "a file"
+        raise ArtifactError(link, found, "a link to one of versions/", "Move it away; a copy loads from anywhere.")

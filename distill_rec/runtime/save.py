@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from distill_rec.runtime.publish import new_version
 from distill_rec.runtime.tensors import header_of
 from distill_rec.runtime.topk import RowSource
 from distill_rec.runtime.vectors import PRECISIONS, store
-from distill_rec.runtime.whole_files import replacing, sha256_file, write_bytes, writing
+from distill_rec.runtime.whole_files import sha256_file, write_bytes, writing
 
 Load = Callable[[Path, str], Answering]
 KEEP = 3
@@ -143,23 +144,22 @@ def export_vectors(path: Path, catalogue: Catalogue) -> None:
     rows = np.array([row for row, item in enumerate(catalogue.ids) if item in catalogue], dtype=np.int64)
     ids = [catalogue.ids[row] for row in rows]
     blocks = (catalogue.vectors[rows[block]] for block in _blocks(len(rows), catalogue.vectors.dim))
-    with replacing(path) as temporary:
+    with writing(path) as file:
         if path.suffix == ".parquet":
-            _write_parquet(temporary, ids, blocks, catalogue.vectors.dim)
+            _write_parquet(file, ids, blocks, catalogue.vectors.dim)
             return
-        with temporary.open("wb") as file:
-            shape = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), catalogue.vectors.dim)}
-            np.lib.format.write_array_header_1_0(file, shape)
-            file.writelines(block.data for block in blocks)
+        shape = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), catalogue.vectors.dim)}
+        np.lib.format.write_array_header_1_0(file, shape)
+        file.writelines(block.data for block in blocks)
         write_bytes(path.with_suffix(".json"), json.dumps(ids, ensure_ascii=False).encode() + b"\n")
 
 
-def _write_parquet(path: Path, ids: list[str], blocks: Iterator[Floats], dim: int) -> None:
+def _write_parquet(file: BinaryIO, ids: list[str], blocks: Iterator[Floats], dim: int) -> None:
     import pyarrow as pa  # noqa: PLC0415  (not in the light install)
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     schema = pa.schema({"item_id": pa.string(), "vector": pa.list_(pa.float32(), dim)})
-    with pq.ParquetWriter(path, schema, use_dictionary=False) as writer:  # no value comes twice
+    with pq.ParquetWriter(file, schema, use_dictionary=False) as writer:  # no value comes twice
         start = 0
         for block in blocks:
             rows = pa.FixedSizeListArray.from_arrays(pa.array(block.reshape(-1)), dim)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -12,11 +13,19 @@ from typing import BinaryIO
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it over `path` when the block ends well, else remove it."""
+    """Yield a temporary file beside `path`; rename it over `path` when the block ends well, else remove it.
+
+    Whoever may read what this user makes may read it, however it is written: some writers replace the file by one for
+    its owner alone.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode & 0o777
         yield temporary
+        if temporary.stat().st_mode & 0o777 != mode:
+            temporary.chmod(mode)
         os.replace(temporary, path)
     except OSError as error:
         # A write that fails does not say where; the reader must know which file did not fit.
@@ -40,6 +49,15 @@ def writing(path: Path) -> Iterator[BinaryIO]:
 def write_bytes(path: Path, content: bytes) -> None:
     with writing(path) as file:
         file.write(content)
+
+
+def fresh_folder(parent: Path, suffix: str) -> Path:
+    """A new hidden folder, as readable as the user's umask says (`tempfile` makes them for their owner alone)."""
+    while True:
+        folder = parent / f".{secrets.token_hex(4)}{suffix}"
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+            return folder
 
 
 def sha256_file(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import ArrowException
 
@@ -160,16 +162,20 @@ def read_ids(path: Path) -> tuple[str, ...]:
     return ids
 
 
-def open_parquet(path: Path) -> Any:
-    """A Parquet file.
+@contextlib.contextmanager
+def open_parquet(path: Path) -> Iterator[Any]:
+    """A Parquet file, by way of an open one: pyarrow takes a path such as `job:1/users.parquet` for an address.
 
     Raises:
         DataError: it is none.
     """
     try:
-        return pq.ParquetFile(path)
+        source = pa.OSFile(str(path))
+        file = pq.ParquetFile(source)
     except (ArrowException, OSError) as error:
         raise DataError(path, f"cannot be read: {error}", "a Parquet file") from error
+    with source, file:
+        yield file
 
 
 def _parquet_names(path: Path) -> list[str]:

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from distill_rec.files import replacing
+from distill_rec.files import writing
 from distill_rec.scoring.job import PartRecord, Settings
 from distill_rec.scoring.scorer import SCHEMA, Counts, Scorer
 from distill_rec.scoring.users import Part, read_part
@@ -30,7 +30,7 @@ def score_part(
     """
     counts = Counts()
     held: list[pa.Table] = []
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
+    with writing(path) as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
         for table, own in _mapped(scorer, read_part(part, settings.batch), settings.threads):
             counts.add(own)
             held.append(table)
@@ -45,8 +45,8 @@ def score_part(
 
 def write_empty(path: Path) -> None:
     """A file without rows, so that readers of the folder find its columns."""
-    with replacing(path) as temporary:
-        pq.write_table(SCHEMA.empty_table(), temporary)
+    with writing(path) as file:
+        pq.write_table(SCHEMA.empty_table(), file)
 
 
 def _mapped(scorer: Scorer, frames: Iterable[pl.DataFrame], threads: int) -> Iterator[tuple[pa.Table, Counts]]:

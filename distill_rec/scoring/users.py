@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from distill_rec.data.faults import FEW, Faults
-from distill_rec.files import read_json, replacing, write_json
+from distill_rec.files import read_json, write_json, writing
 from distill_rec.progress import Progress, Task
 from distill_rec.runtime.errors import DataError
 from distill_rec.scoring.clicks import buckets_for, grouped
@@ -109,7 +109,7 @@ def _spool_all(frames: Iterable[pl.DataFrame], work: Path, size: int) -> list[in
     counts = []
     for number, pieces in itertools.groupby(_cut(frames, size), key=itemgetter(0)):
         counts.append(0)
-        with replacing(_spool(work, number)) as path, pq.ParquetWriter(path, SCHEMA) as writer:
+        with writing(_spool(work, number)) as file, pq.ParquetWriter(file, SCHEMA) as writer:
             for _, piece in pieces:
                 writer.write_table(piece.select(USER, HISTORY).to_arrow().cast(SCHEMA))
                 counts[-1] += len(piece)

@@ -27,7 +27,7 @@ class JsonFormatter(logging.Formatter):
             line["error"] = record.exc_info[0].__name__
             frames = traceback.extract_tb(record.exc_info[2])
             line["at"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line)  # in ASCII, whatever stderr can encode
 
 
 def write_json_logs() -> None:

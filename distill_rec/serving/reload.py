@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_rec.runtime import ArtifactError, DistillRecError
+from distill_rec.runtime.link import leads_to
 from distill_rec.serving.live import Live, Version
 from distill_rec.serving.metrics import Metrics
 from distill_rec.serving.refusal import Refusal
@@ -74,7 +75,7 @@ class Reloader:
 
     async def _switch(self) -> Version:
         # The link is followed once: what is checked is what is loaded, even if it is switched again meanwhile.
-        folder = self._settings.artifact.resolve()
+        folder = leads_to(self._settings.artifact)
         digest = await _check(folder, self._settings)
         return await asyncio.to_thread(self._load, folder, digest)
 

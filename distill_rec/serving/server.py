@@ -11,6 +11,7 @@ from types import FrameType
 import uvicorn
 
 from distill_rec.runtime.golden import GOLDEN
+from distill_rec.runtime.link import leads_to
 from distill_rec.serving.address import bind
 from distill_rec.serving.app import make_app
 from distill_rec.serving.live import Version
@@ -78,7 +79,7 @@ def load_service(settings: Settings) -> Service:
     """
     metrics = Metrics()
     state = _open_state(settings)
-    artifact = settings.artifact.resolve()
+    artifact = leads_to(settings.artifact)
     # Artifacts of older formats carry no golden inputs; what a reload asks of a version holds for the first one too.
     version = Version(load_student(artifact, settings.load, verify=(artifact / GOLDEN).exists()))
     if state is not None:

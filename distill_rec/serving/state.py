@@ -66,6 +66,9 @@ class State:
             lock = (self.folder / LOCK).open("a")
             self._lock = lock
             _hold(lock.fileno(), self.folder)
+            (
+                self.folder / FILE
+            ).touch()  # SQLite's own would be for this user's group to read alone, whatever umask says
             self._connection = sqlite3.connect(self.folder / FILE, isolation_level=None, check_same_thread=False)
             self._prepare()
 

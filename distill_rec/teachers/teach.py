@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
-from distill_rec.files import fingerprint, read_json, write_json
+from distill_rec.files import fingerprint, read_json, write_json, write_text
 from distill_rec.knowledge import write_knowledge
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.settings import user_settings
@@ -130,7 +130,7 @@ def _publish(variant: TeacherSection, dataset: Dataset, trained: Path, folder: P
     write_knowledge(folder / "knowledge", model, texts, dataset, settings)
     save_weights(folder / "weights.safetensors", dict(model.state_dict()))
     if source.trunk is not None:
-        (folder / "tokenizer.json").write_text(source.trunk.tokenizer_json, encoding="utf-8")
+        write_text(folder / "tokenizer.json", source.trunk.tokenizer_json)
     write_json(folder / "model.json", _record(variant, source, dataset, model, settings))
 
 

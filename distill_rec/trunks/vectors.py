@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from distill_rec.files import sha256_file
+from distill_rec.frames import read_frame
 from distill_rec.runtime.errors import ModelError
 
 SUFFIXES = (".parquet", ".npz")
@@ -29,7 +30,7 @@ def _read(path: Path) -> tuple[list[str], NDArray[np.float32]]:
             raise ModelError(path, f"cannot be read: {error}", "arrays `item_id` [n] and `vector` [n, d]") from error
         return [str(value) for value in ids.tolist()], np.asarray(vectors, dtype=np.float32)
     try:
-        frame = pl.read_parquet(path, columns=["item_id", "vector"])
+        frame = read_frame(path, ["item_id", "vector"])
         array = np.asarray(frame["vector"].to_list(), dtype=np.float32)
     except (pl.exceptions.PolarsError, ValueError, OSError) as error:
         raise ModelError(

@@ -1,0 +1,39 @@
+"""Frames from and to Parquet. Every reader and writer goes through an open file: a path is a path, and no pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from distill_rec.files import writing
+
+
+def read_frame(path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    """Read a Parquet file.
+
+    Raises:
+        OSError: there is no such file.
+        polars.exceptions.PolarsError: it is no Parquet, or lacks a column.
+    """
+    with path.open("rb") as file:
+        return pl.read_parquet(file, columns=None if columns is None else list(columns))
+
+
+def empty_frame(path: Path) -> pl.DataFrame:
+    """A frame of no rows with a Parquet file's columns."""
+    with path.open("rb") as file:
+        return pl.DataFrame(schema=pl.read_parquet_schema(file))
+
+
+def first_rows(path: Path, rows: int) -> pl.DataFrame:
+    """The first rows of a Parquet file."""
+    with path.open("rb") as file:
+        return pl.read_parquet(file, n_rows=rows)
+
+
+def write_frame(path: Path, frame: pl.DataFrame) -> None:
+    """Write Parquet, whole or not at all."""
+    with writing(path) as file:
+        frame.write_parquet(file)
