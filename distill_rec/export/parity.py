@@ -15,6 +15,7 @@ from distill_rec.runtime.errors import ArtifactError
 from distill_rec.students import StudentModel
 
 TOP = 10
+LONG = 16
 ODD_TEXTS = ["", "zzzz \x07 \U0001f600"]
 
 
@@ -24,6 +25,7 @@ class Parity:
 
     Attributes:
         samples: real histories, each with scores of the whole catalogue.
+        long: further ones, longer than what is read of a history, so that both must cut them alike.
         texts: real texts of the catalogue, two odd ones beside.
         scores: largest difference of two scores over the scores' standard deviation.
         items: largest distance of two text vectors over the vectors' root mean square length.
@@ -32,6 +34,7 @@ class Parity:
     """
 
     samples: int
+    long: int
     texts: int
     scores: float
     items: float
@@ -43,13 +46,15 @@ class Parity:
 
 
 def measure_parity(student: Student, model: StudentModel, dataset: Dataset, samples: int, seed: int = 0) -> Parity:
-    """Compare on this many real histories (and an empty one) and as many items of the catalogue.
+    """Compare on this many real histories (an empty one and some that are too long beside) and as many items.
 
     Scores are end to end: the drawn items are encoded anew from their texts by the exported encoder, their offsets
     added, beside the stored vectors of the others.
     """
     generator = np.random.default_rng(seed)
-    history = real_histories(dataset, samples, generator)
+    real = real_histories(dataset, samples, generator)
+    long = long_histories(real, student.max_history, dataset.n_items, generator)
+    history = Ragged.from_rows([*real, *long])
     rows = generator.choice(dataset.n_items, min(samples, dataset.n_items), replace=False)
     texts = [dataset.texts[text] for text in dataset.item_text[rows]] + ODD_TEXTS
     ours, theirs = student.encode_items(texts), model.encode_texts(texts)
@@ -62,7 +67,8 @@ def measure_parity(student: Student, model: StudentModel, dataset: Dataset, samp
     largest = float(difference.max())
     pairs = list(zip(scores, torch_scores, strict=True))
     return Parity(
-        samples=len(history) - 1,
+        samples=len(real) - 1,
+        long=len(long),
         texts=len(rows),
         scores=largest / max(float(torch_scores.std()), 1e-12),
         items=float(np.linalg.norm(ours - theirs, axis=1).max()) / max(_length(theirs), 1e-12),
@@ -85,6 +91,16 @@ def real_histories(dataset: Dataset, samples: int, generator: np.random.Generato
         raise ArtifactError("export", "no histories to compare on", "a data set with clicks", "Nothing was published.")
     drawn = generator.choice(len(pool), samples, replace=len(pool) < samples)
     return Ragged.from_rows([[], *pool.take(drawn)])
+
+
+def long_histories(
+    real: Ragged, most: int, n_items: int, generator: np.random.Generator, count: int = LONG
+) -> list[NDArray[Any]]:
+    """Histories of up to twice the `most` clicks that are read: real ones, one behind the other."""
+    clicks = real.values if len(real.values) else np.arange(n_items)
+    lengths = most + generator.integers(1, most + 1, count)
+    starts = generator.integers(0, len(clicks), count)
+    return [np.resize(np.roll(clicks, -start), length) for start, length in zip(starts, lengths, strict=True)]
 
 
 def _spearman(a: NDArray[Any], b: NDArray[Any]) -> float:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
@@ -64,9 +63,7 @@ class Teacher:
 
     def user_vectors(self, history: Ragged) -> NDArray[np.float32]:
         """User vectors `[n, d]` of rows of item indices."""
-        return user_vectors(
-            self.knowledge.user_encoder, history, self.knowledge.tensor("item_vectors", torch.device("cpu"))
-        )
+        return user_vectors(self.knowledge.user_encoder, history, self.knowledge.item_vectors)
 
     def encode_user(self, history: list[str]) -> NDArray[np.float32]:
         """User vector `[d]` of a history of item ids, oldest first; unknown ids are left out."""

@@ -16,7 +16,7 @@ from distill_rec.nn.recommender import user_vectors
 from distill_rec.runtime import ArtifactError, Student
 
 LIMIT = DIFFERENCE["fp32"]
-GOOD = Parity(samples=100, texts=100, scores=1e-6, items=1e-6, rank_correlation=1.0, swapped=0)
+GOOD = Parity(samples=100, long=16, texts=100, scores=1e-6, items=1e-6, rank_correlation=1.0, swapped=0)
 
 
 def require_parity(parity):
@@ -60,7 +60,7 @@ def test_a_faithful_export_passes_on_as_many_real_samples_as_asked_for(world):
     _, student, model, dataset = world
     parity = measure_parity(student, model, dataset, 100)
     require_parity(parity)
-    assert parity.samples == 100 and parity.texts == 60  # the whole catalogue
+    assert parity.samples == 100 and parity.long == 16 and parity.texts == 60  # the whole catalogue
     assert parity.scores < 1e-5 and parity.rank_correlation == pytest.approx(1, abs=1e-6)
 
 
@@ -70,6 +70,13 @@ def test_a_user_encoder_that_is_a_thousandth_off_is_refused(world):
     model.user_vectors = lambda history: plain(history) * np.float32(1.001)
     parity = refused(student, model, dataset)
     assert 1e-4 < parity.scores < 1e-2 and parity.items == 0
+
+
+def test_a_user_encoder_that_cuts_long_histories_elsewhere_is_refused(world):
+    _, student, model, dataset = world
+    require_parity(measure_parity(student, model, dataset, 100))
+    model.user_encoder.max_history = 2 * student.max_history  # the real ones are shorter than either
+    assert refused(student, model, dataset).scores > 1e-3
 
 
 def test_an_item_encoder_that_differs_on_one_text_is_refused(world):
