@@ -16,6 +16,7 @@ from distill_rec.students import StudentModel
 
 TOP = 10
 LONG = 16
+TOGETHER = 64
 ODD_TEXTS = ["", "zzzz \x07 \U0001f600"]
 
 
@@ -29,6 +30,7 @@ class Parity:
         texts: real texts of the catalogue, two odd ones beside.
         scores: largest difference of two scores over the scores' standard deviation.
         items: largest distance of two text vectors over the vectors' root mean square length.
+        batch: largest distance between the export's vectors of a text alone and among 63 others, over its length.
         rank_correlation: smallest Spearman correlation of a history's scores.
         swapped: histories whose top 10 differ other than between scores closer than twice the largest difference.
     """
@@ -38,6 +40,7 @@ class Parity:
     texts: int
     scores: float
     items: float
+    batch: float
     rank_correlation: float
     swapped: int
 
@@ -72,9 +75,18 @@ def measure_parity(student: Student, model: StudentModel, dataset: Dataset, samp
         texts=len(rows),
         scores=largest / max(float(torch_scores.std()), 1e-12),
         items=float(np.linalg.norm(ours - theirs, axis=1).max()) / max(_length(theirs), 1e-12),
+        batch=_batch_difference(student, texts[-TOGETHER:]),
         rank_correlation=min(_spearman(a, b) for a, b in pairs),
         swapped=sum(_swapped(a, b, 2 * largest) for a, b in pairs),
     )
+
+
+def _batch_difference(student: Student, texts: list[str]) -> float:
+    """How far company moves a text's vector; an encoder that scales by what is in the batch is moved by percents."""
+    together = student.encode_items(texts)
+    alone = np.concatenate([student.encode_items([text]) for text in texts])
+    lengths = np.maximum(np.linalg.norm(alone, axis=1), 1e-12)
+    return float((np.linalg.norm(together - alone, axis=1) / lengths).max())
 
 
 def _length(vectors: NDArray[Any]) -> float:
