@@ -151,7 +151,7 @@ def distill(  # noqa: PLR0913
         progress=progress,
     )
     training.run()
-    built.finish()
+    built.finish(dataset)
     built.model.cpu()
     write_student(built, folder)
     training.checkpoints.clear()

@@ -19,10 +19,14 @@ class TextEncoder(nn.Module):
     Attributes:
         n_texts: distinct texts of the catalogue.
         dim: dimensions of an item vector.
+        neutral: `[dim]`, the vector of every text that reads as the empty one; None where it was learned.
+        empty: bool `[n_texts]`, which these are; read where there is a neutral vector.
     """
 
     n_texts: int
     dim: int
+    neutral: Tensor | None = None
+    empty: Tensor | None = None
 
     def forward(self, rows: Tensor) -> Tensor:
         """Vectors `[n, dim]` of the texts with these indices, with a graph."""
@@ -46,6 +50,8 @@ class TextEncoder(nn.Module):
         with torch.no_grad():
             for chunk in self.chunks(rows):
                 out[place[chunk]] = self(chunk)
+        if self.neutral is not None and self.empty is not None:
+            out[self.empty.to(rows.device)[rows]] = self.neutral.to(out)
         return out
 
 

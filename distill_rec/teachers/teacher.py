@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
@@ -110,13 +111,16 @@ class Teacher:
         hidden = section.hidden if section.projection == "mlp" else 0
         head = TextHead(trunk.width, section.dim, hidden, section.whiten, trunk.pooling == "attention")
         module = TrunkEncoder(trunk, Ragged.from_rows([]), head, tuned_layers(section, trunk), None, chunk=64)
-        module.load_state_dict(under(load_file(self.folder / "weights.safetensors"), "text_encoder"))
+        weights = load_file(self.folder / "weights.safetensors")
+        module.load_state_dict(under(weights, "text_encoder"))
+        module.neutral = weights.get("neutral")
         module.eval()
         tokenizer = trunk.tokenizer()
 
         def encode(texts: list[str]) -> NDArray[np.float32]:
             module.tokens = tokenize(texts, tokenizer)
             module.n_texts = len(texts)
+            module.empty = torch.from_numpy(tokenizer.reads_empty(module.tokens.values, module.tokens.offsets))
             return module.encode().float().cpu().numpy()
 
         return encode
