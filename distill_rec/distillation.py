@@ -161,7 +161,7 @@ def distill(  # noqa: PLR0913
 
     search(section.optimizer, folder, train)
     load_trainable(load_file(folder / "best.safetensors"), built.model)
-    built.finish()
+    built.finish(dataset)
     built.model.cpu()
     write_student(built, folder)
     for path in sorted(folder.glob("**/checkpoint-*")):

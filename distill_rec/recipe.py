@@ -233,7 +233,11 @@ class ExportSection(Section):
         0.0, ge=0, description="share of the teacher's nDCG@10 on validation data that must be kept; 0: no gate"
     )
     min_spread: float = Field(
-        0.01, ge=0, le=1, description="a student whose item vectors vary less than this has collapsed (1 - |mean|^2)"
+        0.01,
+        ge=0,
+        le=1,
+        description="a student whose item vectors, or vectors from text alone, vary less than this has collapsed "
+        "(1 - |mean|^2)",
     )
     max_p50_ms: float | None = Field(
         None, gt=0, description="milliseconds of ranking 100 candidates, one thread; left out: no gate"

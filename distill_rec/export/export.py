@@ -24,7 +24,7 @@ from distill_rec.recipe import ExportSection
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.runtime.link import version_of
-from distill_rec.runtime.loading import TEACHER, TEXTS
+from distill_rec.runtime.loading import NEUTRAL, TEACHER, TEXTS
 from distill_rec.runtime.manifest import CARD, MANIFEST, Manifest
 from distill_rec.runtime.publish import LINK, new_version
 from distill_rec.runtime.save import record_files, write_vectors
@@ -126,6 +126,8 @@ def _write_parts(
         _write_json_list(folder / TEXTS, [dataset.texts[text] for text in dataset.item_text])
     users = {name: value.numpy() for name, value in model.user_encoder.state_dict().items()}
     write_bytes(folder / "user_encoder.safetensors", save(users))
+    if model.neutral is not None:
+        write_bytes(folder / NEUTRAL, save({"vector": model.neutral.numpy()}))
     if section.weights:
         for path in (model.folder / "model.json", model.weights_file, model.tokenizer_file):
             write_bytes(folder / "training" / path.name, path.read_bytes())

@@ -17,6 +17,9 @@ RANKS = {"fp32": 0.999, "fp16": 0.999}
 COARSE_DIFFERENCE, COARSE_RANKS = 0.5, 0.95
 """Limits of int8: its ranking loss decides, these find what is broken."""
 
+BATCH_DIFFERENCE = 1e-3
+"""Of every precision: an item's vector is its own, whatever it is encoded with."""
+
 KEPT = "Nothing was published; the version before, if any, still serves."
 
 
@@ -54,7 +57,8 @@ class Measured:
 
     Attributes:
         ndcg, torch_ndcg: nDCG@10 on validation data, of the export and of torch.
-        spread: see `spread_of`.
+        spread: see `spread_of`; of the catalogue's vectors.
+        text_spread: of vectors from text alone, which is what new items have; None where all texts are one.
         bytes: of the files that this precision loads.
         p50_ms, p99_ms: ranking 100 candidates, one thread; None where no process could be measured.
         items_per_second: new items encoded, one thread.
@@ -65,6 +69,7 @@ class Measured:
     ndcg: float
     torch_ndcg: float
     spread: float
+    text_spread: float | None
     bytes: int
     p50_ms: float | None
     p99_ms: float | None
@@ -83,6 +88,9 @@ def gates_of(measured: Measured, section: ExportSection, teacher_ndcg: float | N
     if name != "fp32":
         gates.append(Gate(name, "nDCG@10 lost against torch, relative", measured.loss, section.max_loss))
     gates.append(Gate(name, "spread of the item vectors", measured.spread, section.min_spread, True))
+    if measured.text_spread is not None:
+        what = "spread of the text vectors, which new items have"
+        gates.append(Gate(name, what, measured.text_spread, section.min_spread, True))
     if section.min_quality and teacher_ndcg:
         kept = measured.ndcg / teacher_ndcg
         gates.append(Gate(name, "share of the teacher's nDCG@10 kept", kept, section.min_quality, True))
@@ -100,6 +108,9 @@ def parity_gates(parity: Parity, precision: str) -> list[Gate]:
     gates = [
         Gate(precision, "difference of scores from torch's, relative", parity.scores, difference),
         Gate(precision, "difference of item vectors from torch's, relative", parity.items, difference),
+        Gate(
+            precision, "difference of an item's vector alone and in a batch, relative", parity.batch, BATCH_DIFFERENCE
+        ),
         Gate(
             precision,
             "rank correlation with torch's scores",
@@ -134,7 +145,7 @@ def require_gates(gates: list[Gate], precisions: list[str]) -> None:
 def spread_of(vectors: NDArray[np.float32]) -> float:
     """1 - |mean of the unit vectors|^2: nought where all item vectors point one way, near one where they vary."""
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return float(1 - np.square(unit.mean(0)).sum()) if len(unit) else 0.0
+    return max(0.0, float(1 - np.square(unit.mean(0)).sum())) if len(unit) else 0.0
 
 
 def buys_nothing(measured: Measured, whole: Measured) -> bool:

@@ -61,11 +61,20 @@ def measure(folder: Path, precision: str, yardstick: Yardstick, parity_samples: 
         ndcg=validation_metric(scorer, yardstick.samples, dataset),
         torch_ndcg=yardstick.torch_ndcg,
         spread=spread_of(scorer.item_vectors),
+        text_spread=text_spread(student, dataset, parity_samples),
         bytes=served_bytes(read_json(folder / MANIFEST), precision),
         p50_ms=cost.p50_ms,
         p99_ms=cost.p99_ms,
         items_per_second=cost.items_per_second,
     )
+
+
+def text_spread(student: Student, dataset: Dataset, samples: int) -> float | None:
+    """`spread_of` the vectors of drawn texts, no two alike; None where the catalogue has one text or none."""
+    if len(dataset.texts) < 2:
+        return None
+    drawn = np.random.default_rng(3).choice(len(dataset.texts), min(samples, len(dataset.texts)), replace=False)
+    return spread_of(student.encode_items([dataset.texts[text] for text in drawn]))
 
 
 def exported_scorer(student: Student, model: StudentModel, dataset: Dataset, encoded: int) -> Scorer:

@@ -16,6 +16,8 @@ from distill_rec.runtime.errors import ArtifactError
 from distill_rec.students import StudentModel
 
 TOP = 10
+LONG = 16
+TOGETHER = 64
 ODD_TEXTS = ["", "zzzz \x07 \U0001f600"]
 
 
@@ -25,17 +27,21 @@ class Parity:
 
     Attributes:
         samples: real histories, each with scores of the whole catalogue.
+        long: further ones, longer than what is read of a history, so that both must cut them alike.
         texts: real texts of the catalogue, two odd ones beside.
         scores: largest difference of two scores over the scores' standard deviation.
         items: largest distance of two text vectors over the vectors' root mean square length.
+        batch: largest distance between the export's vectors of a text alone and among 63 others, over its length.
         rank_correlation: smallest Spearman correlation of a history's scores.
         swapped: histories whose top 10 differ other than between scores closer than twice the largest difference.
     """
 
     samples: int
+    long: int
     texts: int
     scores: float
     items: float
+    batch: float
     rank_correlation: float
     swapped: int
 
@@ -44,13 +50,15 @@ class Parity:
 
 
 def measure_parity(student: Student, model: StudentModel, dataset: Dataset, samples: int, seed: int = 0) -> Parity:
-    """Compare on this many real histories (and an empty one) and as many items of the catalogue.
+    """Compare on this many real histories (an empty one and some that are too long beside) and as many items.
 
     Scores are end to end: the drawn items are encoded anew from their texts by the exported encoder, their offsets
     added, beside the stored vectors of the others.
     """
     generator = np.random.default_rng(seed)
-    history = real_histories(dataset, samples, generator)
+    real = real_histories(dataset, samples, generator)
+    long = long_histories(real, student.max_history, dataset.n_items, generator)
+    history = Ragged.from_rows([*real, *long])
     rows = generator.choice(dataset.n_items, min(samples, dataset.n_items), replace=False)
     texts = [dataset.texts[text] for text in dataset.item_text[rows]] + ODD_TEXTS
     ours, theirs = student.encode_items(texts), model.encode_texts(texts)
@@ -63,13 +71,23 @@ def measure_parity(student: Student, model: StudentModel, dataset: Dataset, samp
     largest = float(difference.max())
     pairs = list(zip(scores, torch_scores, strict=True))
     return Parity(
-        samples=len(history) - 1,
+        samples=len(real) - 1,
+        long=len(long),
         texts=len(rows),
         scores=largest / max(float(torch_scores.std()), 1e-12),
         items=float(np.linalg.norm(ours - theirs, axis=1).max()) / max(_length(theirs), 1e-12),
+        batch=_batch_difference(student, texts[-TOGETHER:]),
         rank_correlation=min(_spearman(a, b) for a, b in pairs),
         swapped=sum(_swapped(a, b, 2 * largest) for a, b in pairs),
     )
+
+
+def _batch_difference(student: Student, texts: list[str]) -> float:
+    """How far company moves a text's vector; an encoder that scales by what is in the batch is moved by percents."""
+    together = student.encode_items(texts)
+    alone = np.concatenate([student.encode_items([text]) for text in texts])
+    lengths = np.maximum(np.linalg.norm(alone, axis=1), 1e-12)
+    return float((np.linalg.norm(together - alone, axis=1) / lengths).max())
 
 
 def _length(vectors: NDArray[Any]) -> float:
@@ -86,6 +104,16 @@ def real_histories(dataset: Dataset, samples: int, generator: np.random.Generato
         raise ArtifactError("export", "no histories to compare on", "a data set with clicks", "Nothing was published.")
     drawn = generator.choice(len(pool), samples, replace=len(pool) < samples)
     return Ragged.from_rows([[], *pool.take(drawn)])
+
+
+def long_histories(
+    real: Ragged, most: int, n_items: int, generator: np.random.Generator, count: int = LONG
+) -> list[NDArray[Any]]:
+    """Histories of up to twice the `most` clicks that are read: real ones, one behind the other."""
+    clicks = real.values if len(real.values) else np.arange(n_items)
+    lengths = most + generator.integers(1, most + 1, count)
+    starts = generator.integers(0, len(clicks), count)
+    return [np.resize(np.roll(clicks, -start), length) for start, length in zip(starts, lengths, strict=True)]
 
 
 def _spearman(a: NDArray[Any], b: NDArray[Any]) -> float:

@@ -52,6 +52,8 @@ class ExportReport:
                     "loss": one.loss,
                     "difference": one.parity.scores,
                     "spread": one.spread,
+                    "text_spread": one.text_spread,
+                    "batch_difference": one.parity.batch,
                     "verdict": verdict,
                 }
             )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -21,10 +19,14 @@ class TextEncoder(nn.Module):
     Attributes:
         n_texts: distinct texts of the catalogue.
         dim: dimensions of an item vector.
+        neutral: `[dim]`, the vector of every text that reads as the empty one; None where it was learned.
+        empty: bool `[n_texts]`, which these are; read where there is a neutral vector.
     """
 
     n_texts: int
     dim: int
+    neutral: Tensor | None = None
+    empty: Tensor | None = None
 
     def forward(self, rows: Tensor) -> Tensor:
         """Vectors `[n, dim]` of the texts with these indices, with a graph."""
@@ -52,6 +54,8 @@ class TextEncoder(nn.Module):
         with torch.no_grad():
             for chunk in self.chunks(rows):
                 out[place[chunk]] = self(chunk)
+        if self.neutral is not None and self.empty is not None:
+            out[self.empty.to(rows.device)[rows]] = self.neutral.to(out)
         return out
 
 
@@ -92,29 +96,28 @@ class Recommender(nn.Module):
         return user_vectors(self.user_encoder, history, items)
 
 
-def user_vectors(encoder: UserEncoder, history: Ragged, items: Tensor, batch: int = 512) -> NDArray[np.float32]:
+def user_vectors(
+    encoder: UserEncoder, history: Ragged, items: Tensor | NDArray[np.float32], batch: int = 512
+) -> NDArray[np.float32]:
     """User vectors `[n, dim]` of many histories, in batches of like lengths.
 
     Args:
-        history: rows of item indices.
-        items: all item vectors `[n_items, dim]`.
+        history: rows of item indices; of a row longer than the encoder reads, the most recent clicks count.
+        items: all item vectors `[n_items, dim]`; of an array (which may lie in a file) only rows of histories are read.
         batch: histories at once.
     """
-    device = items.device
+    device = items.device if isinstance(items, Tensor) else encoder.empty.device
     out = np.empty((len(history), items.shape[1]), dtype=np.float32)
-    limit = max_history_of(encoder)
     order = np.argsort(history.lengths, kind="stable")
     with torch.no_grad():
         for start in range(0, len(order), batch):
             rows = order[start : start + batch]
-            padded, mask = history.take(rows).padded(last=limit)
-            index = torch.from_numpy(padded.astype(np.int64)).to(device)
-            users = encoder(functional.embedding(index, items), torch.from_numpy(mask).to(device))
+            padded, mask = history.take(rows).padded(last=encoder.max_history)
+            if isinstance(items, Tensor):
+                index = torch.from_numpy(padded.astype(np.int64)).to(device)
+                clicked = functional.embedding(index, items)
+            else:
+                clicked = torch.from_numpy(np.asarray(items[padded], dtype=np.float32)).to(device)
+            users = encoder(clicked, torch.from_numpy(mask).to(device))
             out[rows] = users.float().cpu().numpy()
     return out
-
-
-def max_history_of(user_encoder: UserEncoder) -> int | None:
-    """Clicks that the user encoder can read; None where any number."""
-    position: Any = getattr(user_encoder, "position", None)
-    return None if position is None else len(position)

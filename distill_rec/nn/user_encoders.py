@@ -2,8 +2,10 @@
 
 Each gives `[batch, dim]` for whole histories (`forward`) and `[batch, length + 1, dim]` for all prefixes at
 once (`all_positions`; entry p is the user after p clicks, entry 0 the learned vector of an empty history).
-Histories are oldest first, padded on the right. The weights' names are part of the artifact's format:
-`distill_rec.runtime.user_encoders` computes the same maps in numpy.
+Histories are oldest first, padded on the right, and never longer than `max_history`: who holds a longer one cuts it to
+its most recent clicks, for every kind alike, here (`distill_rec.nn.recommender.user_vectors`) as in a service.
+The weights' names are part of the artifact's format: `distill_rec.runtime.user_encoders` computes the same maps in
+numpy.
 """
 
 from __future__ import annotations
@@ -23,14 +25,15 @@ class UserEncoder(nn.Module):
 
     Args:
         dim: dimensions of item and user vectors.
+        max_history: longest history; a longer one must be cut to its last clicks.
         scale: initial factor of the user vector; with unit item vectors, the inverse temperature of the scores.
     """
 
     kind: Kind
 
-    def __init__(self, dim: int, scale: float) -> None:
+    def __init__(self, dim: int, max_history: int, scale: float) -> None:
         super().__init__()
-        self.dim = dim
+        self.dim, self.max_history = dim, max_history
         self.empty = nn.Parameter(torch.zeros(dim))
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
@@ -63,8 +66,8 @@ class MeanUserEncoder(UserEncoder):
 
     kind = "mean"
 
-    def __init__(self, dim: int) -> None:
-        super().__init__(dim, scale=10.0)
+    def __init__(self, dim: int, max_history: int) -> None:
+        super().__init__(dim, max_history, scale=10.0)
 
     def states(self, history: Tensor, mask: Tensor) -> Tensor:
         counts = torch.arange(1, history.shape[1] + 1, device=history.device, dtype=history.dtype)
@@ -83,8 +86,8 @@ class AttentionUserEncoder(UserEncoder):
 
     kind = "attention"
 
-    def __init__(self, dim: int, dropout: float = 0.0) -> None:
-        super().__init__(dim, scale=10.0)
+    def __init__(self, dim: int, max_history: int, dropout: float = 0.0) -> None:
+        super().__init__(dim, max_history, scale=10.0)
         self.project = nn.Linear(dim, dim)
         self.query = nn.Parameter(torch.zeros(dim))
         self.dropout = dropout
@@ -131,15 +134,12 @@ class CausalUserEncoder(UserEncoder):
     """A causal transformer over the clicks (SASRec, Kang and McAuley 2018), pre-norm.
 
     Padding stands on the right, so that the causal mask alone hides it.
-
-    Args:
-        max_history: longest history; a longer one must be cut to its last clicks.
     """
 
     kind = "causal"
 
     def __init__(self, dim: int, max_history: int, layers: int = 2, heads: int = 2, dropout: float = 0.3) -> None:
-        super().__init__(dim, scale=1.0)
+        super().__init__(dim, max_history, scale=1.0)
         self.dropout = dropout
         self.position = nn.Parameter(torch.randn(max_history, dim) * 0.02)
         self.blocks = nn.ModuleList(CausalBlock(dim, heads, dropout) for _ in range(layers))
@@ -160,5 +160,5 @@ def make_user_encoder(
     if kind == "causal":
         return CausalUserEncoder(dim, max_history, layers, heads, dropout)
     if kind == "attention":
-        return AttentionUserEncoder(dim, dropout)
-    return MeanUserEncoder(dim)
+        return AttentionUserEncoder(dim, max_history, dropout)
+    return MeanUserEncoder(dim, max_history)

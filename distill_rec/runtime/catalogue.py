@@ -27,6 +27,7 @@ class Catalogue:
         vectors: of the rows, offsets included.
         prepared: see `UserEncoder.prepare`.
         longest: no vector is longer than this.
+        longest_loaded: the same of the rows as they were loaded.
         removed: ids that are never recommended.
         hidden: their rows, ascending.
     """
@@ -36,6 +37,7 @@ class Catalogue:
     vectors: ItemVectors
     prepared: Floats | None
     longest: float
+    longest_loaded: float
     removed: frozenset[str] = frozenset()
     hidden: Rows | None = None
 
@@ -49,7 +51,8 @@ class Catalogue:
             if prepared is not None:
                 parts.append(prepared)
             longest = max(longest, _longest(rows))
-        catalogue = Catalogue(ids, place, ItemVectors.of(stored), np.concatenate(parts) if parts else None, longest)
+        prepared = np.concatenate(parts) if parts else None
+        catalogue = Catalogue(ids, place, ItemVectors.of(stored), prepared, longest, longest)
         return catalogue.without(removed) if removed else catalogue
 
     def __len__(self) -> int:
@@ -70,13 +73,15 @@ class Catalogue:
             whole = np.resize(self.prepared, len(place))
             whole[rows] = prepared
             prepared = whole
+        changed_vectors = self.vectors.replaced(rows, vectors)
         changed = replace(
             self,
             ids=self.ids + fresh,
             place=place,
-            vectors=self.vectors.replaced(rows, vectors),
+            vectors=changed_vectors,
             prepared=prepared,
-            longest=max(self.longest, _longest(vectors)),
+            # Anew, so that a long vector that was replaced widens no search any more.
+            longest=max(self.longest_loaded, _longest(changed_vectors.extra)),
         )
         back = self.removed.intersection(ids)
         return changed._hiding(self.removed - back) if back else changed

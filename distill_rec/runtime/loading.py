@@ -25,6 +25,8 @@ from distill_rec.runtime.vectors import Stored
 
 TEACHER = "teacher/"
 TEXTS = "texts.json"
+NEUTRAL = "neutral.safetensors"
+"""The vector of a text that says nothing; not there where it was learned, or was exported by an older release."""
 STORED = {"fp32": np.float32, "fp16": np.float16, "int8": np.int8}
 
 
@@ -153,18 +155,31 @@ def _item_encoder(files: Files, name: str, threads: int | None) -> ItemEncoder:
     static = manifest.kind == "static"
     content = files.read("tokenizer.json")
     tokenizer = TextTokenizer(content, manifest.max_tokens, not static, manifest.prefix, drop_unknown=static)
+    neutral = _neutral(files)
     encoder: ItemEncoder
     with _fitting(files, name):
         if static:
-            encoder = StaticItemEncoder(_widened(_tensors(files, name)), tokenizer)
+            encoder = StaticItemEncoder(_widened(_tensors(files, name)), tokenizer, neutral)
         else:
             from distill_rec.runtime.onnx_encoder import OnnxItemEncoder  # noqa: PLC0415  (static needs no onnxruntime)
 
-            encoder = OnnxItemEncoder(lambda: files.read(name), tokenizer, manifest.dim, threads, files.folder / name)
+            encoder = OnnxItemEncoder(
+                lambda: files.read(name), tokenizer, manifest.dim, threads, files.folder / name, neutral
+            )
         shape = encoder.encode(["", "a"]).shape
         if shape != (2, manifest.dim):
             raise ValueError(f"item vectors {shape} where {(2, manifest.dim)} belongs")
     return encoder
+
+
+def _neutral(files: Files) -> Floats | None:
+    if NEUTRAL not in files.manifest.files:
+        return None
+    with _fitting(files, NEUTRAL):
+        vector = _tensors(files, NEUTRAL)["vector"]
+        if vector.shape != (files.manifest.dim,) or vector.dtype != np.float32:
+            raise ValueError(f"{vector.dtype} {vector.shape} where float32 {(files.manifest.dim,)} belongs")
+    return vector
 
 
 def _widened(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

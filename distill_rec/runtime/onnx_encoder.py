@@ -26,14 +26,22 @@ class OnnxItemEncoder:
 
     Args:
         read: the verified bytes of the graph.
+        neutral: vector `[dim]` of a text that reads as the empty one, where none was learned.
 
     Raises:
         ArtifactError: onnxruntime is not installed or refuses the graph, or the graph keeps tensors in other files.
     """
 
-    def __init__(
-        self, read: Callable[[], bytes], tokenizer: TextTokenizer, dim: int, threads: int | None, where: Path
+    def __init__(  # noqa: PLR0913
+        self,
+        read: Callable[[], bytes],
+        tokenizer: TextTokenizer,
+        dim: int,
+        threads: int | None,
+        where: Path,
+        neutral: Floats | None = None,
     ) -> None:
+        self._neutral = neutral
         self._read, self._tokenizer, self._dim, self._threads, self._where = read, tokenizer, dim, threads, where
         self.after_fork()
         watch(self)
@@ -91,6 +99,8 @@ class OnnxItemEncoder:
             tokens[mask] = ids[places]
             feed = {"input_ids": tokens, "attention_mask": mask.astype(np.int64)}
             out[rows] = session.run(None, feed)[0]
+        if self._neutral is not None:
+            out[self._tokenizer.reads_empty(ids, offsets)] = self._neutral
         return out
 
 

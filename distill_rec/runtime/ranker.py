@@ -61,6 +61,11 @@ class Ranker:
         return vectors
 
     @property
+    def max_history(self) -> int:
+        """Clicks of a history that are read, the most recent ones; those before are still left out of what is found."""
+        return self._max_history
+
+    @property
     def skipped(self) -> int:
         """Unknown items that histories have named so far."""
         return self._skipped

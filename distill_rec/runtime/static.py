@@ -24,13 +24,16 @@ class StaticItemEncoder:
     Args:
         tensors: arrays of `static.safetensors`: `row` int32 `[n_tokens]` (>= 0: a row of `table`; < 0: row
             -1 - row of `fallback`, int8 with `fallback_scale`), `no_tokens`, `projection.*`.
+        neutral: vector `[dim]` of a text without known tokens, where none was learned.
 
     Raises:
         ValueError: `row` names rows that are not there.
     """
 
-    def __init__(self, tensors: Mapping[str, NDArray[Any]], tokenizer: TextTokenizer) -> None:
-        self._tensors, self._tokenizer = tensors, tokenizer
+    def __init__(
+        self, tensors: Mapping[str, NDArray[Any]], tokenizer: TextTokenizer, neutral: Floats | None = None
+    ) -> None:
+        self._tensors, self._tokenizer, self._neutral = tensors, tokenizer, neutral
         self._table = tensors["table"]
         row = tensors["row"]
         lowest, highest = -len(tensors["fallback"]), len(self._table) - 1
@@ -38,13 +41,16 @@ class StaticItemEncoder:
             raise ValueError(f"rows {row.min()} to {row.max()} where {lowest} to {highest} are there")
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """Vectors `[n, dim]`; a text without known tokens gets the learned vector."""
+        """Vectors `[n, dim]`; a text without known tokens gets the learned vector, or the neutral one."""
         ids, offsets = self._tokenizer.encode(texts)
         means = self._means(self._tensors["row"][ids], offsets)
         lengths = np.sqrt(np.einsum("ij,ij->i", means, means))
         unit = means / np.maximum(lengths, np.float32(1e-12))[:, None]
         parts = [project(unit[start : start + TEXTS], self._tensors) for start in range(0, max(len(unit), 1), TEXTS)]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        vectors = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if self._neutral is not None:
+            vectors[self._tokenizer.reads_empty(ids, offsets)] = self._neutral
+        return vectors
 
     def _means(self, rows: NDArray[np.int32], offsets: NDArray[np.int64]) -> Floats:
         """Mean vector of each text `[n, width]`; texts of one length at a time are a block whose sum is plain."""

@@ -194,14 +194,14 @@ class Student(Ranker):
         if not items:
             return
         texts = {item: self._text(value) for item, value in items.items()}
-        vectors = self._encoder.encode(list(texts.values()))
+        ids, vectors = list(texts), self._encoder.encode(list(texts.values()))
         with self._changing:
-            known = [place for place, item in enumerate(texts) if item in self._catalogue.place]
+            known = [place for place, item in enumerate(ids) if item in self._catalogue.place]
             if known:
-                vectors[known] += self._offsets([list(texts)[place] for place in known])
-            self._shorten(list(texts), vectors)
+                vectors[known] += self._offsets([ids[place] for place in known])
+            self._shorten(ids, vectors)
             self._new_texts = self._new_texts | texts
-            self._catalogue = self._catalogue.with_items(list(texts), vectors, self._users)
+            self._catalogue = self._catalogue.with_items(ids, vectors, self._users)
 
     def _shorten(self, ids: list[str], vectors: Floats) -> None:
         """Make vectors that are far longer than any of the catalogue as long as its longest."""
@@ -218,11 +218,13 @@ class Student(Ranker):
         rows = np.array([self._catalogue.place[item] for item in ids], dtype=np.int64)
         if self._texts is None:
             return np.zeros((len(rows), self._files.manifest.dim), dtype=np.float32)
-        before = [
-            self._new_texts[item] if item in self._new_texts else self._texts[row]
-            for item, row in zip(ids, rows.tolist(), strict=True)
-        ]
-        return self._catalogue.vectors[rows] - self._encoder.encode(before)
+        # From the loaded vector and text, not the last ones: no rounding adds up, and no shortening stays.
+        loaded = np.flatnonzero(rows < len(self._texts))
+        offsets = np.zeros((len(rows), self._files.manifest.dim), dtype=np.float32)
+        if len(loaded):
+            before = self._encoder.encode([self._texts[row] for row in rows[loaded].tolist()])
+            offsets[loaded] = self._catalogue.vectors.base.rows(rows[loaded]) - before
+        return offsets
 
     def remove_items(self, items: Sequence[str]) -> None:
         """Never recommend these items again; they still count in histories. `add_items` brings one back.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,18 @@ class TextTokenizer:
         offsets = np.zeros(len(texts) + 1, dtype=np.int64)
         np.cumsum(lengths, out=offsets[1:])
         return flat, offsets
+
+    def reads_empty(self, ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of texts whose ids these are read as the empty text does, `[n]`: it has no ids, or special ones."""
+        none, lengths = self._of_empty, np.diff(offsets)
+        found = lengths == len(none)
+        rows = np.flatnonzero(found)
+        found[rows] = (ids[offsets[rows, None] + np.arange(len(none))] == none).all(axis=1)
+        return found
+
+    @cached_property
+    def _of_empty(self) -> NDArray[np.int32]:
+        return self.encode([""])[0]
 
     def _ids(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Flat ids and the number of each text."""

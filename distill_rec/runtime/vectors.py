@@ -71,7 +71,7 @@ class ItemVectors:
 
     Attributes:
         base: as loaded.
-        extra: float32 `[m, dim]`, added or replaced since.
+        extra: float32 `[m, dim]`, added or replaced since; each row of the catalogue has at most one here.
         slot: int64 `[n]`, where the vector of a row is, `len(base)` and above in `extra`; None where row i is at i.
     """
 
@@ -116,10 +116,20 @@ class ItemVectors:
         return self[np.arange(len(self))]
 
     def replaced(self, rows: NDArray[np.int64], vectors: Floats) -> ItemVectors:
-        """With these rows set, rows beyond the end appended (in order, without a gap)."""
-        length = max(len(self), int(rows.max(initial=-1)) + 1)
+        """With these rows set, rows beyond the end appended (in order, without a gap).
+
+        A row that was replaced before keeps its place in `extra`, so that updates for ever take no more than the rows
+        that they change.
+
+        Args:
+            rows: each at most once.
+        """
+        base, length = len(self.base), max(len(self), int(rows.max(initial=-1)) + 1)
         slot = np.arange(length) if self.slot is None else np.resize(self.slot, length)
-        slot[rows] = len(self.base) + len(self.extra) + np.arange(len(rows))
-        extra = np.concatenate([self.extra, vectors.astype(np.float32)])
-        identity = bool((slot == np.arange(length)).all()) and length == len(self.base) + len(extra)
+        fresh = (rows >= len(self)) | (slot[rows] < base)
+        slot[rows[fresh]] = base + len(self.extra) + np.arange(int(fresh.sum()))
+        # Copied, because readers in other threads hold the one before.
+        extra = np.concatenate([self.extra, np.empty((int(fresh.sum()), self.dim), dtype=np.float32)])
+        extra[slot[rows] - base] = vectors
+        identity = bool((slot == np.arange(length)).all()) and length == base + len(extra)
         return ItemVectors(self.base, extra, None if identity else slot)

@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.knowledge import Knowledge
+from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.recommender import Recommender, TextEncoder
 from distill_rec.nn.settings import make_offsets, user_settings
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
 from distill_rec.progress import Progress
 from distill_rec.recipe import StudentSection
 from distill_rec.students.static_encoder import StaticEncoder
-from distill_rec.students.static_start import SubWords, fit_fallback, start_static, sub_words
+from distill_rec.students.static_start import SubWords, fit_fallback, start_static, static_tokenizer, sub_words
 from distill_rec.students.transformer_start import cut_trunk, start_transformer
 from distill_rec.trunks.load import Trunk, load_trunk
 from distill_rec.trunks.tokens import cached_tokens
@@ -30,17 +32,20 @@ class Built:
     Attributes:
         config: what `model.json` records: enough to load it without trunk or data.
         words: the vocabulary of a static student.
+        empty: bool `[n_texts]`, texts that read as the empty one.
     """
 
     model: Recommender
     config: dict[str, Any]
     tokenizer_json: str
     words: SubWords | None
+    empty: NDArray[np.bool_]
 
-    def finish(self) -> None:
-        """What remains after training: a static student's fallback."""
+    def finish(self, dataset: Dataset) -> None:
+        """What remains after training: a static student's fallback, and the vector of a text that says nothing."""
         if self.words is not None and isinstance(self.model.text_encoder, StaticEncoder):
             fit_fallback(self.model.text_encoder, self.words)
+        set_neutral(self.model, self.empty, dataset)
 
 
 def build_student(
@@ -61,12 +66,12 @@ def build_student(
     encoder: TextEncoder
     if section.kind == "static":
         words = sub_words(section, trunk, dataset, progress)
+        tokens, tokenizer = words.tokens, static_tokenizer(trunk.tokenizer_json, section.max_tokens)
         encoder = start_static(section, words, dataset, target)
     else:
         cut_trunk(trunk, section.layers)
-        tokens = cached_tokens(
-            dataset.texts, trunk.tokenizer(), f"{trunk.tokenizer_json}|{trunk.max_tokens}|{trunk.prefix}"
-        )
+        tokenizer = trunk.tokenizer()
+        tokens = cached_tokens(dataset.texts, tokenizer, f"{trunk.tokenizer_json}|{trunk.max_tokens}|{trunk.prefix}")
         encoder = start_transformer(section, trunk, tokens, dataset, target)
     settings = user_settings(section, dataset)
     users = make_user_encoder(**settings)
@@ -75,7 +80,8 @@ def build_student(
     model = Recommender(encoder, users, item_text, offsets)
     if knowledge is not None and same:
         _start_from_teacher(model, users, knowledge, settings)
-    return Built(model, _config(section, trunk, dataset, settings, model), trunk.tokenizer_json, words)
+    empty = tokenizer.reads_empty(tokens.values, tokens.offsets)
+    return Built(model, _config(section, trunk, dataset, settings, model), trunk.tokenizer_json, words, empty)
 
 
 def _start_from_teacher(model: Recommender, users: UserEncoder, knowledge: Knowledge, settings: dict[str, Any]) -> None:

@@ -83,6 +83,9 @@ def start_static(section: StudentSection, words: SubWords, dataset: Dataset, tar
     with torch.no_grad():
         mean = encoder.mean(rows)
         unit = mean / mean.norm(dim=1, keepdim=True).clamp_min(1e-12)
+        told = torch.from_numpy(encoder.rows.lengths[rows.numpy()] > 0)
+        if bool(told.any()):  # where items without a text are learned from, they start among the others
+            encoder.no_tokens.copy_(unit[told].mean(0))
         projection.start_from(principal_directions(unit, section.dim) if target is None else ridge(unit, target[rows]))
     return encoder
 

@@ -45,6 +45,8 @@ def write_student(built: Built, folder: Path) -> None:
     tensors["item_vectors"] = model.item_vectors()
     if model.offsets is not None:
         tensors["offsets"] = model.offsets().detach()
+    if model.text_encoder.neutral is not None:
+        tensors["neutral"] = model.text_encoder.neutral
     write_text(folder / "tokenizer.json", built.tokenizer_json)
     save_weights(folder / "weights.safetensors", tensors)
     write_json(folder / "model.json", built.config)
@@ -92,6 +94,11 @@ class StudentModel:
         offsets = self.tensors.get("offsets")
         return None if offsets is None else offsets.numpy()
 
+    @property
+    def neutral(self) -> Tensor | None:
+        """`[d]`, the vector of a text that says nothing; None where it was learned, or by an older release."""
+        return self.tensors.get("neutral")
+
     @cached_property
     def user_encoder(self) -> UserEncoder:
         encoder = make_user_encoder(**self.config["user_encoder"])
@@ -115,6 +122,8 @@ class StudentModel:
         else:
             cast(TrunkEncoder, encoder).tokens = tokens
             encoder.n_texts = len(tokens)
+        encoder.neutral = self.neutral
+        encoder.empty = torch.from_numpy(self.tokenizer.reads_empty(tokens.values, tokens.offsets))
         return encoder.encode().numpy()
 
     def static_tensors(self) -> dict[str, NDArray[np.generic]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_rec.data.dataset import Dataset
@@ -74,6 +75,13 @@ def pooled_vectors(source: Source, dataset: Dataset, progress: Progress) -> Tens
 
 def _tokens_key(trunk: Trunk) -> str:
     return f"{trunk.tokenizer_json}|{trunk.prefix}|{trunk.max_tokens}"
+
+
+def empty_texts(trunk: Trunk, dataset: Dataset) -> NDArray[np.bool_]:
+    """Which texts read as the empty one, `[n_texts]`."""
+    tokenizer = trunk.tokenizer()
+    tokens = cached_tokens(dataset.texts, tokenizer, _tokens_key(trunk))
+    return tokenizer.reads_empty(tokens.values, tokens.offsets)
 
 
 def build_teacher(

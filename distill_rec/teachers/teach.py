@@ -13,11 +13,12 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.files import fingerprint, read_json, write_json, write_text
 from distill_rec.knowledge import write_knowledge
+from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.settings import user_settings
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import RATES, OptimizerSection, TeacherSection
-from distill_rec.teachers.build import Source, build_teacher, open_source
+from distill_rec.teachers.build import Source, build_teacher, empty_texts, open_source
 from distill_rec.teachers.settings import variants_of
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights, trainable
@@ -123,12 +124,16 @@ def _publish(variant: TeacherSection, dataset: Dataset, trained: Path, folder: P
     weights = load_file(trained / "best.safetensors")
     load_trainable(weights, model, Objective())
     model.eval()
+    if source.trunk is not None:
+        set_neutral(model, empty_texts(source.trunk, dataset), dataset)
     settings = user_settings(variant, dataset)
     with progress.task("teacher's knowledge") as task:
         texts = model.text_encoder.encode()
         task.advance()
     write_knowledge(folder / "knowledge", model, texts, dataset, settings)
-    save_weights(folder / "weights.safetensors", dict(model.state_dict()))
+    neutral = model.text_encoder.neutral
+    tensors = dict(model.state_dict()) | ({} if neutral is None else {"neutral": neutral})
+    save_weights(folder / "weights.safetensors", tensors)
     if source.trunk is not None:
         write_text(folder / "tokenizer.json", source.trunk.tokenizer_json)
     write_json(folder / "model.json", _record(variant, source, dataset, model, settings))

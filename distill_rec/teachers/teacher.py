@@ -64,9 +64,7 @@ class Teacher:
 
     def user_vectors(self, history: Ragged) -> NDArray[np.float32]:
         """User vectors `[n, d]` of rows of item indices."""
-        return user_vectors(
-            self.knowledge.user_encoder, history, self.knowledge.tensor("item_vectors", torch.device("cpu"))
-        )
+        return user_vectors(self.knowledge.user_encoder, history, self.knowledge.item_vectors)
 
     def encode_user(self, history: list[str]) -> NDArray[np.float32]:
         """User vector `[d]` of a history of item ids, oldest first; unknown ids are left out."""
@@ -113,13 +111,16 @@ class Teacher:
         hidden = section.hidden if section.projection == "mlp" else 0
         head = TextHead(trunk.width, section.dim, hidden, section.whiten, trunk.pooling == "attention")
         module = TrunkEncoder(trunk, Ragged.from_rows([]), head, tuned_layers(section, trunk), None, chunk=64)
-        module.load_state_dict(under(load_file(self.folder / "weights.safetensors"), "text_encoder"))
+        weights = load_file(self.folder / "weights.safetensors")
+        module.load_state_dict(under(weights, "text_encoder"))
+        module.neutral = weights.get("neutral")
         module.eval()
         tokenizer = trunk.tokenizer()
 
         def encode(texts: list[str]) -> NDArray[np.float32]:
             module.tokens = tokenize(texts, tokenizer)
             module.n_texts = len(texts)
+            module.empty = torch.from_numpy(tokenizer.reads_empty(module.tokens.values, module.tokens.offsets))
             return module.encode().float().cpu().numpy()
 
         return encode

@@ -5,7 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 from tiny import make_dataset, write_trunk
 
 from distill_rec.distillation import distill
@@ -57,6 +57,9 @@ def test_every_precision_loads_ranks_near_torch_and_answers_its_golden_inputs(wo
         assert np.abs(scores - expected).max() <= limit * expected.std(), precision
         vectors = student.encode_items(dataset.texts)
         assert np.abs(vectors - model.encode_texts(dataset.texts)).max() <= 0.5 * vectors.std(), precision
+        alone = np.concatenate([student.encode_items([text]) for text in dataset.texts])
+        company = np.linalg.norm(vectors - alone, axis=1) / np.linalg.norm(alone, axis=1)
+        assert company.max() <= 1e-3, precision
     with pytest.raises(ArtifactError, match="'int4' was not exported; expected fp32 or fp16 or int8"):
         Student.load(link, precision="int4")
 
@@ -108,6 +111,26 @@ def test_a_collapsed_student_has_no_spread():
     same = np.ones((50, 8), np.float32) + np.random.default_rng(0).normal(0, 1e-3, (50, 8)).astype(np.float32)
     assert spread_of(same) < 1e-4
     assert spread_of(np.random.default_rng(0).standard_normal((5000, 8)).astype(np.float32)) > 0.99
+
+
+@STATIC
+def test_a_student_whose_new_items_are_all_alike_is_refused_though_its_offsets_differ(world, tmp_path):
+    _, dataset, root, _ = world
+    folder = shutil.copytree(root / "student", tmp_path / "student")
+    tensors = load_file(folder / "weights.safetensors")
+    names = [name for name in tensors if name.startswith("text_encoder.projection.")]
+    tensors |= {name: np.zeros_like(tensors[name]) for name in names}
+    tensors["text_encoder.projection.linear.bias"] += 1
+    tensors["offsets"] = np.random.default_rng(0).standard_normal(tensors["offsets"].shape).astype(np.float32)
+    tensors["item_vectors"] = 1 + tensors["offsets"]
+    save_file(tensors, folder / "weights.safetensors")
+    with pytest.raises(ArtifactError, match="fp32: spread of the text vectors, which new items have 0"):
+        export_student(ExportSection(), folder, dataset, tmp_path / "export")
+    told = json.loads((tmp_path / "export" / "report.json").read_text())
+    assert [one["what"] for one in told["gates"] if not one["passed"]] == [
+        "spread of the text vectors, which new items have"
+    ]
+    assert told["precisions"][0]["spread"] > 0.4
 
 
 @STATIC

@@ -10,13 +10,13 @@ from safetensors.numpy import save
 from tiny import make_dataset
 
 from distill_rec.data.ragged import Ragged
-from distill_rec.export.gates import DIFFERENCE, parity_gates, require_gates
+from distill_rec.export.gates import DIFFERENCE, failed, parity_gates, require_gates
 from distill_rec.export.parity import Parity, _swapped, measure_parity
 from distill_rec.nn.recommender import user_vectors
 from distill_rec.runtime import ArtifactError, Student
 
 LIMIT = DIFFERENCE["fp32"]
-GOOD = Parity(samples=100, texts=100, scores=1e-6, items=1e-6, rank_correlation=1.0, swapped=0)
+GOOD = Parity(samples=100, long=16, texts=100, scores=1e-6, items=1e-6, batch=1e-6, rank_correlation=1.0, swapped=0)
 
 
 def require_parity(parity):
@@ -60,7 +60,7 @@ def test_a_faithful_export_passes_on_as_many_real_samples_as_asked_for(world):
     _, student, model, dataset = world
     parity = measure_parity(student, model, dataset, 100)
     require_parity(parity)
-    assert parity.samples == 100 and parity.texts == 60  # the whole catalogue
+    assert parity.samples == 100 and parity.long == 16 and parity.texts == 60  # the whole catalogue
     assert parity.scores < 1e-5 and parity.rank_correlation == pytest.approx(1, abs=1e-6)
 
 
@@ -70,6 +70,13 @@ def test_a_user_encoder_that_is_a_thousandth_off_is_refused(world):
     model.user_vectors = lambda history: plain(history) * np.float32(1.001)
     parity = refused(student, model, dataset)
     assert 1e-4 < parity.scores < 1e-2 and parity.items == 0
+
+
+def test_a_user_encoder_that_cuts_long_histories_elsewhere_is_refused(world):
+    _, student, model, dataset = world
+    require_parity(measure_parity(student, model, dataset, 100))
+    model.user_encoder.max_history = 2 * student.max_history  # the real ones are shorter than either
+    assert refused(student, model, dataset).scores > 1e-3
 
 
 def test_an_item_encoder_that_differs_on_one_text_is_refused(world):
@@ -83,6 +90,19 @@ def test_an_item_encoder_that_differs_on_one_text_is_refused(world):
 
     model.encode_texts = other
     assert refused(student, model, dataset).items > LIMIT
+
+
+def test_an_encoder_whose_vectors_depend_on_their_company_is_refused(world):
+    _, student, model, dataset = world
+    plain = student._encoder.encode
+
+    def scaled_by_the_batch(texts):
+        return plain(texts) * np.float32(1 + 0.01 * (len(texts) > 1))
+
+    student._encoder.encode = scaled_by_the_batch
+    parity = measure_parity(student, model, dataset, 100)
+    assert parity.batch == pytest.approx(0.01, rel=1e-2) and parity.items == 0
+    assert "alone and in a batch" in " ".join(gate.what for gate in failed(parity_gates(parity, "int8"), "int8"))
 
 
 def test_forgotten_offsets_are_refused(world):
@@ -126,6 +146,8 @@ def test_a_data_set_without_test_users_is_compared_on_its_training_histories(wor
         ({"scores": 1.01e-4}, r"scores from torch's, relative 0\.000101; expected at most 0\.0001"),
         ({"scores": math.nan}, "scores .* nan"),
         ({"items": 2e-4}, r"item vectors .* 0\.0002"),
+        ({"batch": 1.1e-3}, r"vector alone and in a batch, relative 0\.0011; expected at most 0\.001"),
+        ({"batch": math.nan}, "alone and in a batch"),
         ({"swapped": 1}, "top-10 lists .* 1; expected at most 0"),
         ({"rank_correlation": 0.99}, r"rank correlation .* 0\.99; expected at least 0\.999"),
         ({"rank_correlation": math.nan}, "rank correlation .* nan"),

@@ -56,6 +56,34 @@ def test_a_new_text_of_a_known_item_keeps_its_offset(artifact):
     assert student.item_ids[1] == "i1" and student.item_texts[1] == "blue dog"
 
 
+def test_updates_for_ever_take_no_more_than_the_first_and_leave_nothing_behind(artifact):
+    student, random = Student.load(artifact), np.random.default_rng(0)
+    ids, loaded, first = student.item_ids, student.item_vectors.copy(), student.encode_items(TEXTS)
+    held = []
+    for number in range(300):
+        words = random.choice(["red", "cat", "xyz", "dog", "fish", "old"], (len(ids), 3))
+        texts = [f"{' '.join(row)} {number} {place}" for place, row in enumerate(words)]
+        student.add_items({**dict(zip(ids, texts, strict=True)), "new": f"green dog {number}"})
+        catalogue = student._catalogue
+        parts = (catalogue.vectors.extra, catalogue.vectors.slot, catalogue.prepared)
+        held.append((*(part.nbytes for part in parts if part is not None), len(student._new_texts)))
+    assert set(held) == {held[0]} and len(student._catalogue.vectors.extra) == 61
+    expected = student.encode_items(texts) + loaded - first
+    np.testing.assert_allclose(student.item_vectors[:60], expected, atol=1e-5)
+    student.add_items(dict(zip(ids, TEXTS, strict=True)))  # nothing that 300 roundings or shortenings added up to
+    np.testing.assert_allclose(student.item_vectors[:60], loaded, atol=1e-6)
+
+
+def test_a_long_vector_that_was_replaced_widens_no_search_and_leaves_no_trace(artifact):
+    student = Student.load(artifact)
+    longest, own, before = student._catalogue.longest, student._encoder.encode, student.item_vectors[1].copy()
+    student._encoder.encode = lambda texts: own(texts) * (40 if "far" in texts[0] else 1)
+    student.add_items({"i1": "far red"})
+    student.add_items({"i1": TEXTS[1]})
+    np.testing.assert_allclose(student.item_vectors[1], before, atol=1e-5)
+    assert student._catalogue.longest == pytest.approx(longest)
+
+
 def test_a_saved_catalogue_is_the_next_version_and_the_old_one_is_as_it_was(artifact):
     student = Student.load(artifact)
     first = {path.name: path.read_bytes() for path in student.info.folder.iterdir()}

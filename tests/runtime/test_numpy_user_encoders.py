@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from artifacts import DIM, KINDS, MAX_HISTORY, arrays_of, random_user_encoder
+from artifacts import DIM, KINDS, MAX_HISTORY, arrays_of, random_user_encoder, write_artifact
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from distill_rec.data.ragged import Ragged
+from distill_rec.nn.recommender import user_vectors
+from distill_rec.runtime import Student
 from distill_rec.runtime.user_encoders import make_user_encoder
 
 SETTINGS = {"dim": DIM, "max_history": MAX_HISTORY, "layers": 2, "heads": 2}
@@ -27,6 +30,17 @@ def test_numpy_gives_torchs_user_however_torch_was_padded(kind, length, padding,
         user = NUMPY[kind].encode(history, prepared)
         assert user.shape == (DIM,) and user.dtype == np.float32
         assert np.linalg.norm(user - expected) <= 1e-5 * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("clicks", [50, 51, 80])
+def test_torch_and_runtime_read_the_most_recent_clicks_of_a_long_history(tmp_path, kind, clicks):
+    student = Student.load(write_artifact(tmp_path / "artifact", kind))
+    row = np.random.default_rng(clicks).permutation(clicks) % 60
+    ours = student.encode_user([f"i{item}" for item in row])
+    for items in (torch.from_numpy(student.item_vectors.copy()), student.item_vectors):
+        theirs = user_vectors(TORCH[kind], Ragged.from_rows([row, row[:3]]), items)[0]
+        assert np.linalg.norm(ours - theirs) <= 1e-5 * np.linalg.norm(theirs)
 
 
 def test_attention_stands_large_logits():

@@ -160,7 +160,9 @@ def test_threads_add_and_recommend_at_once(student):
             done.result()
     assert sorted(student.item_ids[60:]) == sorted(texts)
     rows = [student.item_ids.index(item) for item in texts]
-    np.testing.assert_allclose(student.item_vectors[rows], student.encode_items(list(texts.values())), rtol=1e-6)
+    np.testing.assert_allclose(
+        student.item_vectors[rows], student.encode_items(list(texts.values())), rtol=1e-5, atol=1e-6
+    )
     # No count is lost between threads: "gone" every time, "n5" until it was there.
     assert 240 <= student.skipped <= 480
 

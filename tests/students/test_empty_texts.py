@@ -1,0 +1,61 @@
+"""An item whose text says nothing ranks in the middle, unless clicks taught otherwise: in torch, teacher and export."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from tiny import make_dataset, write_trunk
+
+from distill_rec.distillation import distill
+from distill_rec.export import export_student
+from distill_rec.recipe import ExportSection, OptimizerSection, StudentSection, TeacherSection
+from distill_rec.runtime import Student
+from distill_rec.students import load_student
+from distill_rec.teachers import Teacher, teach
+
+QUICK = OptimizerSection(batch_size=32, window=2, max_epochs=1)
+COLD, WARM = 57, 3
+
+
+def with_empty(item):
+    """The tiny data set with an item whose text is empty."""
+    dataset = make_dataset()
+    texts = [*dataset.texts, ""]
+    item_text = dataset.item_text.copy()
+    item_text[item] = len(texts) - 1
+    texts_of = pl.Series("text", [texts[text] for text in item_text])
+    return replace(dataset, texts=texts, item_text=item_text, items=dataset.items.with_columns(texts_of))
+
+
+def made(kind, dataset, folder, monkeypatch):
+    monkeypatch.setenv("DISTILL_REC_CACHE", str(folder / "cache"))
+    trunk = str(write_trunk(folder / "trunk"))
+    teach(TeacherSection(trunk=trunk, dim=8, optimizer=QUICK), dataset, folder / "teach")
+    section = StudentSection(kind=kind, dim=8, table_dim=8, hidden=8, optimizer=QUICK)
+    distill(section, folder / "teach" / "knowledge", dataset, folder / "student", trunk=trunk)
+    export_student(ExportSection(), folder / "student", dataset, folder / "export")
+    return Teacher.load(folder / "teach"), load_student(folder / "student"), Student.load(folder / "export" / "student")
+
+
+@pytest.mark.parametrize("kind", ["static", "transformer"])
+def test_a_text_that_says_nothing_has_the_mean_of_the_catalogue(tmp_path, monkeypatch, kind):
+    teacher, model, student = made(kind, with_empty(COLD), tmp_path, monkeypatch)
+    known = np.arange(60) != COLD
+    catalogues = (np.asarray(teacher.knowledge.item_vectors), model.item_vectors, student.item_vectors)
+    encoders = (teacher.encode_items, model.encode_texts, student.encode_items)
+    for catalogue, encode in zip(catalogues, encoders, strict=True):
+        mean = catalogue[known].mean(0)
+        np.testing.assert_allclose(catalogue[COLD], mean, atol=1e-5)
+        vectors = encode(["red cat", "", " ", "\x07"])
+        np.testing.assert_allclose(vectors[1:], [mean] * 3, atol=1e-5)
+        assert np.abs(vectors[0] - mean).max() > 1e-3
+    scores = student.rank(["i1", "i2"], student.item_ids)
+    assert scores[COLD] == pytest.approx(scores[known].mean(), abs=1e-4)
+
+
+def test_where_an_item_without_text_was_clicked_its_vector_is_the_learned_one(tmp_path, monkeypatch):
+    _, model, student = made("static", with_empty(WARM), tmp_path, monkeypatch)
+    assert model.neutral is None and not (student.info.folder / "neutral.safetensors").exists()
+    np.testing.assert_allclose(student.encode_items([""]), model.encode_texts([""]), atol=1e-6)
+    np.testing.assert_allclose(student.encode_items([""])[0] + model.offsets[WARM], model.item_vectors[WARM], atol=1e-5)
