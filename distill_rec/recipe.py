@@ -259,6 +259,11 @@ class EvaluateSection(Section):
 
     bootstrap: int = Field(2000, ge=100, description="paired resamples of users for the intervals")
     max_users: int | None = Field(None, description="test users drawn when there are more; all where not given")
+    seen_items: Literal["auto", "left-out", "both"] = Field(
+        "auto",
+        description="full catalogue: left-out ranks what a user has not seen; both also ranks all items; auto: both "
+        "where more than a tenth of the test's targets had been clicked before",
+    )
     cost: bool = Field(True, description="measure memory and latency of teacher and student")
     examples: int = Field(20, ge=0, description="disagreements kept, by title")
     seed: int = Field(0, description="draws users and resamples")

@@ -68,13 +68,16 @@ def require_finite_items(scorer: Scorer) -> None:
         )
 
 
-def rank_targets(scorer: Scorer, queries: Queries, pool: NDArray[np.bool_] | None = None) -> TargetRanks:
+def rank_targets(
+    scorer: Scorer, queries: Queries, pool: NDArray[np.bool_] | None = None, *, leave_out_seen: bool = True
+) -> TargetRanks:
     """Count who scores above, and who ties with, each query's target.
 
     Args:
         scorer: the model.
         queries: targets, histories and items to leave out.
         pool: bool `[n_items]`, the items to rank among (all where not given); targets must be in it.
+        leave_out_seen: whether items that the user had seen are no candidates; the target always is one.
     """
     require_finite_items(scorer)
     vectors = np.asarray(scorer.item_vectors, dtype=np.float32)
@@ -95,7 +98,7 @@ def rank_targets(scorer: Scorer, queries: Queries, pool: NDArray[np.bool_] | Non
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused by name below
             np.matmul(users, columns, out=chunk)
         chunk[:, copies.item] = chunk[:, copies.original]
-        exclude = queries.excluded(rows)
+        exclude = queries.excluded(rows) if leave_out_seen else Ragged.from_rows([[]] * len(rows))
         if pool is not None:
             exclude = _within(pool, number, exclude)
         part = slice(start, start + len(rows))

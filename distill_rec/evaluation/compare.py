@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from distill_rec.data.cautions import REPEATED
 from distill_rec.data.dataset import Dataset, Queries
 from distill_rec.evaluation.disagreements import agreement, disagreements
 from distill_rec.evaluation.lists import lists_of
@@ -55,15 +56,14 @@ def compare(
     """
     seeds = {key: _seeds(scorers[key]) for key in ordered(scorers)}
     samples = _drawn(dataset.test, section)
-    total = sum(len(found) for found in seeds.values()) * (3 if dataset.test_new is not None else 1)
+    registry = CATALOGUE if isinstance(samples, Queries) else IMPRESSIONS
+    further = _further_tables(dataset, samples, section)
+    total = sum(len(found) for found in seeds.values()) * (1 + len(further))
     with (progress or Quiet()).task("evaluating", total) as task:
-        found = _evaluate(seeds, samples, dataset, False, task)
-        registry = CATALOGUE if isinstance(samples, Queries) else IMPRESSIONS
+        found = _evaluate(seeds, samples, dataset, task)
         tables = [_table("test", "test", found, section)]
-        if dataset.test_new is not None:
-            for among, title in ((False, "new items, ranked among all"), (True, "new items, ranked among the new")):
-                new = _evaluate(seeds, _drawn(dataset.test_new, section), dataset, among, task)
-                tables.append(_table("new-all" if not among else "new-new", title, new, section))
+        for key, title, part, options in further:
+            tables.append(_table(key, title, _evaluate(seeds, part, dataset, task, **options), section))
     slices = _slices(found, section)
     results = Results(
         name=name,
@@ -108,14 +108,29 @@ def _drawn(samples: Samples, section: EvaluateSection) -> Samples:
     return samples.take(np.flatnonzero(np.isin(samples.user, chosen)))
 
 
+def _further_tables(
+    dataset: Dataset, samples: Samples, section: EvaluateSection
+) -> list[tuple[str, str, Samples, dict[str, bool]]]:
+    """Key, title, samples and options of each table beside the first."""
+    out: list[tuple[str, str, Samples, dict[str, bool]]] = []
+    often = section.seen_items == "auto" and (dataset.repeated_targets or 0.0) > REPEATED
+    if isinstance(samples, Queries) and (often or section.seen_items == "both"):
+        out.append(("test-all", "test, all items ranked, seen ones too", samples, {"leave_out_seen": False}))
+    if dataset.test_new is not None:
+        new = _drawn(dataset.test_new, section)
+        out.append(("new-all", "new items, ranked among all", new, {"among_new": False}))
+        out.append(("new-new", "new items, ranked among the new", new, {"among_new": True}))
+    return out
+
+
 def _evaluate(
-    seeds: dict[str, list[Scorer]], samples: Samples, dataset: Dataset, among_new: bool, task: Task
+    seeds: dict[str, list[Scorer]], samples: Samples, dataset: Dataset, task: Task, **options: bool
 ) -> dict[str, list[PerSample]]:
     out: dict[str, list[PerSample]] = {}
     for name, scorers in seeds.items():
         out[name] = []
         for scorer in scorers:
-            out[name].append(evaluate(scorer, samples, dataset, among_new=among_new))
+            out[name].append(evaluate(scorer, samples, dataset, **options))
             task.advance()
     return out
 
@@ -139,6 +154,7 @@ def _slices(found: dict[str, list[PerSample]], section: EvaluateSection) -> list
 
 
 def _facts(dataset: Dataset) -> dict[str, str | int | float]:
+    repeated = dataset.repeated_targets
     lengths: NDArray[np.int64] = dataset.test.history.lengths
     return {
         "items": dataset.n_items,
@@ -147,7 +163,7 @@ def _facts(dataset: Dataset) -> dict[str, str | int | float]:
         "test samples": len(dataset.test),
         "test users": len(np.unique(dataset.test.user)),
         "empty histories": round(float((lengths == 0).mean()), 4) if len(lengths) else 0.0,
-    }
+    } | ({} if repeated is None else {"targets clicked before": round(repeated, 4)})
 
 
 def _per_user(found: dict[str, list[PerSample]], dataset: Dataset) -> pl.DataFrame:

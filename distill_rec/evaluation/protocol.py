@@ -39,7 +39,9 @@ class PerSample:
         return len(self.user)
 
 
-def evaluate(scorer: Scorer, samples: Samples, dataset: Dataset, *, among_new: bool = False) -> PerSample:
+def evaluate(
+    scorer: Scorer, samples: Samples, dataset: Dataset, *, among_new: bool = False, leave_out_seen: bool = True
+) -> PerSample:
     """All metrics of a model on each sample.
 
     Args:
@@ -47,6 +49,7 @@ def evaluate(scorer: Scorer, samples: Samples, dataset: Dataset, *, among_new: b
         samples: queries (full catalogue, excluded items left out) or impressions.
         dataset: where the training clicks and the new items are read.
         among_new: rank queries' targets among the new items alone.
+        leave_out_seen: whether items that the user had seen are left out of the ranking of queries.
 
     Raises:
         DataError: a score is not finite.
@@ -54,7 +57,8 @@ def evaluate(scorer: Scorer, samples: Samples, dataset: Dataset, *, among_new: b
     user = np.asarray(samples.user, dtype=np.int64)
     clicks = np.asarray(dataset.train_clicks, dtype=np.float64)
     if isinstance(samples, Queries):
-        found = rank_targets(scorer, samples, np.asarray(dataset.new) if among_new else None)
+        pool = np.asarray(dataset.new) if among_new else None
+        found = rank_targets(scorer, samples, pool, leave_out_seen=leave_out_seen)
         return PerSample(user, clicks[samples.target], {name: m.values(found) for name, m in CATALOGUE.items()})
     ranks = rank_impressions_of(scorer, samples)
     both = (ranks.clicks > 0) & (ranks.clicks < ranks.shown)
@@ -99,6 +103,6 @@ def validation_means(scorer: Scorer, samples: Samples, dataset: Dataset) -> Floa
 
 
 def validation_metric(scorer: Scorer, samples: Samples, dataset: Dataset) -> float:
-    """Mean over users of nDCG@10: what training stops by. Nought where no sample has a value."""
+    """Mean over users of nDCG@10: what training stops by. Zero where no sample has a value."""
     means = validation_means(scorer, samples, dataset)
     return float(means.mean()) if len(means) else 0.0

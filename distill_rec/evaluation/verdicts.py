@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from distill_rec.evaluation.endings import summary_of, unsettled
+from distill_rec.evaluation.endings import summary_of, title_of, unsettled
 from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import Difference, Results, Table, Verdict
 
@@ -29,7 +29,13 @@ def verdicts(results: Results) -> list[Verdict]:
     out += [_teacher(results, table, metric, rival) for rival in RIVALS if rival in results.models]
     out += [_distillation(results, table, metric), _beyond_the_start(results, table, metric)]
     out += [_nothing_to_give(results, table, metric), _retention(results, table)]
-    out += [_new_items(results), *_rare_targets(results), _cost(results), _endings(results)]
+    out += [
+        _seen_items(results, metric),
+        _new_items(results),
+        *_rare_targets(results),
+        _cost(results),
+        _endings(results),
+    ]
     return [verdict for verdict in out if verdict is not None]
 
 
@@ -132,6 +138,22 @@ def _nothing_to_give(results: Results, table: Table, metric: str) -> Verdict | N
         return None
     text = "The teacher does not beat the undistilled student, so there is no gap that distillation could close here."
     return Verdict(tone="bad" if _below(found) else "open", text=text)
+
+
+def _seen_items(results: Results, metric: str) -> Verdict | None:
+    """Where people click again what they know: what leaving seen items out does to every figure."""
+    every = next((table for table in results.tables if table.key == "test-all"), None)
+    best = next((name for name in ("student", "teacher", "undistilled") if name in results.models), None)
+    if every is None or best is None:
+        return None
+    share, title = float(results.data.get("targets clicked before", 0.0)), results.metrics[metric]
+    without, among = (table.cells[metric][best].mean for table in (results.test, every))
+    text = (
+        f"{share:.1%} of the test's targets had been clicked before by their user. With seen items left out (the "
+        f"target itself never is) {title_of(best)} has {without:.4f} {title}, among all items {among:.4f}; recommend() leaves "
+        "seen items out and never shows a repeated target, rank() scores every candidate it is given."
+    )
+    return Verdict(tone="note", text=text)
 
 
 def _new_items(results: Results) -> Verdict | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from evaluation_worlds import build_world, fixed, impressions, make_dataset, queries
@@ -135,6 +137,19 @@ def test_the_student_stands_against_popularity_first() -> None:
     first = compare(scorers, dataset, SECTION).verdicts[0]
     assert first.tone == "bad" and first.text.startswith("The student loses to popularity")
     assert "Do not serve it" in first.text
+
+
+@pytest.mark.parametrize(("repeated", "wanted"), [(0.05, False), (0.42, True)])
+def test_repeated_targets_are_named_and_ranked_both_ways(repeated: float, wanted: bool) -> None:
+    dataset, scorers = build_world({"popularity": 0.5, "undistilled": 0.4, "student": 0.9, "teacher": 1.0})
+    found = compare(scorers, dataclasses.replace(dataset, repeated_targets=repeated), SECTION)
+    both = [table for table in found.tables if table.key == "test-all"]
+    said = [verdict.text for verdict in found.verdicts if "had been clicked before" in verdict.text]
+    assert (len(both), len(said)) == ((1, 1) if wanted else (0, 0))
+    if wanted:
+        # Its users' histories are four popular items each: among them a target ranks lower.
+        assert both[0].cells["ndcg@10"]["student"].mean < found.test.cells["ndcg@10"]["student"].mean
+        assert said[0].startswith("42.0%")
 
 
 def test_a_teacher_below_popularity_is_said_to_be() -> None:
