@@ -150,8 +150,9 @@ def _seen_items(results: Results, metric: str) -> Verdict | None:
     without, among = (table.cells[metric][best].mean for table in (results.test, every))
     text = (
         f"{share:.1%} of the test's targets had been clicked before by their user. With seen items left out (the "
-        f"target itself never is) {title_of(best)} has {without:.4f} {title}, among all items {among:.4f}; recommend() leaves "
-        "seen items out and never shows a repeated target, rank() scores every candidate it is given."
+        f"target itself never is) {title_of(best)} has {without:.4f} {title}, among all items "
+        f"{among:.4f}. recommend() leaves seen items out and so never shows a repeated target; rank() scores every "
+        "candidate that it is given."
     )
     return Verdict(tone="note", text=text)
 
