@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from distill_rec.data.dataset import Dataset
+from distill_rec.handover import marks_of
 from distill_rec.knowledge import Knowledge
 from distill_rec.nn.recommender import Recommender, TextEncoder
 from distill_rec.nn.settings import make_offsets, user_settings
@@ -103,6 +104,7 @@ def _config(
         "prefix": trunk.prefix if section.kind == "transformer" else "",
         "pooling": trunk.pooling,
         "template": dataset.template,
+        **marks_of(dataset),
         "user_encoder": settings,
         "offsets": section.offsets,
         "trunk": {"source": trunk.source, "revision": trunk.revision, "digest": trunk.digest},
