@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
+from distill_rec.handover import require_same
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses import TeacherScores, catalogue_loss, cosine_loss, impression_click_loss, kl_loss, mse_loss
 from distill_rec.nn.settings import training_texts
@@ -122,12 +123,15 @@ def distill(  # noqa: PLR0913
 
     Raises:
         TrainingError: a loss that is not finite.
+        RunError: the knowledge is of another catalogue, or of other data.
     """
     progress = progress or Quiet()
     if (folder / "model.json").exists():
         return
     device = choose_device(section.device)
     knowledge = None if knowledge_folder is None else Knowledge.load(knowledge_folder)
+    if knowledge is not None:
+        require_same(knowledge.folder, "the teacher's knowledge", knowledge.marks, dataset)
     built = build_student(section, section.trunk or trunk, dataset, knowledge, progress)
     built.model.to(device)
     start = {name: tensor.detach().clone() for name, tensor in trainable(built.model).items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.files import read_array, read_json, write_array, write_json
+from distill_rec.handover import DATA, ITEM_IDS, marks_of
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
 from distill_rec.runtime.errors import RunError
@@ -31,6 +32,8 @@ class Knowledge:
         offsets: float32 `[n_items, d]`, or None where the teacher has none.
         user_encoder: in evaluation mode, frozen.
         user_settings: its kind and shape.
+        folder: where it was read.
+        marks: of the data that it was made from; see `handover`.
     """
 
     item_vectors: NDArray[np.float32]
@@ -38,6 +41,8 @@ class Knowledge:
     offsets: NDArray[np.float32] | None
     user_encoder: UserEncoder
     user_settings: dict[str, Any]
+    folder: Path = Path()
+    marks: dict[str, str] = field(default_factory=dict)
 
     @property
     def dim(self) -> int:
@@ -65,6 +70,8 @@ class Knowledge:
             read_array(offsets) if offsets.exists() else None,
             encoder,
             manifest["user_encoder"],
+            folder,
+            {key: manifest[key] for key in (ITEM_IDS, DATA) if key in manifest},
         )
 
     def tensor(self, name: str, device: torch.device) -> Tensor:
@@ -89,7 +96,7 @@ def write_knowledge(
     save_weights(folder / "user_encoder.safetensors", dict(encoder.state_dict()))
     write_json(folder / "item_ids.json", dataset.items["item_id"].to_list())
     manifest = {
-        "data": dataset.fingerprint,
+        **marks_of(dataset),
         "user_encoder": user_settings,
         "dtype": "float32",
         "items": dataset.n_items,

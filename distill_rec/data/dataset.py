@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -22,6 +23,7 @@ from distill_rec.data.slices import Rows, Slices
 from distill_rec.files import read_array, read_json, write_array, write_json
 from distill_rec.frames import read_frame, write_frame
 from distill_rec.runtime.errors import RunError
+from distill_rec.runtime.item_ids import digest_of_ids
 
 FORMAT_VERSION = 2
 OLDER_VERSIONS = (1,)
@@ -191,6 +193,11 @@ class Dataset:
     def n_items(self) -> int:
         return len(self.item_text)
 
+    @cached_property
+    def item_ids_digest(self) -> str:
+        """Of the items' ids in their order."""
+        return digest_of_ids(self.items["item_id"].to_list())
+
     @property
     def warm(self) -> NDArray[np.bool_]:
         """Items with a training click: those that may hold an offset and be drawn as negatives."""
@@ -216,6 +223,7 @@ class Dataset:
             "template": self.template,
             "fingerprint": self.fingerprint,
             "test_new": self.test_new is not None,
+            "item_ids": self.item_ids_digest,
             "log": self.log is not None,
             "repeated_targets": self.repeated_targets,
         }
@@ -226,7 +234,7 @@ class Dataset:
         """Read a prepared folder, arrays memory-mapped.
 
         Raises:
-            RunError: the folder holds no finished data set, or one of another format version.
+            RunError: the folder holds no finished data set, one of another format version, or other items.
         """
         folder = Path(folder)
         if not (folder / "manifest.json").exists():
@@ -244,7 +252,7 @@ class Dataset:
         query_type: type[Queries] | type[Impressions] = Queries if clicks else Impressions
         names = NAMES_OF_1 if manifest["format_version"] == 1 else {}
         train_type: type[Sequences] | type[Impressions] = Sequences if clicks else Impressions
-        return Dataset(
+        found = Dataset(
             kind=manifest["kind"],
             items=read_frame(folder / "items.parquet"),
             users=read_frame(folder / "users.parquet"),
@@ -262,3 +270,11 @@ class Dataset:
             log=log,
             repeated_targets=manifest.get("repeated_targets"),
         )
+        if (noted := manifest.get("item_ids")) not in (None, found.item_ids_digest):
+            raise RunError(
+                folder / "items.parquet",
+                f"item ids in order {found.item_ids_digest}",
+                f"{noted}, as manifest.json has",
+                "Prepare the data again with --restart prepare.",
+            )
+        return found

@@ -15,7 +15,7 @@ from distill_rec.data.events import Events
 from distill_rec.data.filters import enough, first_clicks
 from distill_rec.data.impressions import DAY, from_frame, split_given, split_sessions
 from distill_rec.data.log import Log
-from distill_rec.data.parts import Parts, parts_of
+from distill_rec.data.parts import Parts, cut_times, parts_of
 from distill_rec.data.splits import draw_new, split_clicks
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError, RecipeError
@@ -113,11 +113,13 @@ def _cut(log: Log, section: DataSection, item: pl.Series) -> tuple[Events, Parts
     users = frame["user_id"].unique(maintain_order=True)
     events = _events(frame, users, item)
     del frame
-    if section.repeats == "first":
-        events = events.where(first_clicks(events))
     if not len(events):
         return events, Parts(np.empty(0, np.int8), None, None), users
-    parts = parts_of(events, section, len(users))
+    # Before any row is left out: how many are left depends on those after the cuts too.
+    cuts = cut_times(events.time, section.test_share, section.validation_share)
+    if section.repeats == "first":
+        events = events.where(first_clicks(events))
+    parts = parts_of(events, section, len(users), cuts)
     kept = enough(events, parts.of_row, section)
     if kept.all():
         return events, parts, users

@@ -31,11 +31,14 @@ class Parts:
         return Parts(self.of_row[mask], self.cuts, None if self.session is None else self.session[mask])
 
 
-def parts_of(events: Events, section: DataSection, n_users: int) -> Parts:
-    """Cut a log as its section says."""
+def parts_of(events: Events, section: DataSection, n_users: int, cuts: tuple[int, int]) -> Parts:
+    """Cut a log as its section says.
+
+    Args:
+        cuts: seconds from which on rows are validation and test, where times decide it.
+    """
     if section.read_as == "clicks" and section.split == "leave-last-out":
         return Parts(_leave_last_out(events, n_users), None, None)
-    cuts = cut_times(events.time, section.test_share, section.validation_share)
     if section.read_as == "clicks":
         return Parts(_part(events.time, cuts), cuts, None)
     session = sessions(events, section.session_minutes)

@@ -19,10 +19,12 @@ from distill_rec.export.precisions import file_names, write_precisions
 from distill_rec.export.report import ExportReport
 from distill_rec.export.torch_program import write_program
 from distill_rec.files import read_json, sha256_file, write_bytes, write_text
+from distill_rec.handover import require_same
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import ExportSection
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.runtime.item_ids import KEY
 from distill_rec.runtime.link import version_of
 from distill_rec.runtime.loading import NEUTRAL, TEACHER, TEXTS
 from distill_rec.runtime.manifest import CARD, MANIFEST, Manifest
@@ -58,10 +60,14 @@ def export_student(  # noqa: PLR0913
     Raises:
         ArtifactError: a gate of the main precision, or of a required one, failed; nothing is published.
         RecipeError: the precisions contradict each other or the kind of student.
+        RunError: student or teacher are of another catalogue, or of other data.
     """
     precisions = _ordered(section)
     _tell_changed_catalogue(export_folder / LINK)
     model = load_student(student_folder)
+    require_same(student_folder, "the student", model.config, dataset)
+    if teacher is not None:
+        require_same(teacher.folder, "the teacher", teacher.knowledge.marks, dataset)
     yardstick = Yardstick.of(model, dataset, None if teacher is None else teacher.scorer())
     with (progress or Quiet()).task("export", 3 + len(precisions)) as task:
         with new_version(export_folder, section.keep) as folder:
@@ -169,7 +175,7 @@ def _manifest(  # noqa: PLR0913
         precision=precisions[0],
         precisions={name: file_names(model.kind, name) for name in precisions},
         metrics=metrics,
-        fingerprints=fingerprints | {"data": dataset.fingerprint},
+        fingerprints=fingerprints | {"data": dataset.fingerprint, KEY: dataset.item_ids_digest},
         trunk=config["trunk"],
     )
 

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from distill_rec.files import read_json
+from distill_rec.handover import ITEM_IDS, require_same
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.progress import Progress
 from distill_rec.recipe import Recipe
-from distill_rec.runtime.link import kept
+from distill_rec.runtime.item_ids import KEY
+from distill_rec.runtime.link import kept, leads_to
+from distill_rec.runtime.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from distill_rec.data.dataset import Dataset
@@ -54,9 +57,13 @@ def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progr
         found["untrained"] = untrained_scorer(recipe.teacher, dataset, progress)
     for name, folder in STUDENTS.items():
         if (run.path / folder / "model.json").exists():
-            found[name] = load_student(run.path / folder).scorer(name)
+            student = load_student(run.path / folder)
+            require_same(student.folder, f"the model {name!r}", student.config, dataset)
+            found[name] = student.scorer(name)
     if recipe.teacher is not None:
-        found["teacher"] = Teacher.load(run.stage("teach")).scorer("teacher")
+        teacher = Teacher.load(run.stage("teach"))
+        require_same(teacher.folder, "the teacher", teacher.knowledge.marks, dataset)
+        found["teacher"] = teacher.scorer("teacher")
     return found
 
 
@@ -67,6 +74,10 @@ def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, ModelCost] | None:
     artifact, teacher = run.stage("export") / "student", run.stage("teach")
     if not artifact.exists() and not kept(artifact.parent):
         return None
+    manifest = read_json(leads_to(artifact) / MANIFEST)
+    if not manifest.get("made_from"):  # a service may have saved a catalogue of its own
+        marks = manifest.get("fingerprints", {})
+        require_same(artifact, "the exported student", {ITEM_IDS: marks.get(KEY, "")}, dataset)
     return measure_costs(artifact, {"folder": str(teacher)} if (teacher / "model.json").exists() else None, dataset)
 
 

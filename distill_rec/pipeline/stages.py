@@ -14,7 +14,7 @@ from distill_rec.recipe import Recipe
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.stages import SECTION, STAGES
 
-VERSION = {"prepare": 1, "teach": 1, "distill": 1, "export": 2, "evaluate": 1}
+VERSION = {"prepare": 2, "teach": 1, "distill": 1, "export": 2, "evaluate": 1}
 """Raised when a stage's code gives another result for the same settings."""
 
 NO_EFFECT = {

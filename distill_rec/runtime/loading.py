@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from distill_rec.runtime.catalogue import Catalogue
 from distill_rec.runtime.errors import ArtifactError
+from distill_rec.runtime.item_ids import KEY, digest_of_ids
 from distill_rec.runtime.manifest import AGAIN, MANIFEST, Files
 from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.ranker import Ranker
@@ -57,6 +58,9 @@ def read_parts(files: Files, threads: int | None, precision: str) -> Parts:
         parts = manifest.parts(precision)
         encoder_file, items_file = parts["encoder"], parts["items"]
     ids = _ids(files, "items.json", manifest.items)
+    with _fitting(files, "items.json"):
+        if (noted := manifest.fingerprints.get(KEY)) not in (None, found := digest_of_ids(ids)):
+            raise ValueError(f"item ids in order {found}, where the manifest has {noted}")
     stored = _vectors(files, items_file, len(ids), manifest.dim)
     users = _user_encoder(files, "user_encoder.safetensors", manifest.user_encoder, manifest.dim)
     with _fitting(files, MANIFEST):

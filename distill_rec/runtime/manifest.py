@@ -22,7 +22,7 @@ KINDS = ("static", "transformer")
 TYPES = {
     **dict.fromkeys(("kind", "prefix", "template", "precision", "made_from"), str),
     **dict.fromkeys(("dim", "max_tokens", "items"), int),
-    **dict.fromkeys(("user_encoder", "precisions", "teacher", "metrics", "latency", "parity"), dict),
+    **dict.fromkeys(("user_encoder", "precisions", "teacher", "metrics", "latency", "parity", "fingerprints"), dict),
     **dict.fromkeys(("removed", "gates"), list),
 }
 AGAIN = "Copy the artifact again, or export it again with `distill-rec export`."

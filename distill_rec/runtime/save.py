@@ -15,6 +15,7 @@ import numpy as np
 from distill_rec.runtime.catalogue import Catalogue
 from distill_rec.runtime.errors import ArtifactError, DataError
 from distill_rec.runtime.golden import GOLDEN, Answering, answers
+from distill_rec.runtime.item_ids import KEY, digest_of_ids
 from distill_rec.runtime.loading import TEXTS
 from distill_rec.runtime.manifest import CARD, MANIFEST, FileRecord, Files
 from distill_rec.runtime.projection import Floats
@@ -107,8 +108,10 @@ def save_catalogue(  # noqa: PLR0913
             write_bytes(temporary / TEXTS, json.dumps(texts, ensure_ascii=False).encode() + b"\n")
         for name, parts in kept.items():
             write_vectors(temporary / parts["items"], catalogue.vectors, base_precision(name))
+        marks = manifest.fingerprints
         changed = replace(
             manifest,
+            fingerprints=marks | {KEY: digest_of_ids(catalogue.ids)} if KEY in marks else marks,
             items=len(catalogue.ids),
             removed=sorted(catalogue.removed),
             precision=manifest.precision if manifest.precision in kept else precision,

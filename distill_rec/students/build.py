@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from distill_rec.data.dataset import Dataset
+from distill_rec.handover import marks_of
 from distill_rec.knowledge import Knowledge
 from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.recommender import Recommender, TextEncoder
@@ -109,6 +110,7 @@ def _config(
         "prefix": trunk.prefix if section.kind == "transformer" else "",
         "pooling": trunk.pooling,
         "template": dataset.template,
+        **marks_of(dataset),
         "user_encoder": settings,
         "offsets": section.offsets,
         "trunk": {"source": trunk.source, "revision": trunk.revision, "digest": trunk.digest},

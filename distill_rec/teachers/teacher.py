@@ -15,11 +15,13 @@ from safetensors.torch import load_file
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.scorer import Scorer
 from distill_rec.files import read_json
+from distill_rec.handover import ITEM_IDS
 from distill_rec.knowledge import Knowledge, history_rows
 from distill_rec.nn.recommender import user_vectors
 from distill_rec.nn.text_head import TextHead
 from distill_rec.recipe import TeacherSection
 from distill_rec.runtime.errors import ModelError, RunError
+from distill_rec.runtime.item_ids import digest_of_ids
 from distill_rec.teachers.settings import tuned_layers
 from distill_rec.training.checkpoint import under
 from distill_rec.trunks.encoder import TrunkEncoder
@@ -48,13 +50,16 @@ class Teacher:
         """Read `teach/` of a run.
 
         Raises:
-            RunError: the folder holds no finished teacher.
+            RunError: the folder holds no finished teacher, or other items than its vectors are of.
         """
         folder = Path(folder)
         if not (folder / "model.json").exists():
             raise RunError(folder, "no finished teacher here", "model.json", "Run `distill-rec teach` first.")
         ids = read_json(folder / "knowledge" / "item_ids.json")
         teacher = Teacher(folder, read_json(folder / "model.json"), Knowledge.load(folder / "knowledge"), ids)
+        if (noted := teacher.knowledge.marks.get(ITEM_IDS)) not in (None, found := digest_of_ids(ids)):
+            where, expected = folder / "knowledge" / "item_ids.json", f"{noted}, as manifest.json has"
+            raise RunError(where, f"item ids in order {found}", expected, "Teach again with --restart teach.")
         teacher._place = {item: number for number, item in enumerate(ids)}
         return teacher
 
