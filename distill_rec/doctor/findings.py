@@ -71,9 +71,9 @@ def as_table(findings: Sequence[Finding], width: int = 100) -> str:
             lines += ["", area] if lines else [area]
         start = f"  {finding.level:<8} {finding.what:<{column}}  "
         under, room = " " * (13 + column), max(width - 13 - column, NARROW)
-        told = _wrapped(finding.found, room)
-        told += [f"{'-> ' if not place else '   '}{line}" for place, line in enumerate(_wrapped(finding.do, room - 3))]
-        lines += [f"{under if place else start}{line}" for place, line in enumerate(told)]
+        text = _wrapped(finding.found, room)
+        text += [f"{'-> ' if not place else '   '}{line}" for place, line in enumerate(_wrapped(finding.do, room - 3))]
+        lines += [f"{under if place else start}{line}" for place, line in enumerate(text)]
     return "\n".join(lines)
 
 

@@ -36,7 +36,7 @@ def test_nothing_is_run_anew_and_a_dry_run_counts_every_row(odd_run: Path, cli: 
     assert [step["state"] for step in stages] == ["finished"] * 5
     assert stages[0]["work"] == "320 clicks, 30 items"
     for command in ("run", "prepare", "export"):
-        done = cli(command, recipe, "--out", odd_run, "--json", env=env)
+        done = cli(command, recipe, "--out", odd_run, "--json", env=env, umask=0o077)
         assert done.returncode == 0, done.stderr
         assert not any(stage["ran"] for stage in json.loads(done.stdout)["stages"])
 
