@@ -44,14 +44,17 @@ def replacing_folder(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, content: str) -> None:
-    write_bytes(path, content.encode("utf-8"))
+    """Write UTF-8; of a path in it that is not in the locale's encoding, the bytes that it has on disk."""
+    write_bytes(path, content.encode("utf-8", "surrogateescape"))
 
 
 def write_json(path: Path, value: Any) -> None:
+    """Write JSON in UTF-8; escaped where half a character is in it, so that such a path is the same when it is read."""
     try:
-        write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
-    except UnicodeEncodeError:  # half a character, of a path that is not in the locale's encoding
-        write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+        content = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode("utf-8")
+    except UnicodeEncodeError:
+        content = json.dumps(value, indent=2, allow_nan=False).encode("ascii")
+    write_bytes(path, content + b"\n")
 
 
 def read_json(path: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -72,7 +73,7 @@ def find_recipe(name: str | Path) -> Path:
     shelf = text.split("/")[0]
     if not isinstance(name, Path) and shelf in SHELVES and "/" in text:
         return _on_shelf(text)
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))
     if path.is_dir() and (path / "recipe.toml").exists():
         path = path / "recipe.toml"
     if not path.exists():
@@ -151,7 +152,7 @@ def absolute_paths(settings: Settings, folder: Path) -> Settings:
 
 
 def _absolute(value: str, folder: Path) -> str:
-    return value if value.startswith(DEMO) else str((folder / Path(value).expanduser()).resolve())
+    return value if value.startswith(DEMO) else str((folder / Path(os.path.expanduser(value))).resolve())
 
 
 def _absolute_trunk(value: str, folder: Path) -> str:

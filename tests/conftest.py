@@ -157,8 +157,8 @@ TITLE = "Amélie 東京 ☃"
 def odd_run(tmp_path_factory: pytest.TempPathFactory, tiny_trunk: Path, tiny_run: Path, cli: Cli) -> Path:
     """A finished run whose recipe, data, PLM and cache all lie below `ODD`, beside another run below `MATCHED`.
 
-    Its item ids and titles are not ASCII, it is made under umask 077, and its student is a transformer in every
-    precision. Not to be changed: copy it first.
+    Its item ids and titles are not ASCII, it is made under umask 077, and its student is a transformer. Not to be
+    changed: copy it first.
     """
     from odd import write_inputs
 

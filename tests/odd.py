@@ -38,7 +38,7 @@ batch_size = 16
 max_updates = 4
 warmup_updates = 2
 [export]
-precisions = ["fp32", "fp16", "int8", "int8-static"]
+precisions = ["fp32", "fp16"]
 max_loss = 1.0
 min_spread = 0.0
 min_quality = 0.0

@@ -11,7 +11,9 @@ import pytest
 import torch
 from conftest import Cli
 
+from distill_rec.export.quantise import to_fp16, to_int8, to_int8_static
 from distill_rec.runtime import Student
+from distill_rec.runtime.tokenizer import TextTokenizer
 from distill_rec.serving.state import State
 from distill_rec.training.checkpoint import save_weights
 
@@ -33,13 +35,22 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
 def test_all_of_a_run_under_either_umask(tiny_run: Path, odd_run: Path) -> None:
     os.umask(umask := os.umask(0))
     assert wrong(tiny_run, umask) == []  # a static student
-    assert wrong(odd_run, 0o077) == []  # ONNX, fp16, int8, torch.export
-    assert list((odd_run / "export/pt2").glob("*.pt2")) and list((odd_run / "export/student").glob("*.int8.onnx"))
+    assert wrong(odd_run, 0o077) == []  # ONNX, fp16, torch.export
+    assert list((odd_run / "export/pt2").glob("*.pt2")) and list((odd_run / "export/student").glob("*.fp16.onnx"))
 
 
 def test_weights(tmp_path: Path, umask: int) -> None:
     save_weights(tmp_path / "new" / "weights.safetensors", {"a": torch.zeros(3)})
     assert wrong(tmp_path / "new", umask) == []
+
+
+def test_quantised_graphs(odd_run: Path, tmp_path: Path, umask: int) -> None:
+    source, tokenizer = (odd_run / "export" / "student" / name for name in ("item_encoder.onnx", "tokenizer.json"))
+    (folder := tmp_path / "graphs").mkdir()
+    to_fp16(source, folder / "fp16.onnx")
+    to_int8(source, folder / "int8.onnx")
+    to_int8_static(source, folder / "static.onnx", ["red cat", "dog"], TextTokenizer(tokenizer.read_bytes(), 16, True))
+    assert len(os.listdir(folder)) == 3 and wrong(folder, umask) == []
 
 
 def test_a_saved_catalogue_vectors_and_updates(tiny_run: Path, tmp_path: Path, umask: int) -> None:

@@ -1,1 +1,1 @@
-"""The command line: one module a command. Progress on stderr, results on stdout."""
+"""The command line: one module per command. Progress on stderr, results on stdout."""

@@ -112,17 +112,17 @@ class LineTask:
 
     def __init__(self, description: str, total: int | None) -> None:
         self.description, self.total, self.done, self.text = description, total, 0, ""
-        self.began = self.told = time.monotonic()
+        self.began = self.spoke = time.monotonic()
         self.said = False
 
     def __enter__(self) -> Self:
-        self.began = self.told = time.monotonic()
+        self.began = self.spoke = time.monotonic()
         return self
 
     def advance(self, steps: int = 1) -> None:
         self.done += steps
-        if time.monotonic() - self.told >= LINE_SECONDS:
-            self.told, self.said = time.monotonic(), True
+        if time.monotonic() - self.spoke >= LINE_SECONDS:
+            self.spoke, self.said = time.monotonic(), True
             self._tell()
 
     def note(self, text: str) -> None:

@@ -15,7 +15,7 @@ LISTED = "numbers, as 1,8,64"
 
 
 @guarded
-def bench(  # noqa: PLR0913
+def bench(
     artifact: ArtifactArgument,
     batches: Annotated[str, typer.Option("--batches", help=f"items or users of one call: {LISTED}")] = "1,8,64",
     histories: Annotated[str, typer.Option("--histories", help="clicks of a history, as 10,50")] = "10,50",
@@ -26,7 +26,7 @@ def bench(  # noqa: PLR0913
     candidates: Annotated[int, typer.Option("--candidates", min=1, help="candidates to rank")] = 100,
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="items to recommend")] = 10,
     precision: Annotated[
-        str | None, typer.Option("--precision", help="of the artifact; its main one by itself")
+        str | None, typer.Option("--precision", help="of the artifact; its main one where not given")
     ] = None,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="in each, every case has its turn")] = 5,
     seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="limit of all timed calls together")] = 20.0,

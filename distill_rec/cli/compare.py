@@ -39,7 +39,7 @@ def compare(
 
 
 def comparison(runs: dict[str, Run]) -> list[dict[str, Any]]:
-    """One row a run, part and model: means over users with their intervals, by metric.
+    """One row per run, part and model: means over users with their intervals, by metric.
 
     Runs on different test data stand side by side all the same; `samples` tells them apart.
     """

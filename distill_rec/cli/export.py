@@ -16,7 +16,7 @@ from distill_rec.cli.stages import folder_of, opened, run_checked
 
 
 @guarded
-def export(  # noqa: PLR0913
+def export(
     recipe: RecipeArgument,
     changes: SetOption = [],  # noqa: B006  (typer copies it)
     out: OutOption = None,

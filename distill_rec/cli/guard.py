@@ -48,12 +48,12 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             extra = f"distill-rec[{EXTRAS[package]}]"
             fail(f"this command needs {package}, which is not installed. Install the extra: pip install '{extra}'")
         except OSError as error:
-            fail(_told(error))
+            fail(_message_of(error))
 
     return run
 
 
-def _told(error: OSError) -> str:
+def _message_of(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     if error.errno in FULL:
         return (

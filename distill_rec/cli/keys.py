@@ -32,8 +32,8 @@ def keys(
         fail(f"no section {section!r}; there are {', '.join(sorted(sections - {''}))}.")
     found = [one for one in found if one[0] not in sections]
     if as_json:
-        told = [{"key": name, "default": default, "description": text} for name, text, default in found]
-        print_json(told, indent=2, default=str)
+        rows = [{"key": name, "default": default, "description": text} for name, text, default in found]
+        print_json(rows, indent=2, default=str)
         return
     from rich.table import Table
 

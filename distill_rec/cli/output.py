@@ -26,7 +26,7 @@ def never_refuse() -> None:
 def print_json(value: Any, indent: int | None = None, default: Callable[[Any], Any] | None = None) -> None:
     """JSON on stdout; whatever is not ASCII is escaped where the stream is not UTF-8, which JSON is read as."""
     text = json.dumps(value, indent=indent, ensure_ascii=False, default=default)
-    if codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8" or not _is_utf8(text):
+    if codecs.lookup(getattr(sys.stdout, "encoding", None) or "utf-8").name != "utf-8" or not _is_utf8(text):
         text = json.dumps(value, indent=indent, default=default)
     print(text)
 

@@ -23,7 +23,7 @@ def rank(
     history: Annotated[str, typer.Option("--history", help="ids of clicked items, oldest first, as 1,50")] = "",
     candidates: Annotated[str | None, typer.Option("--candidates", help="ids of items to rank, as 181,7")] = None,
     behaviors: Annotated[
-        Path | None, typer.Option("--behaviors", help="a MIND behaviors.tsv: one line of ranks an impression")
+        Path | None, typer.Option("--behaviors", help="a MIND behaviors.tsv: one line of ranks per impression")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -14,7 +14,7 @@ from distill_rec.cli.output import print_json
 
 
 @guarded
-def score(  # noqa: PLR0913
+def score(
     artifact: ArtifactArgument,
     users: Annotated[
         str,
@@ -23,12 +23,12 @@ def score(  # noqa: PLR0913
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="folder of the recommendations; a killed job goes on there")],
-    k: Annotated[int, typer.Option("--k", "-k", min=1, help="items a user")] = 10,
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="items per user")] = 10,
     include_history: Annotated[
         bool, typer.Option("--include-history/--exclude-history", help="whether a history's items may come again")
     ] = False,
     only: Annotated[
-        Path | None, typer.Option("--only", help="a text file of item ids, one a line: rank these alone")
+        Path | None, typer.Option("--only", help="a text file of item ids, one per line: rank these alone")
     ] = None,
     user_column: Annotated[str, typer.Option("--user-column", help="column of the user's id")] = "user_id",
     history_column: Annotated[
@@ -42,18 +42,18 @@ def score(  # noqa: PLR0913
         str, typer.Option("--time-column", help="column of a click's time; '' where the file is in order")
     ] = "timestamp",
     batch: Annotated[int, typer.Option("--batch", min=1, help="users ranked at once")] = 1024,
-    part_users: Annotated[int, typer.Option("--part-users", min=1, help="users in a file of the output")] = 65_536,
+    part_users: Annotated[int, typer.Option("--part-users", min=1, help="users per file of the output")] = 65_536,
     threads: Annotated[int, typer.Option("--threads", min=1, help="batches ranked at the same time, in a process")] = 1,
     ray: Annotated[
         str | None, typer.Option("--ray", metavar="ADDRESS", help="rank on this cluster of Ray, or on a 'local' one")
     ] = None,
-    workers: Annotated[int | None, typer.Option("--workers", min=1, help="with --ray: processes; one a CPU")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="with --ray: processes; one per CPU")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the best items of every user of a file to Parquet, in bounded memory; a killed job goes on.
 
-    The output has a row a recommendation, in part-00000.parquet, ...: user_id, item_id, score, rank (from 1);
-    _SUCCESS is there once it is whole. A file with a history column has a row a user; any other is a log of clicks.
+    The output has one row per recommendation, in part-00000.parquet, ...: user_id, item_id, score, rank (from 1);
+    _SUCCESS is there once it is whole. A file with a history column has one row per user; any other is a log of clicks.
 
     Example: distill-rec score runs/demo/export/student --users users.parquet --out recommendations -k 10
     """
@@ -74,10 +74,10 @@ def score(  # noqa: PLR0913
     if as_json:
         print_json(found)
     else:
-        print(_told(found))
+        print(_in_words(found))
 
 
-def _told(found: dict[str, Any]) -> str:
+def _in_words(found: dict[str, Any]) -> str:
     """The summary in words."""
     clicks = f" of {found['clicks']:,} clicks" if found["clicks"] else ""
 

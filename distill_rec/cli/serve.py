@@ -16,7 +16,7 @@ TOKEN = "DISTILL_REC_TOKEN"
 
 
 @guarded
-def serve(  # noqa: PLR0913
+def serve(
     artifact: ArtifactArgument,
     host: Annotated[str, typer.Option("--host", help="address; others than this machine's need a token")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes a free one")] = 8000,

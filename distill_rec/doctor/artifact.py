@@ -119,10 +119,10 @@ def _works(folder: Path) -> list[Finding]:
         return [problem_of(AREA, error)]
     if not all(math.isfinite(score) for _, score in found):
         return [Finding("problem", AREA, "a request", "scores that are not finite", AGAIN)]
-    told = f"loads in {loaded:.2f} s without torch and ranks for a new user"
+    loads = f"loads in {loaded:.2f} s without torch and ranks for a new user"
     beside = [name for name, held in (("texts", texts), ("the teacher's vectors", teacher)) if held is not None]
     return [
-        Finding("ok", AREA, "readable by this install", told),
+        Finding("ok", AREA, "readable by this install", loads),
         Finding("ok", AREA, "carried for the page", " and ".join(beside) or "neither texts nor a teacher"),
         *_precisions(folder, student.info.precisions, student.info.precision),
         _training(folder),
@@ -131,13 +131,13 @@ def _works(folder: Path) -> list[Finding]:
 
 def _precisions(folder: Path, names: Sequence[str], main: str) -> list[Finding]:
     """The golden inputs through every precision: kernels differ between processors, those of int8 most."""
-    told = f"{', '.join(names)}; {main} where none is asked for"
+    names_text = f"{', '.join(names)}; {main} where none is asked for"
     if not (folder / GOLDEN).exists():
         do = "Export it again with this release to have them."
-        return [Finding("note", AREA, "precisions", f"{told}. No golden inputs to replay", do)]
+        return [Finding("note", AREA, "precisions", f"{names_text}. No golden inputs to replay", do)]
     if failed := [finding for name in names for finding in _replayed(folder, name)]:
         return failed
-    return [Finding("ok", AREA, "precisions", f"{told}. Each gives the golden answers on this machine")]
+    return [Finding("ok", AREA, "precisions", f"{names_text}. Each gives the golden answers on this machine")]
 
 
 def _replayed(folder: Path, precision: str) -> list[Finding]:

@@ -13,7 +13,7 @@ from distill_rec.doctor.parts import damaged
 from distill_rec.runtime.errors import DistillRecError
 
 AREA = "data set"
-AGAIN = "Prepare it again: distill-rec prepare RECIPE --restart prepare."
+PREPARE_AGAIN = "Prepare it again: distill-rec prepare RECIPE --restart prepare."
 MANY_WITHOUT_TEXT = 0.2
 MANY_EMPTY = 0.5
 DAY = 86_400
@@ -23,16 +23,16 @@ EARLIEST = 631_152_000
 
 def dataset(folder: Path, area: str = AREA) -> list[Finding]:
     """Files first; what `summary.json` says of the contents; then a load, where the extra is there."""
-    out = [Finding("problem", area, path.name, fault, AGAIN) for path, fault in damaged(folder)]
+    out = [Finding("problem", area, path.name, fault, PREPARE_AGAIN) for path, fault in damaged(folder)]
     summary = object_in(folder / "summary.json")
     if summary:
         try:
             out += _contents(summary, area)
         except (KeyError, TypeError, ValueError) as error:
             found = f"a key is missing or of another type: {error}"
-            out.append(Finding("problem", area, "summary.json", found, AGAIN))
+            out.append(Finding("problem", area, "summary.json", found, PREPARE_AGAIN))
     elif not (folder / "summary.json").exists():
-        out.append(Finding("problem", area, "summary.json", "not there", AGAIN))
+        out.append(Finding("problem", area, "summary.json", "not there", PREPARE_AGAIN))
     return out if any(finding.level == "problem" for finding in out) else [*out, _loads(folder, area)]
 
 
@@ -48,10 +48,10 @@ def _loads(folder: Path, area: str) -> Finding:
     except DistillRecError as error:
         return problem_of(area, error)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return Finding("problem", area, "its tables", f"cannot be read: {error}", AGAIN)
+        return Finding("problem", area, "its tables", f"cannot be read: {error}", PREPARE_AGAIN)
     fault = out_of_bounds(data)
     if fault is not None:
-        return Finding("problem", area, "its tables", fault, AGAIN)
+        return Finding("problem", area, "its tables", fault, PREPARE_AGAIN)
     return Finding("ok", area, "its tables", "read; every index is of an item, a user or a text that is there")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +15,8 @@ LEVELS: tuple[Level, ...] = ("problem", "note", "ok")
 WHAT = 34
 """Widest first column, in characters; a longer name pushes its own line only."""
 NARROW = 30
+QUOTED = re.compile(r"(?<!\w)'[^']*'(?!\w)")
+HELD = "\0"
 
 
 @dataclass(frozen=True)
@@ -71,15 +74,17 @@ def as_table(findings: Sequence[Finding], width: int = 100) -> str:
             lines += ["", area] if lines else [area]
         start = f"  {finding.level:<8} {finding.what:<{column}}  "
         under, room = " " * (13 + column), max(width - 13 - column, NARROW)
-        told = _wrapped(finding.found, room)
-        told += [f"{'-> ' if not place else '   '}{line}" for place, line in enumerate(_wrapped(finding.do, room - 3))]
-        lines += [f"{under if place else start}{line}" for place, line in enumerate(told)]
+        text = _wrapped(finding.found, room)
+        text += [f"{'-> ' if not place else '   '}{line}" for place, line in enumerate(_wrapped(finding.do, room - 3))]
+        lines += [f"{under if place else start}{line}" for place, line in enumerate(text)]
     return "\n".join(lines)
 
 
 def _wrapped(text: str, room: int) -> list[str]:
-    """Lines of at most `room` characters; a path or a hash is never broken, so that it can be copied."""
-    return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False)
+    """Lines of at most `room` characters; a hash or a (quoted) path is never broken, so that it can be copied."""
+    held = QUOTED.sub(lambda found: found[0].replace(" ", HELD), text)
+    lines = textwrap.wrap(held, room, break_long_words=False, break_on_hyphens=False)
+    return [line.replace(HELD, " ") for line in lines]
 
 
 def as_dict(kind: str, path: str | None, findings: Sequence[Finding]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ def kind_of(path: str) -> tuple[Kind, Path]:
 
     A name on a shelf, as `students/static`, is a recipe where no such path is there.
     """
-    place = Path(path).expanduser()
+    place = Path(os.path.expanduser(path))
     if place.name == LINK and not place.is_dir() and kept(place.parent):
         return "artifact", place  # a link that was lost, or came as a text file
     if place.is_file():

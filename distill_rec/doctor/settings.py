@@ -38,9 +38,9 @@ def changed(folder: Path) -> list[Finding]:
             continue  # another release has other keys too
         now = json.loads(json.dumps(settings_of(stage, recipe)))
         if others := [key for key in now if record.settings.get(key) != now[key]]:
-            told = "; ".join(_difference(key, now[key], record.settings) for key in others[:SHOWN])
+            differences = "; ".join(_difference(key, now[key], record.settings) for key in others[:SHOWN])
             more = f"; and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
-            out.append(Finding("problem", AREA, what, told + more, do))
+            out.append(Finding("problem", AREA, what, differences + more, do))
     return out
 
 

@@ -27,7 +27,7 @@ def resampled_means(values: Floats, resamples: int, seed: int) -> Floats:
     """Means over users drawn with replacement.
 
     Args:
-        values: `[n_users, n_columns]`, one column a model and metric; no NaN.
+        values: `[n_users, n_columns]`, one column per model and metric; no NaN.
         resamples: how many draws.
         seed: of the draws; the same users are drawn for every column, which pairs them.
 

@@ -12,7 +12,7 @@ from distill_rec.evaluation.scorer import Scorer
 
 TOP = 10
 DEPTH = 100
-MOST = 1000
+MOST_USERS = 1000
 
 
 def history_scores(scorer: Scorer, samples: Samples, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -24,8 +24,8 @@ def history_scores(scorer: Scorer, samples: Samples, rows: NDArray[np.int64]) ->
     return np.asarray(scores)
 
 
-def drawn_rows(samples: Samples, seed: int, most: int = MOST) -> NDArray[np.int64]:
-    """One sample a user, of at most so many users, drawn."""
+def drawn_rows(samples: Samples, seed: int, most: int = MOST_USERS) -> NDArray[np.int64]:
+    """One sample per user, of at most so many users, drawn."""
     _, first = np.unique(samples.user, return_index=True)
     return np.sort(np.random.default_rng(seed).permutation(first)[:most])
 

@@ -14,7 +14,7 @@ BLOCK = 64
 
 
 def lists_of(scorer: Scorer, samples: Samples, dataset: Dataset, seed: int) -> Lists | None:
-    """Of one sample a user, at most a thousand drawn; None where there is none."""
+    """Of one sample per user, at most a thousand drawn; None where there is none."""
     rows = drawn_rows(samples, seed)
     if not len(rows):
         return None

@@ -1,4 +1,4 @@
-"""Numbers and moments as the report's page prints them: a real minus, no negative nought, a space before %."""
+"""Numbers and moments as the report's page prints them: a real minus, no negative zero, a space before %."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def plain(value: float, decimals: int = 4) -> str:
 
 
 def signed(value: float) -> str:
-    """Four decimals with their sign; nought has none."""
+    """Four decimals with their sign; zero has none."""
     return _minus(f"{value:+.4f}")
 
 

@@ -68,7 +68,7 @@ COST_ROWS = (
     ("on disk", "disk_bytes"),
     ("private memory of a serving process", "private_bytes"),
     ("mapped memory", "mapped_bytes"),
-    ("new items encoded a second", "items_per_second"),
+    ("new items encoded per second", "items_per_second"),
     ("rank 100 candidates, p50 ms", "p50_ms"),
     ("rank 100 candidates, p99 ms", "p99_ms"),
 )

@@ -140,7 +140,7 @@ def _slices(results: Results) -> str:
     names, models = [bounds(table) for table in results.slices], models_of(results, results.slices[0])
     out = ["<h2>By training clicks of the target</h2>"]
     out.append(
-        '<p class="soft">Rarely clicked targets are where an encoder must help: for them recall@10 is near nought for '
+        '<p class="soft">Rarely clicked targets are where an encoder must help: for them recall@10 is near zero for '
         "everyone, so recall@100 and the rank percentile are shown too.</p>"
         if results.protocol == "catalogue"
         else '<p class="soft">The mean training clicks of an impression\u2019s clicked candidates.</p>'

@@ -91,7 +91,7 @@ class ModelCost(Part):
     disk_bytes: int | None = None
     private_bytes: int | None = Field(None, description="RssAnon of a process that serves")
     mapped_bytes: int | None = Field(None, description="RssFile of it: pages of files, shared between processes")
-    items_per_second: float | None = Field(None, description="new items encoded a second, one thread")
+    items_per_second: float | None = Field(None, description="new items encoded per second, one thread")
     p50_ms: float | None = Field(None, description="median of ranking the candidates, one thread")
     p99_ms: float | None = None
     candidates: int = 0
@@ -182,11 +182,11 @@ class Results(Part):
 
     @property
     def per_user(self) -> pl.DataFrame | None:
-        """`user_id, model, samples` and a column a metric; None in results read from JSON."""
+        """`user_id, model, samples` and one column per metric; None in results read from JSON."""
         return self._per_user
 
     def table(self) -> pl.DataFrame:
-        """`part, metric` and a column a model: means over users."""
+        """`part, metric` and one column per model: means over users."""
         return pl.DataFrame(
             [
                 {"part": part.title, "metric": self.metrics[metric]}
@@ -197,7 +197,7 @@ class Results(Part):
         )
 
     def long(self) -> pl.DataFrame:
-        """One row a part (slices included), metric and model: `mean, low, high, mean_samples, spread`."""
+        """One row per part (slices included), metric and model: `mean, low, high, mean_samples, spread`."""
         return pl.DataFrame(
             [
                 {"part": part.title, "samples": part.samples, "users": part.users}

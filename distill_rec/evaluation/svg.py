@@ -92,7 +92,7 @@ def groups(names: Sequence[str], series: dict[str, list[Point]], title: str, axi
 
 
 def lines(series: dict[str, list[tuple[float, float]]], title: str, axis: str) -> str:
-    """One line a model; the best point is marked."""
+    """One line per model; the best point is marked."""
     height, bottom, left = 220, 48, 44
     points = [point for line in series.values() for point in line]
     marks = ticks(*_bounds([y for _, y in points], False))

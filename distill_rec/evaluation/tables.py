@@ -14,7 +14,7 @@ from distill_rec.evaluation.results import Cell, Difference, Ratio, Table
 
 Floats = NDArray[np.float64]
 ByModel = Mapping[str, Sequence[PerSample]]
-"""Per model, one entry a seed; all on the same samples."""
+"""Per model, one entry per seed; all on the same samples."""
 
 PAIRS = (
     ("student", "undistilled"),

@@ -1,4 +1,4 @@
-"""From a log of clicks in any order to a history a user, out of core.
+"""From a log of clicks in any order to one history per user, out of core.
 
 Clicks are dealt to buckets on disk by their user's hash, then one bucket at a time is read and grouped. So the memory
 is that of a bucket, about four times `BUCKET` bytes of the log; of a log larger than `BUCKET * MOST_BUCKETS` (16 GiB),
@@ -85,7 +85,7 @@ def _gathered(frames: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 
 
 def _timed(frame: pl.DataFrame, file: str, faults: Faults) -> pl.DataFrame:
-    """Times in seconds; all nought where the file's order counts."""
+    """Times in seconds; all zero where the file's order counts."""
     if WHEN not in frame.columns:
         return frame.select(USER, ITEM, pl.lit(0, dtype=pl.Int64).alias(WHEN))
     seconds, _ = parse_times(frame[WHEN], zone_of("UTC"))

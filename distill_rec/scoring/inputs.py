@@ -27,7 +27,7 @@ USER, HISTORY, ITEM, WHEN = "user_id", "history", "item_id", "time"
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of columns. A file with `history` has a row a user, another one a row a click.
+    """Names of columns. A file with `history` has one row per user, any other one row per click.
 
     Attributes:
         history: a list of item ids, oldest first, or a text of ids separated by blanks.
@@ -78,7 +78,7 @@ def open_input(pattern: str, columns: Columns) -> Input:
         raise DataError(
             files[0],
             f"neither a column {columns.history!r} nor {columns.item!r} (there are {there})",
-            "a history a row, or a click a row",
+            "one history per row, or one click per row",
             "Set --history-column or --item-column.",
         )
     if columns.time and columns.time not in names:
@@ -150,7 +150,7 @@ def _with_ids(frame: pl.DataFrame, path: Path, faults: Faults) -> pl.DataFrame:
 
 
 def read_ids(path: Path) -> tuple[str, ...]:
-    """Ids of a text file, one a line.
+    """Ids of a text file, one per line.
 
     Raises:
         DataError: there is none.
@@ -158,7 +158,7 @@ def read_ids(path: Path) -> tuple[str, ...]:
     with open_text(path, "utf-8") as file:
         ids = tuple(dict.fromkeys(line.strip() for line in file if line.strip()))
     if not ids:
-        raise DataError(path, "no id", "an item id a line")
+        raise DataError(path, "no id", "one item id per line")
     return ids
 
 

@@ -26,11 +26,11 @@ class Settings:
     """What a user decides.
 
     Attributes:
-        k: items a user.
+        k: items per user.
         seen: items of a user's history may be recommended again.
         only: item ids among which is ranked; all where None.
         columns: of the input.
-        part_users: users a file of the output.
+        part_users: users per file of the output.
         batch: users ranked at once; memory grows with it, results do not change.
         threads: batches ranked at the same time.
     """
@@ -128,8 +128,8 @@ class Folder:
         counts, refused = content["counts"], content["refused"]
         nameless = counts.pop("refused")
         refused |= {"no user_id": nameless} if nameless else {}
-        told = {"clicks": content["clicks"], "refused": refused}
-        return {"out": str(self.path), "parts": len(content["parts"]), **counts, **told}
+        rows = {"clicks": content["clicks"], "refused": refused}
+        return {"out": str(self.path), "parts": len(content["parts"]), **counts, **rows}
 
 
 def _total(records: Iterable[PartRecord]) -> Counts:

@@ -18,7 +18,7 @@ from distill_rec.runtime import Student
 from distill_rec.runtime.errors import DataError, DistillRecError, RunError
 from distill_rec.scoring.job import Folder, PartRecord, Settings, record_of
 from distill_rec.scoring.part import score_part
-from distill_rec.scoring.scorer import Scorer, Wish
+from distill_rec.scoring.scorer import RankingOptions, Scorer
 from distill_rec.scoring.users import Part
 
 LOCAL = "local"
@@ -29,7 +29,7 @@ class Worker:
 
     def __init__(self, artifact: str, digest: str, settings: Settings, out: str) -> None:
         student = Student.load(artifact, threads=settings.threads, digest=digest)
-        self.scorer = Scorer(student, Wish(settings.k, settings.seen, settings.only))
+        self.scorer = Scorer(student, RankingOptions(settings.k, settings.seen, settings.only))
         self.settings, self.folder = settings, Folder(Path(out))
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
@@ -58,10 +58,10 @@ def require_cluster(address: str) -> None:
             socket.create_connection((host, int(port)), timeout=5).close()
         except OSError as error:
             raise RunError(address, f"no cluster of Ray: {error}", "the address of one, or 'local'") from error
-    import ray  # noqa: F401, PLC0415  (an extra)
+    import ray  # noqa: F401  (an extra)
 
 
-def score_on_ray(  # noqa: PLR0913
+def score_on_ray(
     student: Student, parts: dict[int, Part], settings: Settings, out: Path, address: str, workers: int | None
 ) -> Iterator[tuple[int, PartRecord]]:
     """Records of the parts, as they are finished.
@@ -70,7 +70,7 @@ def score_on_ray(  # noqa: PLR0913
         DataError: a worker could not read its part.
         RunError: no cluster answers at the address, or a worker failed otherwise.
     """
-    import ray  # noqa: PLC0415  (an extra)
+    import ray
 
     begun = _connect(address, workers)
     try:
@@ -100,8 +100,8 @@ def score_on_ray(  # noqa: PLR0913
 
 def _connect(address: str, workers: int | None) -> bool:
     """Start or join a cluster; whether it was us who did."""
-    import ray  # noqa: PLC0415
-    import ray.data  # noqa: PLC0415
+    import ray
+    import ray.data
 
     ray.data.DataContext.get_current().enable_progress_bars = False
     if ray.is_initialized():

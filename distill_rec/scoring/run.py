@@ -13,11 +13,11 @@ from distill_rec.runtime import Student
 from distill_rec.scoring.inputs import open_input
 from distill_rec.scoring.job import Folder, PartRecord, Settings, identity
 from distill_rec.scoring.part import score_part, write_empty
-from distill_rec.scoring.scorer import Scorer, Wish
+from distill_rec.scoring.scorer import RankingOptions, Scorer
 from distill_rec.scoring.users import Part, Users, find_users
 
 
-def score(  # noqa: PLR0913
+def score(
     artifact: str | Path,
     users: str,
     out: Path,
@@ -34,7 +34,7 @@ def score(  # noqa: PLR0913
         users: a file or glob: Parquet, JSONL, CSV or TSV of histories or clicks, see `Columns`.
         out: gets `part-00000.parquet`, ... with the columns user_id, item_id, score, rank, and `_SUCCESS`.
         ray: address of a Ray cluster whose nodes see the same paths, or "local"; in this process where not given.
-        workers: of Ray; one a CPU where not given.
+        workers: of Ray; one per CPU where not given.
 
     Returns:
         What `_SUCCESS` says.
@@ -47,11 +47,11 @@ def score(  # noqa: PLR0913
     """
     settings, progress = settings or Settings(), progress or Quiet()
     if ray is not None:
-        from distill_rec.scoring.on_ray import require_cluster  # noqa: PLC0415  (an extra)
+        from distill_rec.scoring.on_ray import require_cluster
 
         require_cluster(ray)
     student = Student.load(artifact, threads=settings.threads)
-    scorer = Scorer(student, Wish(settings.k, settings.seen, settings.only))
+    scorer = Scorer(student, RankingOptions(settings.k, settings.seen, settings.only))
     source = open_input(users, settings.columns)
     folder = Folder(out)
     with locked(out):
@@ -72,12 +72,12 @@ def score(  # noqa: PLR0913
                     folder.write(job, finished)
             if not found.parts:
                 write_empty(folder.part(0))
-            folder.succeed(job, finished, _told(found))
+            folder.succeed(job, finished, _input_counts(found))
         shutil.rmtree(folder.work, ignore_errors=True)
     return folder.summary()
 
 
-def _told(found: Users) -> dict[str, Any]:
+def _input_counts(found: Users) -> dict[str, Any]:
     return {"clicks": found.clicks, "refused": found.refused}
 
 
@@ -88,7 +88,7 @@ def _here(
         yield number, score_part(scorer, part, settings, folder.part(number), task.advance)
 
 
-def _on_ray(  # noqa: PLR0913
+def _on_ray(
     student: Student,
     parts: dict[int, Part],
     settings: Settings,
@@ -97,7 +97,7 @@ def _on_ray(  # noqa: PLR0913
     address: str,
     workers: int | None,
 ) -> Iterator[tuple[int, PartRecord]]:
-    from distill_rec.scoring.on_ray import score_on_ray  # noqa: PLC0415  (an extra)
+    from distill_rec.scoring.on_ray import score_on_ray
 
     if not parts:
         return

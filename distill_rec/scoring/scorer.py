@@ -25,15 +25,15 @@ SCHEMA = pa.schema(
         pa.field("rank", pa.int32(), nullable=False),
     ]
 )
-"""A row a recommendation, so that a table in a database, a join or a filter needs no unnesting; rank from 1."""
+"""One row per recommendation, so that a table in a database, a join or a filter needs no unnesting; rank from 1."""
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is wanted of the student for everyone.
+class RankingOptions:
+    """What is asked of the student, the same for every user.
 
     Attributes:
-        k: items a user.
+        k: items per user.
         seen: items of the history may be recommended again.
         only: ids among which is ranked; all where None.
     """
@@ -77,22 +77,22 @@ class Scorer:
         DataError: k is more than the catalogue holds, or an item of `only` is not in it.
     """
 
-    def __init__(self, student: Student, wish: Wish) -> None:
-        self.student, self.wish = student, wish
+    def __init__(self, student: Student, options: RankingOptions) -> None:
+        self.student, self.options = student, options
         ids = student.item_ids
         self.place = {item: row for row, item in enumerate(ids)}
         self.known = pa.array(ids, pa.large_string())
-        wanted = None if wish.only is None else list(wish.only)
-        student.recommend([], wish.k, only=wanted)
-        self.ranked = set(ids if wanted is None else wanted) - student.removed_ids if wish.seen else set()
+        wanted = None if options.only is None else list(options.only)
+        student.recommend([], options.k, only=wanted)
+        self.ranked = set(ids if wanted is None else wanted) - student.removed_ids if options.seen else set()
 
     def __call__(self, users: pl.DataFrame) -> tuple[pa.Table, Counts]:
         """Recommendations of a frame of `user_id` and `history`, by `SCHEMA`, in the frame's order."""
         named = users.filter(pl.col(USER).is_not_null() & (pl.col(USER) != ""))
         histories = named[HISTORY].to_list()
-        only = None if self.wish.only is None else list(self.wish.only)
-        found = self.student.recommend_many(histories, self.wish.k, only=only)
-        if self.wish.seen:
+        only = None if self.options.only is None else list(self.options.only)
+        found = self.student.recommend_many(histories, self.options.k, only=only)
+        if self.options.seen:
             found = self._with_seen(histories, found)
         lengths = np.array([len(ranked) for ranked in found], dtype=np.int64)
         counts = self._counts(named[HISTORY], lengths)
@@ -107,7 +107,7 @@ class Scorer:
         for items, own, ranked in zip(seen, scores, others, strict=True):
             both = [*ranked, *zip(items, own.tolist(), strict=True)]
             both.sort(key=lambda one: (-one[1], self.place[one[0]]))
-            out.append(both[: self.wish.k])
+            out.append(both[: self.options.k])
         return out
 
     def _counts(self, histories: pl.Series, lengths: NDArray[np.int64]) -> Counts:
@@ -123,7 +123,7 @@ class Scorer:
             without_history=int((clicks == 0).sum()),
             nothing_known=int(((clicks > 0) & (kept == 0)).sum()),
             unknown_items=int((clicks - kept).sum()),
-            fewer=int((lengths < self.wish.k).sum()),
+            fewer=int((lengths < self.options.k).sum()),
         )
 
     def _table(self, users: pl.Series, found: list[Ranked], lengths: NDArray[np.int64]) -> pa.Table:

@@ -86,17 +86,17 @@ def find_users(source: Input, size: int, work: Path, progress: Progress) -> User
 def _users(source: Input, work: Path, faults: Faults, task: Task) -> Iterator[pl.DataFrame]:
     """Users and histories of the input, a frame at a time."""
 
-    def told() -> Iterator[tuple[pl.DataFrame, str]]:
+    def with_progress() -> Iterator[tuple[pl.DataFrame, str]]:
         for frame, file in stream(source, faults):
             task.advance(len(frame))
             yield frame, file
 
     if source.form == "lists":
-        yield from (frame for frame, _ in told())
+        yield from (frame for frame, _ in with_progress())
         return
     folder = work / "clicks"
     folder.mkdir()
-    yield from grouped(told(), folder, buckets_for(source), faults)
+    yield from grouped(with_progress(), folder, buckets_for(source), faults)
     folder.rmdir()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 
 class JsonFormatter(logging.Formatter):
-    """One object a line; fields come from `extra={"fields": {...}}`.
+    """One object per line; fields come from `extra={"fields": {...}}`.
 
     Of an exception only its kind and the places in the code are written: its message may quote a request.
     """

@@ -17,7 +17,7 @@ JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
 class Refusal(DistillRecError):
     """A request that is not served, and why."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         status: int,
         where: str,

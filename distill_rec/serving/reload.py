@@ -58,8 +58,8 @@ class Reloader:
                 version = await self._switch()
             except Exception as error:
                 self._metrics.reloads.labels("refused").inc()
-                told = {"where": error.where, "found": error.found} if isinstance(error, DistillRecError) else {}
-                log.error("reload refused; the old version serves on", extra={"fields": told}, exc_info=not told)
+                fields = {"where": error.where, "found": error.found} if isinstance(error, DistillRecError) else {}
+                log.error("reload refused; the old version serves on", extra={"fields": fields}, exc_info=not fields)
                 raise
             info, seconds = version.student.info, round(time.monotonic() - began, 3)
             self._metrics.reloads.labels("done").inc()
@@ -128,13 +128,13 @@ async def _check(folder: Path, settings: Settings) -> str:
         if process.returncode is None:
             process.kill()
     try:
-        told = json.loads(out)
+        answer = json.loads(out)
     except ValueError:
         found = f"the process that tried it ended with code {process.returncode}"
         raise ArtifactError(folder, found, "a version that loads") from None
-    if "error" in told:
-        raise ArtifactError(**told["error"])
-    return str(told["digest"])
+    if "error" in answer:
+        raise ArtifactError(**answer["error"])
+    return str(answer["digest"])
 
 
 async def _start(folder: Path, settings: Settings) -> asyncio.subprocess.Process:

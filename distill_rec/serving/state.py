@@ -56,12 +56,12 @@ class State:
                 raise
             # A file system that became read-only: what was acknowledged is served, and nothing new is taken.
             uri = f"{(folder / FILE).resolve().as_uri()}?mode=ro&immutable=1"
-            with _told(folder):
+            with _as_state_error(folder):
                 self._connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
             self.writable = False
 
     def _open(self) -> None:
-        with _told(self.folder):
+        with _as_state_error(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = (self.folder / LOCK).open("a")
             self._lock = lock
@@ -106,7 +106,7 @@ class State:
         Raises:
             StateError: the disk is full or gone.
         """
-        with self._using, _told(self.folder), self._transaction():
+        with self._using, _as_state_error(self.folder), self._transaction():
             (last,) = self._connection.execute("SELECT coalesce(max(number), 0) FROM updates").fetchone()
             self._connection.executemany(
                 "INSERT INTO updates VALUES (?, ?, ?)"
@@ -119,7 +119,7 @@ class State:
 
     def after(self, number: int) -> tuple[list[Update], int]:
         """Updates with a higher number, in their order, and the highest number."""
-        with self._using, _told(self.folder):
+        with self._using, _as_state_error(self.folder):
             rows = self._connection.execute(
                 "SELECT id, item, number FROM updates WHERE number > ? ORDER BY number", (number,)
             ).fetchall()
@@ -150,7 +150,7 @@ def _hold(descriptor: int, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _told(folder: Path) -> Iterator[None]:
+def _as_state_error(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -112,7 +113,7 @@ def is_decoder(config: object) -> bool:
 
 
 def _find(source: str, revision: str) -> tuple[Path, str]:
-    folder = Path(source).expanduser()
+    folder = Path(os.path.expanduser(source))
     if folder.is_dir():
         if not (folder / "config.json").exists():
             raise ModelError(folder, "no config.json", "a model folder of transformers")

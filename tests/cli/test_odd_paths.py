@@ -14,7 +14,9 @@ from conftest import ODD, Cli
 from distill_rec import Run
 from distill_rec.cli.guess import sample
 from distill_rec.data.patterns import matching
+from distill_rec.doctor import Finding, as_table
 from distill_rec.runtime import Student
+from distill_rec.serving.state import LOCK, State, Update
 
 IDS = [f"é{item}" for item in range(30)]
 
@@ -36,7 +38,7 @@ def test_nothing_is_run_anew_and_a_dry_run_counts_every_row(odd_run: Path, cli: 
     assert [step["state"] for step in stages] == ["finished"] * 5
     assert stages[0]["work"] == "320 clicks, 30 items"
     for command in ("run", "prepare", "export"):
-        done = cli(command, recipe, "--out", odd_run, "--json", env=env)
+        done = cli(command, recipe, "--out", odd_run, "--json", env=env, umask=0o077)
         assert done.returncode == 0, done.stderr
         assert not any(stage["ran"] for stage in json.loads(done.stdout)["stages"])
 
@@ -127,3 +129,21 @@ def test_only_what_is_not_there_by_its_name_is_a_pattern(tmp_path: Path) -> None
     }
     whole = os.path.join(tmp_path, "run[1]", "a-*.csv")
     assert matching(Path("elsewhere"), whole) == [tmp_path / "run[1]/a-1.csv", tmp_path / "run[1]/a-2.csv"]
+
+
+def test_a_service_keeps_its_updates_below_it_and_reads_them_where_it_cannot_write(tmp_path: Path) -> None:
+    folder, update = tmp_path / ODD / "%3F#", Update("é", "red cat")
+    state = State(folder)
+    state.store([update])
+    state.close()
+    (folder / LOCK).unlink()
+    (folder / LOCK).mkdir()  # as if the file system had become read-only
+    state = State(folder)
+    assert not state.writable and state.after(0)[0] == [update]
+    state.close()
+
+
+def test_a_command_with_a_quoted_path_is_not_broken_in_a_table() -> None:
+    command = "distill-rec export 'my long run of films' --rollback --to 3"
+    finding = Finding("problem", "artifact", "the link", "the run's link is not the user's", f"Restore it: {command}")
+    assert any("'my long run of films'" in line for line in as_table([finding], 40).splitlines())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from conftest import TITLE, command, environment
+
+from distill_rec.serving.logs import JsonFormatter
 
 STREAMS = {
     "ascii": {"PYTHONIOENCODING": "ascii"},
@@ -27,7 +30,13 @@ def ask(request: pytest.FixtureRequest):
     def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
         env = environment(**STREAMS[request.param])
         done = subprocess.run(
-            command(*arguments), env=env, cwd=cwd, capture_output=True, stdin=subprocess.DEVNULL, check=False
+            command(*arguments),
+            env=env,
+            cwd=cwd,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+            umask=0o077,  # a run writes its recipe.json anew
         )
         assert b"Traceback" not in done.stderr and b"Logging error" not in done.stderr, done.stderr
         return done
@@ -92,3 +101,9 @@ def test_bars_show_a_text_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     stream.flush()
     shown = stream.buffer.getvalue()  # type: ignore[attr-defined]
     assert b"[red] :star:" in shown and b"[/]" in shown
+
+
+def test_lines_of_the_service_s_log_are_ascii() -> None:
+    record = logging.LogRecord("distill_rec", logging.INFO, "", 0, TITLE, (), None)
+    line = JsonFormatter().format(record)
+    assert line.isascii() and json.loads(line)["event"] == TITLE

@@ -38,7 +38,7 @@ def histories() -> dict[str, list[str]]:
 
 
 def as_log(histories: dict[str, list[str]]) -> pl.DataFrame:
-    """A row a click, in no order; two clicks of a second stand in the file's order."""
+    """One row per click, in no order; two clicks of a second stand in the file's order."""
     rows = [(u, i, 1_600_000_000 + at // 2) for u, items in histories.items() for at, i in enumerate(items)]
     log = pl.DataFrame(rows, schema=["user_id", "item_id", "timestamp"], orient="row")
     seconds = np.random.default_rng(1).permutation(log["timestamp"].unique().to_numpy())

@@ -1,4 +1,4 @@
-"""Metrics: each gives one value a sample, so that pairing and intervals come free.
+"""Metrics: each gives one value per sample, so that pairing and intervals come free.
 
 The registries say which metrics a protocol shows, in the order of the table. To add one, write its function in
 a file of its own and add a line here.
@@ -23,11 +23,11 @@ Ranks = TypeVar("Ranks", TargetRanks, ImpressionRanks)
 
 @dataclass(frozen=True)
 class Metric(Generic[Ranks]):
-    """A named map from ranks to one value a sample.
+    """A named map from ranks to one value per sample.
 
     Attributes:
         title: as tables show it; where a name is used for several things in the field, it says which.
-        chance: value of random scores, where it is not nought.
+        chance: value of random scores, where it is not zero.
         values: `[n]`, NaN where a sample has no such value.
     """
 

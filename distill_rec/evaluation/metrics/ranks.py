@@ -13,7 +13,7 @@ from distill_rec.runtime.errors import DataError
 
 @dataclass(frozen=True)
 class TargetRanks:
-    """One target a sample, ranked among the catalogue without what its user had seen.
+    """One target per sample, ranked among the catalogue without what its user had seen.
 
     Attributes:
         greater: `[n]` candidates with a higher score.
