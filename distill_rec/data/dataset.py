@@ -146,6 +146,7 @@ class Dataset:
         train_clicks: int32 `[n_items]`, clicks in training (0 for new items).
         new: bool `[n_items]`, items kept out of training whole.
         test_new: queries or impressions whose target is a new item; None where there are none.
+        unescape_html: HTML entities in texts were read as characters.
     """
 
     kind: Literal["clicks", "impressions"]
@@ -162,6 +163,7 @@ class Dataset:
     max_history: int
     template: str
     fingerprint: str
+    unescape_html: bool = False
 
     @property
     def n_items(self) -> int:
@@ -188,6 +190,7 @@ class Dataset:
             "kind": self.kind,
             "max_history": self.max_history,
             "template": self.template,
+            "unescape_html": self.unescape_html,
             "fingerprint": self.fingerprint,
             "test_new": self.test_new is not None,
         }
@@ -228,4 +231,5 @@ class Dataset:
             max_history=manifest["max_history"],
             template=manifest["template"],
             fingerprint=manifest["fingerprint"],
+            unescape_html=manifest.get("unescape_html", False),
         )

@@ -15,7 +15,7 @@ from distill_rec.runtime.catalogue import Catalogue
 from distill_rec.runtime.errors import ArtifactError, DataError
 from distill_rec.runtime.golden import GOLDEN, Answering, answers
 from distill_rec.runtime.loading import TEXTS
-from distill_rec.runtime.manifest import CARD, MANIFEST, FileRecord, Files
+from distill_rec.runtime.manifest import CARD, FORMAT_VERSION, MANIFEST, FileRecord, Files
 from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.publish import new_version
 from distill_rec.runtime.tensors import header_of
@@ -108,6 +108,7 @@ def save_catalogue(  # noqa: PLR0913
             write_vectors(temporary / parts["items"], catalogue.vectors, base_precision(name))
         changed = replace(
             manifest,
+            format_version=FORMAT_VERSION,
             items=len(catalogue.ids),
             removed=sorted(catalogue.removed),
             precision=manifest.precision if manifest.precision in kept else precision,

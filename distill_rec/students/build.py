@@ -109,6 +109,7 @@ def _config(
         "prefix": trunk.prefix if section.kind == "transformer" else "",
         "pooling": trunk.pooling,
         "template": dataset.template,
+        "unescape_html": dataset.unescape_html,
         "user_encoder": settings,
         "offsets": section.offsets,
         "trunk": {"source": trunk.source, "revision": trunk.revision, "digest": trunk.digest},
