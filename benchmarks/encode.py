@@ -5,6 +5,9 @@
 
 A RUN is a finished run (its `export/student` and `distill/student` are read), or an artifact alone. Model2Vec gets
 random vectors in a table of the static student's shape, and its tokenizer: time does not depend on their values.
+Every call has texts that no encoder has met, made of words of the catalogue and of unseen ones, as many as a new title
+would hold (`new_words`); all encoders get the same. What a call of texts that were met before takes, which a memory
+answers, stands apart as `batch_N_met_before`.
 The ONNX back end of sentence-transformers may need another release of transformers than this environment has; with
 --onnx-python it runs in a process of that environment and takes its turn all the same. Needs model2vec and
 sentence-transformers; what cannot be run is named in `missing`. Prints one JSON object.
@@ -18,20 +21,27 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from interleaved import compare, say, with_threads
+from interleaved import compare, rounded, say, with_threads
+
+if TYPE_CHECKING:
+    from distill_rec.evaluation.unseen import Unseen
 
 from distill_rec.runtime.link import artifact_path
 
 Encode = Callable[[list[str]], Any]
+MET = 512
+"""Texts of the calls that come again."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="finished runs, or exported students")
     parser.add_argument("--trunk", default="demo:all-MiniLM-L6-v2", help="for sentence-transformers; '' leaves it out")
-    parser.add_argument("--texts", type=Path, help="one text a line; else the catalogue's, or words of its tokenizer")
+    parser.add_argument(
+        "--texts", type=Path, help="one text a line, which new ones are made like; else the catalogue's"
+    )
     parser.add_argument("--batches", default="1,256", help="texts of a call")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=60.0, help="of all timed calls together")
@@ -47,31 +57,50 @@ def main() -> None:
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    encoders, missing, texts = gather(args)
-    result: dict[str, Any] = {"threads": args.threads, "texts": len(texts), "missing": missing}
+    from distill_rec.bench.timing import Prepared
+
+    encoders, missing, unseen = gather(args)
+    result: dict[str, Any] = {"threads": args.threads, "new_words": rounded(unseen.new_words), "missing": missing}
     batches = [int(part) for part in args.batches.split(",")]
+    seconds = args.seconds / len(batches) / 2
+    ours = next((name for name in encoders if name.endswith("exported")), "")
     for batch in batches:
         say(f"{batch} texts a call")
-
-        def part(number: int, batch: int = batch) -> list[str]:
-            at = number * batch % max(1, len(texts) - batch + 1)
-            return texts[at : at + batch]
-
-        calls = {name: lambda n, e=encode, p=part: e(p(n)) for name, encode in encoders.items()}
-        ours = next((name for name in calls if name.endswith("exported")), "")
-        result[f"batch_{batch}"] = compare(calls, args.rounds, args.seconds / len(batches), batch, ours)  # type: ignore[arg-type]
+        new = by_number(unseen, batch)
+        known = [unseen.take(batch) for _ in range(max(1, MET // batch))]
+        makes = {"": new, "_met_before": lambda n, known=known: known[n % len(known)]}
+        for name, make in makes.items():
+            if name:
+                for encode in encoders.values():
+                    for part in known:
+                        encode(part)
+            calls = {who: Prepared(make, encode) for who, encode in encoders.items()}
+            result[f"batch_{batch}{name}"] = compare(calls, args.rounds, seconds, batch, ours)
     return result
 
 
-def gather(args: argparse.Namespace) -> tuple[dict[str, Encode], dict[str, str], list[str]]:
-    """Everything that can encode, why the rest cannot, and the texts."""
-    from distill_rec.bench.inputs import item_texts
+def by_number(unseen: Unseen, batch: int) -> Callable[[int], list[str]]:
+    """The texts of each call, by its number: the same for every encoder, which meets each of them once."""
+    made: list[list[str]] = []
+
+    def part(number: int) -> list[str]:
+        while len(made) <= number:
+            made.append(unseen.take(batch))
+        return made[number]
+
+    return part
+
+
+def gather(args: argparse.Namespace) -> tuple[dict[str, Encode], dict[str, str], Unseen]:
+    """Everything that can encode, why the rest cannot, and where texts come from."""
+    from distill_rec.bench.inputs import new_texts
     from distill_rec.demo import resolve
+    from distill_rec.evaluation.unseen import Unseen
     from distill_rec.runtime import Student
 
     encoders: dict[str, Encode] = {}
     missing: dict[str, str] = {}
-    texts = args.texts.read_text("utf-8").splitlines() if args.texts else []
+    unseen = Unseen(args.texts.read_text("utf-8").splitlines()) if args.texts else None
 
     def add(name: str, make: Callable[[], Encode]) -> None:
         try:
@@ -84,7 +113,7 @@ def gather(args: argparse.Namespace) -> tuple[dict[str, Encode], dict[str, str],
     for run in args.runs:
         artifact = artifact_path(run)
         student = Student.load(artifact, threads=args.threads)
-        texts = texts or item_texts(student, 4096)
+        unseen = unseen or new_texts(student)
         kind = f"{run.name}, {student.info.kind}"
         add(f"{kind}, exported", lambda s=student: s.encode_items)  # type: ignore[misc]
         for precision in getattr(student.info, "precisions", ()):
@@ -102,8 +131,7 @@ def gather(args: argparse.Namespace) -> tuple[dict[str, Encode], dict[str, str],
             add("sentence-transformers, ONNX", lambda: elsewhere(args.onnx_python, trunk, args.threads))
         else:
             add("sentence-transformers, ONNX", lambda: sentence_transformers(trunk, "onnx", args.threads))
-    texts = texts or [f"a title of {number} words" for number in range(4096)]
-    return encoders, missing, texts
+    return encoders, missing, unseen or Unseen([f"a title of {number} words" for number in range(4096)])
 
 
 def torch_student(folder: Path, threads: int) -> Encode:

@@ -6,7 +6,10 @@ import os
 import statistics
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from distill_rec.bench.timing import Prepared
 
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -19,12 +22,12 @@ def with_threads(threads: int) -> None:
 
 
 def compare(
-    calls: Mapping[str, Callable[[int], object]], rounds: int, seconds: float, units: int, ours: str
+    calls: Mapping[str, Callable[[int], object] | Prepared], rounds: int, seconds: float, units: int, ours: str
 ) -> dict[str, Any]:
     """Each call's median time, and how many times longer it takes than `ours`: the median of the rounds' ratios.
 
     Args:
-        calls: each takes a running number.
+        calls: each takes a running number, or has its input made from one before the clock starts.
         seconds: of all of them together; every one is called at least once a round.
         units: items or users of one call.
         ours: the name that the others are compared with.

@@ -32,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, metavar="RUN", help="a finished run, or an exported student alone")
     parser.add_argument("--teacher", type=Path, help="folder of its teacher; teach/ of the run where not given")
-    parser.add_argument("--texts", type=int, default=256, help="texts that are encoded")
+    parser.add_argument("--texts", type=int, default=256, help="new texts that are encoded")
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     with_threads(1)
@@ -61,14 +61,15 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def requests_of(artifact: Path, texts: int) -> dict[str, Any]:
-    from distill_rec.bench.inputs import candidate_lists, histories, item_texts
+    from distill_rec.bench.inputs import candidate_lists, histories, new_texts
+    from distill_rec.evaluation.serving_cost import WARM
     from distill_rec.runtime import Student
 
     student = Student.load(artifact)
     return {
         "history": histories(student, 50)[0],
         "candidates": candidate_lists(student, 100)[0],
-        "texts": item_texts(student, texts),
+        "texts": new_texts(student).take(WARM + texts),
     }
 
 

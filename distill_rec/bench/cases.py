@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_rec.bench.inputs import POOL, candidate_lists, histories, item_texts
+from distill_rec.bench.inputs import POOL, candidate_lists, histories, new_texts
 from distill_rec.bench.results import Case, Settings
-from distill_rec.bench.timing import Call
+from distill_rec.bench.timing import Call, Prepared
 from distill_rec.runtime import Student
 from distill_rec.runtime.topk import best_of_many, slack_of
 
@@ -33,10 +33,11 @@ def make_calls(student: Student, settings: Settings, threads: int) -> dict[Case,
 
 
 def _encoding(student: Student, settings: Settings, threads: int) -> dict[Case, Call]:
-    texts = item_texts(student, POOL + max(settings.batches))
+    """Every call has texts that the student has not met: what it remembers of texts is not what new items take."""
+    unseen = new_texts(student)
 
     def encode(batch: int) -> Call:
-        return lambda number: student.encode_items(texts[number * batch % POOL :][:batch])
+        return Prepared(lambda _: unseen.take(batch), student.encode_items)
 
     return {Case("encode_items", batch, 0, 0, threads): encode(batch) for batch in settings.batches}
 

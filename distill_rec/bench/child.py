@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_rec.bench.results import Case, Limits, Measured, Settings
-from distill_rec.bench.timing import Times, interleave
+from distill_rec.bench.timing import Times, interleave, ready
 from distill_rec.bench.work import Work, encoding_work, tokens_of
 from distill_rec.evaluation.serving_cost import memory
 from distill_rec.runtime import Student
@@ -34,14 +34,14 @@ def serve(settings: Settings) -> dict[str, int]:
     small = Settings(settings.artifact, batches=(1,), histories=settings.histories, precision=settings.precision)
     for call in make_calls(load(settings, 1), small, 1).values():
         for number in range(20):
-            call(number)
+            ready(call, number)()
     return memory()
 
 
 def measure(settings: Settings, threads: int, seconds: float) -> dict[str, Any]:
     """Limits and times."""
     from distill_rec.bench.cases import make_calls
-    from distill_rec.bench.inputs import item_texts
+    from distill_rec.bench.inputs import new_texts
     from distill_rec.bench.limits import measure_limits
 
     student = load(settings, threads)
@@ -51,7 +51,7 @@ def measure(settings: Settings, threads: int, seconds: float) -> dict[str, Any]:
     calls = make_calls(student, settings, threads)
     times = interleave(list(calls.values()), settings.rounds, seconds * (1 - LIMITS_SHARE))
     folder = Path(student.info.folder)
-    text_work = _of_text(encoding_work(folder), tokens_of(folder, item_texts(student, 256)))
+    text_work = _of_text(encoding_work(folder), tokens_of(folder, new_texts(student, seed=1).take(256)))
     found = [measured(case, one, limits, student.info.dim, text_work) for case, one in zip(calls, times, strict=True)]
     return {"limits": asdict(limits), "cases": [asdict(one) for one in found]}
 

@@ -7,23 +7,33 @@ from pathlib import Path
 
 import numpy as np
 
+from distill_rec.evaluation.unseen import Unseen
 from distill_rec.runtime import Student
 
 POOL = 512
 """Different inputs of each kind; calls go through them in turn."""
 
+MOST, MADE = 100_000, 4096
+"""Texts of a corpus: of the catalogue at most, and of those that are made where it holds none."""
+
 WORDS_OF_A_TEXT = 8
 
 
-def item_texts(student: Student, count: int) -> list[str]:
-    """Texts of the catalogue; where it holds none, whole words of the tokenizer, its first ones most often."""
+def new_texts(student: Student, seed: int = 0) -> Unseen:
+    """Texts like the catalogue's, which nobody has met."""
+    return Unseen(_corpus(student), seed)
+
+
+def _corpus(student: Student) -> list[str]:
+    """Distinct texts of the catalogue; where it holds none, whole words of the tokenizer, its first ones most often."""
     random = np.random.default_rng(0)
-    known: list[str] | None = getattr(student, "item_texts", None)
+    # Each once: how many words of a new text are new is told from how many stand in one text alone.
+    known: list[str] = list(dict.fromkeys(getattr(student, "item_texts", None) or ()))
     if known:
-        return [known[row] for row in random.integers(0, len(known), count)]
+        return known if len(known) <= MOST else [known[row] for row in random.choice(len(known), MOST, replace=False)]
     words = _words(student.info.folder)
     # Ranks whose logarithm is uniform: words as frequent as Zipf's law has them, for a vocabulary is in that order.
-    ranks = np.exp(random.random((count, WORDS_OF_A_TEXT)) * np.log(len(words))).astype(np.int64) - 1
+    ranks = np.exp(random.random((MADE, WORDS_OF_A_TEXT)) * np.log(len(words))).astype(np.int64) - 1
     return [" ".join(words[rank] for rank in row) for row in ranks]
 
 

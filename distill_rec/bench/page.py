@@ -52,7 +52,7 @@ def _plots(bench: Bench) -> str:
     plots = [spreads(rows, f"Milliseconds of a call: p50, p90, p99 ({_threads(first)})")]
     encode = _series(bench, lambda case: case.operation == "encode_items", lambda case: case.batch)
     if any(len(line) > 1 for line in encode.values()):
-        plots.append(_with_legend(encode, "Items encoded a second", "items of a call", "items a second"))
+        plots.append(_with_legend(encode, "New items encoded a second", "items of a call", "items a second"))
     longest = max(bench.settings.histories, default=0)
     for name, title in (("recommend", "alone"), ("recommend_many", "many at once")):
         wanted = (name, longest)

@@ -40,8 +40,8 @@ class Case:
     """One operation at one size.
 
     Attributes:
-        operation: encode_items, rank, rank_many, recommend, recommend_many; search and search_many are the part of
-            the latter two that scans the catalogue.
+        operation: encode_items (of texts that were not met before), rank, rank_many, recommend, recommend_many; search
+            and search_many are the part of the latter two that scans the catalogue.
         batch: texts or users of one call.
         history: clicks; 0 where there is none.
         items: size of the catalogue that is searched; 0 where none is.

@@ -5,11 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
+from typing import Any
 
 import numpy as np
 
-Call = Callable[[int], object]
+
+@dataclass(frozen=True)
+class Prepared:
+    """A call whose input is made before the clock starts."""
+
+    make: Callable[[int], Any]
+    use: Callable[[Any], object]
+
+
+Call = Callable[[int], object] | Prepared
 """Takes a running number, so that every call can have another input."""
 
 
@@ -40,7 +51,7 @@ def interleave(calls: list[Call], rounds: int, seconds: float) -> list[Times]:
     times = [Times() for _ in calls]
     numbers = [count() for _ in calls]
     for call, number in zip(calls, numbers, strict=True):
-        call(next(number))
+        ready(call, next(number))()
     share = seconds / max(1, rounds * len(calls))
     for _ in range(rounds):
         for call, number, found in zip(calls, numbers, times, strict=True):
@@ -48,12 +59,18 @@ def interleave(calls: list[Call], rounds: int, seconds: float) -> list[Times]:
     return times
 
 
+def ready(call: Call, number: int) -> Callable[[], object]:
+    """With its input made, and nothing left to give."""
+    return partial(call.use, call.make(number)) if isinstance(call, Prepared) else partial(call, number)
+
+
 def _slice(call: Call, number: Iterator[int], seconds: float) -> list[float]:
     took = []
     end = time.perf_counter() + seconds
     while True:
+        bound = ready(call, next(number))
         begin = time.perf_counter()
-        call(next(number))
+        bound()
         now = time.perf_counter()
         took.append(now - begin)
         if now >= end:

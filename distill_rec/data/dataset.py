@@ -170,6 +170,7 @@ class Dataset:
         test_new: queries or impressions whose target is a new item; None where there are none.
         log: the clicks, once; None where a file of impressions brought its own histories.
         repeated_targets: share of the test's targets that their user had clicked before; None where it is not known.
+        unescape_html: HTML entities in texts were read as characters.
     """
 
     kind: Literal["clicks", "impressions"]
@@ -188,6 +189,7 @@ class Dataset:
     fingerprint: str
     log: ClickLog | None = None
     repeated_targets: float | None = None
+    unescape_html: bool = False
 
     @property
     def n_items(self) -> int:
@@ -221,6 +223,7 @@ class Dataset:
             "kind": self.kind,
             "max_history": self.max_history,
             "template": self.template,
+            "unescape_html": self.unescape_html,
             "fingerprint": self.fingerprint,
             "test_new": self.test_new is not None,
             "item_ids": self.item_ids_digest,
@@ -269,6 +272,7 @@ class Dataset:
             fingerprint=manifest["fingerprint"],
             log=log,
             repeated_targets=manifest.get("repeated_targets"),
+            unescape_html=manifest.get("unescape_html", False),
         )
         if (noted := manifest.get("item_ids")) not in (None, found.item_ids_digest):
             raise RunError(

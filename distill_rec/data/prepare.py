@@ -52,7 +52,7 @@ def prepare(  # noqa: PLR0913
         columns = [name for name in log.items.columns if not name.startswith("__")]
         names = check_template(section.text, columns)
         catalogue = unescape(log.items, names) if section.unescape_html else log.items
-        texts = render_column(catalogue, section.text)
+        texts = render_column(catalogue, section.text, section.unescape_html)
         for file, lines in places(catalogue.filter(texts == "")):
             log.faults.mend("an item without text", file, lines)
         parts = divide(log, section, catalogue["item_id"])
@@ -120,6 +120,7 @@ def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, pa
         max_history=section.max_history,
         template=section.text,
         fingerprint=name,
+        unescape_html=section.unescape_html,
     )
 
 

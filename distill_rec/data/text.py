@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import html
 import string
 
 import polars as pl
 
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.runtime.template import EMPTY_BRACKETS, SPACES, fields_of
+from distill_rec.runtime.template import EMPTY_BRACKETS, SPACES, fields_of, unescaped
 
 # Python's white space has four control characters that the regular expressions of polars do not count as such.
 _SPACE = r"[\s\x1c-\x1f]"
@@ -46,8 +45,8 @@ def check_template(template: str, columns: list[str]) -> list[str]:
     return names
 
 
-def render_column(items: pl.DataFrame, template: str) -> pl.Series:
-    """The text of each item."""
+def render_column(items: pl.DataFrame, template: str, unescape_html: bool = False) -> pl.Series:
+    """The text of each item; with `unescape_html`, also without entities that only the template puts together."""
     check_template(template, [name for name in items.columns if not name.startswith("__")])
     pieces: list[pl.Expr] = []
     for literal, name, _, _ in string.Formatter().parse(template):
@@ -57,16 +56,16 @@ def render_column(items: pl.DataFrame, template: str) -> pl.Series:
     text = (
         pl.concat_str(pieces).str.replace_all(_RUST_BRACKETS, "").str.replace_all(_RUST_SPACES, " ").str.strip_chars()
     )
-    return items.select(text.alias("text"))["text"]
+    texts = items.select(text.alias("text"))["text"]
+    return _unescaped(texts) if unescape_html else texts
 
 
 def unescape(items: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     """HTML entities in the named columns turned into characters."""
+    return items.with_columns([_unescaped(items[name]) for name in names if name != "item_id"])
 
-    def column(name: str) -> pl.Series:
-        series = items[name]
-        if series.dtype != pl.String or not series.str.contains("&", literal=True).any():
-            return series
-        return pl.Series(name, [None if value is None else html.unescape(value) for value in series.to_list()])
 
-    return items.with_columns([column(name) for name in names if name != "item_id"])
+def _unescaped(series: pl.Series) -> pl.Series:
+    if series.dtype != pl.String or not series.str.contains("&", literal=True).any():
+        return series
+    return pl.Series(series.name, [None if value is None else unescaped(value) for value in series.to_list()])

@@ -14,12 +14,14 @@ import numpy as np
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.evaluation.results import ModelCost
+from distill_rec.evaluation.unseen import Unseen
 from distill_rec.files import read_json
 from distill_rec.runtime.errors import DistillRecError
 from distill_rec.runtime.link import leads_to
 
 CANDIDATES = 100
-TEXTS = 256
+TEXTS = 4096
+"""More than a slow encoder gets to; a quick one needs them."""
 LIMIT_S = 300
 
 
@@ -46,17 +48,16 @@ def measure_student(artifact: Path, precision: str, dataset: Dataset) -> ModelCo
 
 
 def _request(dataset: Dataset) -> dict[str, Any]:
-    """A request with the longest history of the test, 100 candidates, and texts of the catalogue."""
+    """A request with the longest history of the test, 100 candidates, and texts like the catalogue's, all new."""
     ids = dataset.items["item_id"]
     pool = dataset.test.history if len(dataset.test) else dataset.validation.history
     longest = pool[int(np.argmax(pool.lengths))] if len(pool) else np.empty(0, np.int64)
     generator = np.random.default_rng(0)
     candidates = generator.choice(len(ids), min(CANDIDATES, len(ids)), replace=False)
-    rows = generator.choice(len(dataset.texts), TEXTS)
     return {
         "history": ids.gather(np.asarray(longest, dtype=np.int64)).to_list(),
         "candidates": ids.gather(candidates).to_list(),
-        "texts": [dataset.texts[row] for row in rows],
+        "texts": Unseen(dataset.texts).take(TEXTS),
     }
 
 

@@ -91,7 +91,9 @@ class ModelCost(Part):
     disk_bytes: int | None = None
     private_bytes: int | None = Field(None, description="RssAnon of a process that serves")
     mapped_bytes: int | None = Field(None, description="RssFile of it: pages of files, shared between processes")
-    items_per_second: float | None = Field(None, description="new items encoded per second, one thread")
+    items_per_second: float | None = Field(
+        None, description="new items encoded per second, none of them met before, one thread"
+    )
     p50_ms: float | None = Field(None, description="median of ranking the candidates, one thread")
     p99_ms: float | None = None
     candidates: int = 0

@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 REQUESTS = 300
+WARM, BATCH = 8, 256
+"""Texts that are encoded before the clock starts, and those of one call."""
+
+SECONDS = 1.0
+"""Of encoding, a call at least; a quick encoder is measured on many calls."""
 
 
 def memory() -> dict[str, int]:
@@ -24,8 +30,24 @@ def memory() -> dict[str, int]:
     return out
 
 
+def texts_per_second(encode: Callable[[list[str]], object], texts: list[str]) -> float:
+    """Rate over texts that are encoded once each, in calls of `BATCH`."""
+    encode(texts[:WARM])
+    done, took = WARM, 0.0
+    while done < len(texts) and (done == WARM or took < SECONDS):
+        part = texts[done : done + BATCH]
+        begin = time.perf_counter()
+        encode(part)
+        took += time.perf_counter() - begin
+        done += len(part)
+    return (done - WARM) / took
+
+
 def main() -> None:
-    """Read the request as JSON on stdin: kind, path, texts, history, candidates; of a student also its precision."""
+    """Read the request as JSON on stdin: kind, path, texts, history, candidates; of a student also its precision.
+
+    No text comes twice: one that was met before is quicker to encode, and is not what a new item is.
+    """
     request = json.load(sys.stdin)
     model: Any
     if request["kind"] == "student":
@@ -52,10 +74,7 @@ def main() -> None:
     try:
         # A service holds its encoder ready: it is opened once, and only encoding is timed.
         encode = model.encode_items if request["kind"] == "student" else model.encoder()
-        encode(texts[:8])
-        begin = time.perf_counter()
-        encode(texts)
-        result["items_per_second"] = len(texts) / (time.perf_counter() - begin)
+        result["items_per_second"] = texts_per_second(encode, texts)
     except Exception as error:  # a trunk that is a file of vectors cannot encode
         result["missing"]["items_per_second"] = str(error)
     result |= memory()

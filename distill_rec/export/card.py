@@ -28,7 +28,8 @@ def model_card(manifest: Manifest, dataset: Dataset, report: ExportReport) -> st
         "",
         "## How it reads an item",
         "",
-        f"Text template: `{manifest.template}`, at most {manifest.max_tokens} tokens. Items that had training clicks "
+        f"Text template: `{manifest.template}`, at most {manifest.max_tokens} tokens. HTML entities are read "
+        f"{'as characters' if manifest.unescape_html else 'as they stand'}. Items that had training clicks "
         "may also hold a learned offset; new items are encoded from text alone. Its tokens and first weights came from "
         f"`{_source(manifest.trunk)}`.",
         "",

@@ -167,6 +167,7 @@ def _manifest(  # noqa: PLR0913
         max_tokens=config["max_tokens"],
         prefix=config["prefix"],
         template=config["template"],
+        unescape_html=config.get("unescape_html", False),
         user_encoder={key: config["user_encoder"][key] for key in settings},
         projection=config["projection"],
         items=dataset.n_items,

@@ -18,7 +18,7 @@ from distill_rec.students import StudentModel
 TOP = 10
 LONG = 16
 TOGETHER = 64
-ODD_TEXTS = ["", "zzzz \x07 \U0001f600"]
+ODD_TEXTS = ["", "zzzz \x07 \U0001f600", "Tom &amp;amp; Jerry&#39;s"]
 
 
 @dataclass(frozen=True)

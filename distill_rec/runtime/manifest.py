@@ -14,9 +14,10 @@ from distill_rec.runtime.errors import ArtifactError
 from distill_rec.runtime.link import MANIFEST as MANIFEST
 from distill_rec.runtime.link import leads_to
 
-FORMAT_VERSION = 2
-OLDER_VERSIONS = (1,)
-"""Version 1 had one precision and no golden inputs; everything new since has a default."""
+FORMAT_VERSION = 3
+OLDER_VERSIONS = (1, 2)
+"""Version 1 had one precision and no golden inputs, version 2 read entities as they stand; what is new
+has a default."""
 CARD = "README.md"
 KINDS = ("static", "transformer")
 TYPES = {
@@ -24,6 +25,7 @@ TYPES = {
     **dict.fromkeys(("dim", "max_tokens", "items"), int),
     **dict.fromkeys(("user_encoder", "precisions", "teacher", "metrics", "latency", "parity", "fingerprints"), dict),
     **dict.fromkeys(("removed", "gates"), list),
+    "unescape_html": bool,
 }
 AGAIN = "Copy the artifact again, or export it again with `distill-rec export`."
 
@@ -45,6 +47,7 @@ class Manifest:
         dim: dimensions of item and user vectors.
         max_tokens, prefix: how texts are read.
         template: how an item's fields become its text.
+        unescape_html: whether HTML entities in fields and texts are read as characters, as in training.
         user_encoder: kind, dim, max_history, layers, heads.
         projection: "linear" or "mlp".
         items: number of items in the catalogue.
@@ -78,6 +81,7 @@ class Manifest:
     latency: dict[str, Any] = field(default_factory=dict)
     gates: list[dict[str, Any]] = field(default_factory=list)
     made_from: str = ""
+    unescape_html: bool = False
     metrics: dict[str, Any] = field(default_factory=dict)
     parity: dict[str, Any] = field(default_factory=dict)
     fingerprints: dict[str, Any] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from distill_rec.runtime.errors import ArtifactError, DataError
 from distill_rec.runtime.golden import GOLDEN, Answering, answers
 from distill_rec.runtime.item_ids import KEY, digest_of_ids
 from distill_rec.runtime.loading import TEXTS
-from distill_rec.runtime.manifest import CARD, MANIFEST, FileRecord, Files
+from distill_rec.runtime.manifest import CARD, FORMAT_VERSION, MANIFEST, FileRecord, Files
 from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.publish import new_version
 from distill_rec.runtime.tensors import header_of
@@ -112,6 +112,7 @@ def save_catalogue(  # noqa: PLR0913
         changed = replace(
             manifest,
             fingerprints=marks | {KEY: digest_of_ids(catalogue.ids)} if KEY in marks else marks,
+            format_version=FORMAT_VERSION,
             items=len(catalogue.ids),
             removed=sorted(catalogue.removed),
             precision=manifest.precision if manifest.precision in kept else precision,

@@ -17,7 +17,7 @@ from distill_rec.runtime.index import PROBES, ApproximateIndex
 from distill_rec.runtime.manifest import Files
 from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.ranker import Ranker, require_list
-from distill_rec.runtime.template import fields_of, render
+from distill_rec.runtime.template import fields_of, render, unescaped_text
 
 if TYPE_CHECKING:
     from distill_rec.runtime.loading import Parts
@@ -154,7 +154,7 @@ class Student(Ranker):
         return read_texts(self._files)
 
     def encode_items(self, items: Sequence[Item]) -> Floats:
-        """Vectors `[n, dim]` from text alone (no offset).
+        """Vectors `[n, dim]` from text alone (no offset), which is read as that of the training items was.
 
         Args:
             items: texts, or fields that the template of the data set is rendered with.
@@ -168,13 +168,14 @@ class Student(Ranker):
         return self._encoder.encode([self._text(item) for item in items])
 
     def _text(self, item: Item) -> str:
+        unescape = self._files.manifest.unescape_html
         if isinstance(item, str):
-            return item
+            return unescaped_text(item) if unescape else item
         if not isinstance(item, Mapping):
             raise DataError("item", f"a value of type {type(item).__name__}", "a text, or a mapping of fields")
         if self._fields and not any(name in item for name in self._fields):
             raise DataError("item", f"fields {list(item)}", f"some of {self._fields}", "Give these fields, or a text.")
-        return render(self._files.manifest.template, item)
+        return render(self._files.manifest.template, item, unescape)
 
     def add_items(self, items: Mapping[str, Item]) -> None:
         """Add new items by their text, without training.

@@ -1,17 +1,21 @@
 """Text templates: `"{title} ({year})"` and an item's fields to its text.
 
 One rule for empty fields: brackets that are left empty go, runs of white space become one space, and the ends
-are trimmed. Training and serving both use it.
+are trimmed. One rule for HTML entities, where the data set's are read as characters: in fields and in the whole
+text, also of what was escaped twice. Training and serving both use them.
 """
 
 from __future__ import annotations
 
+import html
 import re
 import string
 from collections.abc import Mapping
 
 EMPTY_BRACKETS = r"\(\s*\)|\[\s*\]"
 SPACES = r"\s+"
+PASSES = 8
+"""Times that a text may have been escaped; bounded, because a request may hold a text that is nothing but escapes."""
 
 
 def fields_of(template: str) -> list[str]:
@@ -30,8 +34,26 @@ def fields_of(template: str) -> list[str]:
     return names
 
 
-def render(template: str, fields: Mapping[str, str]) -> str:
+def render(template: str, fields: Mapping[str, str], unescape_html: bool = False) -> str:
     """The text of an item; a field that is missing or None is empty."""
     found = {name: fields.get(name) for name in fields_of(template)}
-    text = template.format_map({name: "" if value is None else value for name, value in found.items()})
-    return re.sub(SPACES, " ", re.sub(EMPTY_BRACKETS, "", text)).strip()
+    filled = {name: "" if value is None else value for name, value in found.items()}
+    if unescape_html:
+        filled = {name: unescaped(value) if isinstance(value, str) else value for name, value in filled.items()}
+    text = re.sub(SPACES, " ", re.sub(EMPTY_BRACKETS, "", template.format_map(filled))).strip()
+    return unescaped(text) if unescape_html else text
+
+
+def unescaped(text: str) -> str:
+    """With HTML entities as characters; a text that has none is left as it is."""
+    for _ in range(PASSES):
+        before, text = text, html.unescape(text)
+        if text == before:
+            break
+    return text
+
+
+def unescaped_text(text: str) -> str:
+    """A whole text as training read it; where it held entities, white space among them is as `render` leaves it."""
+    after = unescaped(text)
+    return text if after == text else re.sub(SPACES, " ", after).strip()

@@ -84,7 +84,7 @@ class TextTokenizer:
     def reads_empty(self, ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of texts whose ids these are read as the empty text does, `[n]`: it has no ids, or special ones."""
         none, lengths = self._of_empty, np.diff(offsets)
-        found = lengths == len(none)
+        found: NDArray[np.bool_] = lengths == len(none)
         rows = np.flatnonzero(found)
         found[rows] = (ids[offsets[rows, None] + np.arange(len(none))] == none).all(axis=1)
         return found

@@ -111,6 +111,7 @@ def _config(
         "pooling": trunk.pooling,
         "template": dataset.template,
         **marks_of(dataset),
+        "unescape_html": dataset.unescape_html,
         "user_encoder": settings,
         "offsets": section.offsets,
         "trunk": {"source": trunk.source, "revision": trunk.revision, "digest": trunk.digest},

@@ -21,6 +21,7 @@ from distill_rec.nn.recommender import TextEncoder, user_vectors
 from distill_rec.nn.text_head import TextHead
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
 from distill_rec.runtime.errors import ArtifactError, RunError
+from distill_rec.runtime.template import unescaped_text
 from distill_rec.runtime.tokenizer import TextTokenizer
 from distill_rec.students.build import Built
 from distill_rec.students.static_encoder import StaticEncoder
@@ -116,6 +117,8 @@ class StudentModel:
     def encode_texts(self, texts: list[str]) -> NDArray[np.float32]:
         """Text part of item vectors `[n, d]` of any texts."""
         encoder = self._text_encoder
+        if self.config.get("unescape_html", False):
+            texts = [unescaped_text(text) for text in texts]
         tokens = tokenize(texts, self.tokenizer)
         if isinstance(encoder, StaticEncoder):
             encoder.set_texts(tokens)

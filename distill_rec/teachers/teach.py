@@ -152,6 +152,7 @@ def _record(
         "trunk": source.record,
         "user_encoder": settings,
         "template": dataset.template,
+        "unescape_html": dataset.unescape_html,
         "items": dataset.n_items,
         "parameters": total,
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),

@@ -22,6 +22,7 @@ from distill_rec.nn.text_head import TextHead
 from distill_rec.recipe import TeacherSection
 from distill_rec.runtime.errors import ModelError, RunError
 from distill_rec.runtime.item_ids import digest_of_ids
+from distill_rec.runtime.template import unescaped_text
 from distill_rec.teachers.settings import tuned_layers
 from distill_rec.training.checkpoint import under
 from distill_rec.trunks.encoder import TrunkEncoder
@@ -122,7 +123,10 @@ class Teacher:
         module.eval()
         tokenizer = trunk.tokenizer()
 
+        unescape = self.config.get("unescape_html", False)
+
         def encode(texts: list[str]) -> NDArray[np.float32]:
+            texts = [unescaped_text(text) for text in texts] if unescape else texts
             module.tokens = tokenize(texts, tokenizer)
             module.n_texts = len(texts)
             module.empty = torch.from_numpy(tokenizer.reads_empty(module.tokens.values, module.tokens.offsets))

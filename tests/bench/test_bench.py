@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,12 @@ from artifacts import seal, static_arrays, write_artifact
 from conftest import Cli, environment
 from onnx import TensorProto, helper, numpy_helper
 
-from distill_rec.bench.cases import tiled
+from distill_rec.bench.cases import make_calls, tiled
 from distill_rec.bench.child import measured
-from distill_rec.bench.results import Case, Limits
-from distill_rec.bench.timing import Times, interleave
+from distill_rec.bench.results import Case, Limits, Settings
+from distill_rec.bench.timing import Prepared, Times, interleave
 from distill_rec.bench.work import encoding_work, tokens_of
+from distill_rec.runtime import Student
 
 
 def test_every_operation_is_measured_and_written(tmp_path: Path, cli: Cli) -> None:
@@ -66,6 +68,30 @@ def test_cases_take_turns_with_ever_other_inputs() -> None:
     assert [name for name, _ in seen] == ["a", "b"] + ["a", "b"] * 3
     assert [number for name, number in seen if name == "b"] == [0, 1, 2, 3]
     assert [len(one.rounds) for one in times] == [3, 3]
+
+
+def test_an_input_is_made_before_the_clock_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("distill_rec.bench.timing.time.perf_counter", lambda: clock[0])
+
+    def spend(seconds: float, given: int) -> int:
+        clock[0] += seconds
+        return given
+
+    times = interleave([Prepared(partial(spend, 100.0), partial(spend, 1.0))], rounds=3, seconds=0.0)
+    assert times[0].seconds == [1.0] * 3
+
+
+def test_items_are_encoded_from_texts_that_the_student_has_not_met(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met: list[str] = []
+    encode = Student.encode_items
+    monkeypatch.setattr(Student, "encode_items", lambda self, texts: (met.extend(texts), encode(self, texts))[1])
+    student = Student.load(write_artifact(tmp_path / "artifact"))
+    calls = make_calls(student, Settings(str(tmp_path), batches=(1, 64), histories=(1,)), 1)
+    interleave([call for case, call in calls.items() if case.operation == "encode_items"], rounds=30, seconds=0.0)
+    assert len(met) == len(set(met)) == 31 * 65
 
 
 def test_shares_are_of_the_limit_that_holds() -> None:

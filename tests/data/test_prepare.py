@@ -1,5 +1,6 @@
 """A full disk and a kill leave nothing half-written."""
 
+import json
 import os
 import resource
 import signal
@@ -69,6 +70,20 @@ def test_a_killed_prepare_leaves_no_folder_and_the_next_one_cleans_up(tmp_path):
     prepare(DataSection(path=str(tmp_path), clicks="clicks.csv", items="items.csv"), tmp_path / "out")
     assert not list(tmp_path.glob(".out.*"))
     assert Dataset.load(tmp_path / "out").n_items == 40
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_the_data_set_says_how_entities_were_read(tmp_path, flag):
+    clicks, items = frames()
+    items = items.with_columns(title=pl.lit("Tom &amp; Jerry ") + pl.col("item_id"))
+    prepare(DataSection(unescape_html=flag), tmp_path / "out", clicks=clicks, items=items)
+    dataset = Dataset.load(tmp_path / "out")
+    assert dataset.unescape_html is flag and dataset.texts[0] == f"Tom {'&' if flag else '&amp;'} Jerry 0"
+    path = tmp_path / "out" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["unescape_html"]  # as an older release wrote it
+    path.write_text(json.dumps(manifest))
+    assert Dataset.load(tmp_path / "out").unescape_html is False
 
 
 def test_empty_arrays_can_be_read_back(tmp_path):

@@ -28,7 +28,14 @@ def test_a_request_has_the_longest_history_of_the_test() -> None:
     request = cost._request(small())
     assert request["history"] == ["i1", "i2", "i3"]
     assert len(request["candidates"]) == 10
-    assert len(request["texts"]) == cost.TEXTS
+    assert len(set(request["texts"])) == cost.TEXTS and not set(request["texts"]) & set(small().texts)
+
+
+def test_a_speed_is_of_texts_that_are_met_for_the_first_time() -> None:
+    met: list[str] = []
+    texts = cost._request(small())["texts"]
+    assert serving_cost.texts_per_second(met.extend, texts) > 0
+    assert len(set(met)) == len(met) >= serving_cost.WARM + serving_cost.BATCH
 
 
 def test_the_measuring_process_holds_nothing_that_a_service_would_not() -> None:

@@ -58,8 +58,8 @@ def test_damage_is_an_artifact_error_where_the_hashes_are_right_too(artifact, na
 
 
 def test_another_format_version_is_refused_with_both_numbers(artifact):
-    seal(artifact, format_version=3)
-    with pytest.raises(ArtifactError, match=r"format version 3; expected version 2\. Install a newer distill-rec"):
+    seal(artifact, format_version=4)
+    with pytest.raises(ArtifactError, match=r"format version 4; expected version 3\. Install a newer distill-rec"):
         Student.load(artifact)
 
 

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from artifacts import DIM, KINDS, MAX_HISTORY, random_text, write_artifact
+from artifacts import DIM, KINDS, MAX_HISTORY, random_text, seal, write_artifact
 
-from distill_rec.runtime import DataError, Student
+from distill_rec.runtime import ArtifactError, DataError, Student
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +108,23 @@ def test_fields_are_rendered_with_the_artifacts_template(student):
     fields, texts = [{"title": "red cat", "year": 1995}, {"title": "dog"}], ["red cat (1995)", "dog"]
     np.testing.assert_array_equal(student.encode_items(fields), student.encode_items(texts))
     assert student.encode_items([]).shape == (0, DIM)
+
+
+def test_entities_are_read_as_training_read_them(tmp_path):
+    written = ["red &amp; cat (1995)", "old &lt;dog&gt;", {"title": "red &amp;amp; cat", "year": "1995"}]
+    plain = ["red & cat (1995)", "old <dog>", "red & cat (1995)"]
+    folder = write_artifact(tmp_path / "artifact")
+    as_it_stands = Student.load(folder)
+    same = np.abs(as_it_stands.encode_items(written) - as_it_stands.encode_items(plain)).max(1)
+    assert (same > 1e-3).all()  # an artifact without the key is one whose training left them
+    student = Student.load(seal(folder, unescape_html=True))
+    np.testing.assert_array_equal(student.encode_items(written), student.encode_items(plain))
+    np.testing.assert_array_equal(student.encode_items(plain), as_it_stands.encode_items(plain))
+    student.add_items(dict(zip("abc", written, strict=True)))
+    np.testing.assert_array_equal(student.item_vectors[60:], student.encode_items(plain))
+    assert Student.load(student.save_catalogue(tmp_path / "export"))._files.manifest.unescape_html
+    with pytest.raises(ArtifactError, match="unescape_html = 'yes'; expected a value of type bool"):
+        Student.load(seal(folder, unescape_html="yes"))
 
 
 @pytest.mark.parametrize("kind", KINDS)

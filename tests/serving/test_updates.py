@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from artifacts import seal
 from served import add_teacher, serving, write_version
 
 from distill_rec.runtime import Student
@@ -38,7 +39,9 @@ def test_acknowledged_updates_are_there_after_a_kill_and_before(folder, tmp_path
     student.remove_items(["i2"])
     with serving(folder, tmp_path / "log", "--state", tmp_path / "state") as served:
         after = served.ask("POST", "/rank", request)
-        assert after == before
+        assert after[0] == before[0] == 200
+        # Applied together or one by one: the last digit is the kernel's.
+        np.testing.assert_allclose(after[1]["scores"], before[1]["scores"], rtol=1e-6)
         expected = student.rank(request["history"], request["candidates"])
         np.testing.assert_allclose(after[1]["scores"], expected, rtol=1e-5)
         # Removed: no candidate, never recommended, and in a history it counts as before.
@@ -50,6 +53,16 @@ def test_acknowledged_updates_are_there_after_a_kill_and_before(folder, tmp_path
         # One that was removed can come back.
         assert served.ask("PUT", "/items/i2", {"text": "red"})[0] == 200
         assert served.ask("POST", "/rank", {"candidates": ["i2"]})[0] == 200
+
+
+def test_a_put_text_is_read_as_training_read_its_texts(tmp_path):
+    folder = seal(write_version(tmp_path / "1"), unescape_html=True)
+    with serving(folder, tmp_path / "log", "--state", tmp_path / "state") as served:
+        for name, text in (("escaped", "fish &amp; cat"), ("plain", "fish & cat"), ("spelt", "fish amp cat")):
+            assert served.ask("PUT", f"/items/{name}", {"text": text})[0] == 200
+        answer = served.ask("POST", "/rank", {"history": ["i1"], "candidates": ["escaped", "plain", "spelt"]})[1]
+        assert answer["scores"][0] == answer["scores"][1] != answer["scores"][2]
+        assert {"id": "escaped", "text": "fish & cat"} in served.ask("GET", "/catalogue?q=fish")[1]["items"]
 
 
 def test_a_removed_item_is_not_recommended_by_the_teacher_either(tmp_path):
