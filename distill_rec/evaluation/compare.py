@@ -154,16 +154,18 @@ def _slices(found: dict[str, list[PerSample]], section: EvaluateSection) -> list
 
 
 def _facts(dataset: Dataset) -> dict[str, str | int | float]:
-    repeated = dataset.repeated_targets
     lengths: NDArray[np.int64] = dataset.test.history.lengths
-    return {
+    facts: dict[str, str | int | float] = {
         "items": dataset.n_items,
         "items without a training click": int((dataset.train_clicks == 0).sum()),
         "new items": int(dataset.new.sum()),
         "test samples": len(dataset.test),
         "test users": len(np.unique(dataset.test.user)),
         "empty histories": round(float((lengths == 0).mean()), 4) if len(lengths) else 0.0,
-    } | ({} if repeated is None else {"targets clicked before": round(repeated, 4)})
+    }
+    if dataset.repeated_targets is not None:
+        facts["targets clicked before"] = round(dataset.repeated_targets, 4)
+    return facts
 
 
 def _per_user(found: dict[str, list[PerSample]], dataset: Dataset) -> pl.DataFrame:
