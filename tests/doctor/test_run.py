@@ -59,6 +59,14 @@ def test_a_changed_setting_and_another_release_are_named(folder: Path) -> None:
     assert "version 99" in found["stage evaluate"]
 
 
+def test_a_run_of_an_older_release_is_read(folder: Path) -> None:
+    stage = folder / "prepare" / "stage.json"
+    stage.write_text(json.dumps(json.loads(stage.read_text()) | {"version": 1}))
+    assert not of_level(folder, "problem")
+    (told,) = [one.found for one in of_level(folder, "note") if one.what == "stage prepare"]
+    assert "version 1 of the stage" in told
+
+
 def test_unfinished_stages_are_told_apart(folder: Path) -> None:
     shutil.rmtree(folder / "evaluate")
     (folder / "export" / "stage.json").unlink()
