@@ -112,13 +112,13 @@ def test_a_damaged_artifact_is_a_problem_of_its_run(folder: Path) -> None:
 
 def test_a_data_set_with_a_truncated_or_missing_array_is_broken(folder: Path) -> None:
     data = folder / "prepare"
-    values = data / "train.items.values.npy"
+    values = data / "log.item.npy"
     values.write_bytes(values.read_bytes()[:-4])
     (found,) = of_level(data, "problem", "data set")
-    assert found.what == "train.items.values.npy"
+    assert found.what == "log.item.npy"
     values.unlink()
     (found,) = of_level(data, "problem", "data set")
-    assert "train.items" in found.found
+    assert "log.item" in found.found
 
 
 def test_an_item_that_is_not_there_is_found(folder: Path) -> None:
