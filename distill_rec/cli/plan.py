@@ -14,22 +14,27 @@ if TYPE_CHECKING:
 def print_plan(recipe: Recipe, folder: Path, base: Path, restart: str | None, as_json: bool) -> None:
     """Tell what a run would do; nothing is fetched, written or locked, and of the data headers alone are read."""
     from distill_rec.data.columns import require_columns
-    from distill_rec.pipeline.plan import plan_of
+    from distill_rec.pipeline.plan import plan_of, sizes_of
     from distill_rec.recipe_io import DEMO
 
     if not recipe.data.path.startswith(DEMO):
         require_columns(recipe.data, base)
-    plan = plan_of(recipe, folder, base, restart)
+    sizes = sizes_of(recipe.data, base)
+    plan = plan_of(recipe, folder, base, restart, sizes)
     if as_json:
-        print_json({"run": str(folder), "stages": [step.__dict__ for step in plan]}, indent=2)
+        stages = [step.__dict__ for step in plan]
+        cautions = [one.__dict__ for one in sizes.heavy]
+        print_json({"run": str(folder), "stages": stages, "cautions": cautions}, indent=2)
         return
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
-    for name in ("stage", "state", "work", "about"):
-        table.add_column(name, justify="right" if name == "about" else "left")
+    for name in ("stage", "state", "work", "about", "memory"):
+        table.add_column(name, justify="right" if name in ("about", "memory") else "left")
     for step in plan:
-        table.add_row(step.stage, step.state, step.work, f"{step.seconds:,.0f} s")
+        table.add_row(step.stage, step.state, step.work, f"{step.seconds:,.0f} s", f"{step.memory / 2**20:,.0f} MiB")
     left = sum(step.seconds for step in plan if step.state != "finished")
     make_console().print(table)
+    for caution in sizes.heavy:
+        print(f"look at: {caution.text}")
     print(f"run: {folder}; about {left:,.0f} s left on two cores. Early stopping makes it shorter, a GPU much shorter.")

@@ -34,7 +34,8 @@ def changed(folder: Path) -> list[Finding]:
         what, do = f"stage {stage}", f"Run it anew: --restart {stage}."
         if record.version != VERSION[stage]:
             found = f"made by version {record.version} of the stage, this release has {VERSION[stage]}"
-            out.append(Finding("problem", AREA, what, found, do))
+            older = record.version < VERSION[stage]  # what it left is read; a run that goes on would not mix the two
+            out.append(Finding("note" if older else "problem", AREA, what, found, do))
             continue  # another release has other keys too
         now = json.loads(json.dumps(settings_of(stage, recipe)))
         if others := [key for key in now if record.settings.get(key) != now[key]]:

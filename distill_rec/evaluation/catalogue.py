@@ -117,10 +117,11 @@ def _count(
     if not np.isfinite(goal).all():
         sample = first_sample + int(np.argmin(np.isfinite(goal)))
         raise DataError(f"{scorer.name}, test sample {sample}", "a score that is not finite", "finite scores")
-    out = np.unique(np.repeat(np.arange(n) * n_items, exclude.lengths) + exclude.values)
-    out = out[~np.isin(out, at_target)]
-    flat[out] = -np.inf
-    candidates = n_items - np.bincount(out // n_items, minlength=n)
+    # a mask and no list of places: an item may stand twice in a row, and sorting many long rows takes minutes
+    out = np.zeros((n, n_items), dtype=np.bool_)
+    out.reshape(-1)[np.repeat(np.arange(n) * n_items, exclude.lengths) + exclude.values] = True
+    np.copyto(scores, -np.inf, where=out)
+    candidates = n_items - np.count_nonzero(out, axis=1)
     greater = np.count_nonzero(scores > goal[:, None], axis=1)
     at_least = np.count_nonzero(scores >= goal[:, None], axis=1)
     return greater, at_least - greater - 1, candidates

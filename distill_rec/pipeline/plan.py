@@ -6,11 +6,13 @@ import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
+from distill_rec.data.cautions import Caution
 from distill_rec.data.patterns import matching
 from distill_rec.data.rows import suffix_of
 from distill_rec.files import cache_folder
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.pipeline.stages import stages_of
+from distill_rec.pipeline.users import heavy_of, rows_of_users, windows_of
 from distill_rec.recipe import DataSection, ModelSection, OptimizerSection, Recipe, StudentSection, TeacherSection
 from distill_rec.recipe_io import merge
 from distill_rec.stages import STAGES
@@ -22,7 +24,12 @@ SECONDS_A_CLICK = 7e-5
 SECONDS_A_SCORE = 6e-11  # per click, item of the catalogue and dimension
 VOCABULARY_SECONDS = 15.0  # a static student: the PLM over its own vocabulary, once
 USUAL_EPOCHS = 20
+# Peak of resident memory, bytes: what a process takes whatever the data, and what a row, an item and a place add.
+BYTES = {"prepare": 130 << 20, "teach": 900 << 20, "distill": 1000 << 20, "export": 1000 << 20, "evaluate": 1000 << 20}
+BYTES_A_ROW = 200
+BYTES_AN_ITEM = 1500
 USUAL_HISTORY = 40
+TRAINING = 0.7  # share of the rows that are training clicks
 PATTERNS = {"recbole": ("*.inter", "*.item"), "mind": ("behaviors.tsv", "news.tsv")}
 
 
@@ -34,12 +41,14 @@ class Step:
         state: "finished", "goes on" or "to run".
         work: its sizes, in words.
         seconds: measured where it is finished, else an estimate.
+        memory: peak of resident memory, bytes; likewise.
     """
 
     stage: str
     state: str
     work: str
     seconds: float
+    memory: int
 
 
 @dataclass(frozen=True)
@@ -47,24 +56,33 @@ class Sizes:
     """Rows of the inputs; nought where they are not here yet.
 
     Attributes:
-        samples: what a batch is made of: users' sequences, or impressions.
+        samples: what a batch is made of: windows of users' clicks, or impressions.
+        heavy: users with a large part of the rows, where they could be counted cheaply.
     """
 
     clicks: int
     items: int
     samples: int
+    heavy: tuple[Caution, ...] = ()
 
 
-def plan_of(recipe: Recipe, folder: Path, base: Path, restart: str | None = None) -> list[Step]:
-    """One step a stage."""
-    run, sizes = RunFolder(folder), sizes_of(recipe.data, base)
+def plan_of(
+    recipe: Recipe, folder: Path, base: Path, restart: str | None = None, sizes: Sizes | None = None
+) -> list[Step]:
+    """One step a stage.
+
+    Args:
+        sizes: of the data, where they were counted already.
+    """
+    run, sizes = RunFolder(folder), sizes or sizes_of(recipe.data, base)
     steps = []
     for stage in stages_of(recipe):
         anew = restart is not None and STAGES.index(stage) >= STAGES.index(restart)
         record = None if anew else run.finished(stage)
         work, seconds = _estimate(stage, recipe, sizes)
         state = "finished" if record else "goes on" if not anew and run.begun(stage) else "to run"
-        steps.append(Step(stage, state, work, record.seconds if record else round(seconds, 1)))
+        memory = record.peak_bytes if record else _memory(stage, recipe, sizes)
+        steps.append(Step(stage, state, work, record.seconds if record else round(seconds, 1), memory))
     return steps
 
 
@@ -82,7 +100,12 @@ def sizes_of(section: DataSection, base: Path) -> Sizes:
     n_items = sum(_rows(path, headed) for path in _files(folder, section.items or items))
     if section.sequence_column:  # one row a user, the items of its list apart by blanks
         return Sizes(rows + sum(_count(path, b" ") for path in files), n_items, rows)
-    return Sizes(rows, n_items, rows if section.read_as == "impressions" else rows // USUAL_HISTORY)
+    if section.read_as == "impressions":
+        return Sizes(rows, n_items, rows)
+    counts = rows_of_users(section, files, rows)
+    if counts is None:
+        return Sizes(rows, n_items, rows // USUAL_HISTORY)
+    return Sizes(rows, n_items, windows_of(counts, TRAINING, section.max_history), heavy_of(counts))
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:
@@ -144,6 +167,16 @@ def _distill(section: StudentSection, sizes: Sizes, distilled: bool) -> tuple[st
     beside = [name for name, wanted in others.items() if distilled and wanted]
     seconds += len(beside) * _training(section, section.optimizer, sizes)
     return ", and ".join([f"{section.kind}, {section.dim} dimensions", *beside]), seconds
+
+
+def _memory(stage: str, recipe: Recipe, sizes: Sizes) -> int:
+    """Peak of resident memory, bytes: what a process of torch takes, and what grows with the data."""
+    held = BYTES["prepare"] + sizes.clicks * BYTES_A_ROW + sizes.items * BYTES_AN_ITEM
+    if stage == "prepare":
+        return held
+    dims = [section.dim for section in (recipe.teacher, recipe.student) if section is not None]
+    # weights, gradient, two moments and the copies that a window works on
+    return max(held, BYTES[stage] + sizes.items * max(dims, default=64) * 4 * 12)
 
 
 def _per_epoch(optimizer: OptimizerSection, sizes: Sizes) -> float:

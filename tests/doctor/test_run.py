@@ -59,6 +59,14 @@ def test_a_changed_setting_and_another_release_are_named(folder: Path) -> None:
     assert "version 99" in found["stage evaluate"]
 
 
+def test_a_run_of_an_older_release_is_read(folder: Path) -> None:
+    stage = folder / "prepare" / "stage.json"
+    stage.write_text(json.dumps(json.loads(stage.read_text()) | {"version": 1}))
+    assert not of_level(folder, "problem")
+    (told,) = [one.found for one in of_level(folder, "note") if one.what == "stage prepare"]
+    assert "version 1 of the stage" in told
+
+
 def test_unfinished_stages_are_told_apart(folder: Path) -> None:
     shutil.rmtree(folder / "evaluate")
     (folder / "export" / "stage.json").unlink()
@@ -104,13 +112,13 @@ def test_a_damaged_artifact_is_a_problem_of_its_run(folder: Path) -> None:
 
 def test_a_data_set_with_a_truncated_or_missing_array_is_broken(folder: Path) -> None:
     data = folder / "prepare"
-    values = data / "train.items.values.npy"
+    values = data / "log.item.npy"
     values.write_bytes(values.read_bytes()[:-4])
     (found,) = of_level(data, "problem", "data set")
-    assert found.what == "train.items.values.npy"
+    assert found.what == "log.item.npy"
     values.unlink()
     (found,) = of_level(data, "problem", "data set")
-    assert "train.items" in found.found
+    assert "log.item" in found.found
 
 
 def test_an_item_that_is_not_there_is_found(folder: Path) -> None:

@@ -1,0 +1,65 @@
+"""Whose the rows of a log are, counted in its files without preparing them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from distill_rec.data.cautions import Caution, heavy_users
+from distill_rec.data.faults import Faults
+from distill_rec.data.recbole import FORM, typed
+from distill_rec.data.rows import stream_rows, suffix_of
+from distill_rec.recipe import DataSection
+from distill_rec.runtime.errors import DistillRecError
+
+MOST_COUNTED = 2_000_000
+"""Rows of text whose users are counted: some seconds."""
+
+
+def rows_of_users(section: DataSection, files: list[Path], rows: int) -> pl.DataFrame | None:
+    """Columns `user` and `len`; None where they cannot be had cheaply (lines of JSON, MIND, very long files).
+
+    Args:
+        rows: of the files.
+    """
+    suffixes = {suffix_of(path) for path in files}
+    if section.format == "mind" or not files or suffixes & {".jsonl", ".ndjson", ".json"}:
+        return None
+    if rows > MOST_COUNTED and suffixes != {".parquet"}:
+        return None
+    try:
+        parts = [part for path in files for part in _counts(path, section)]
+    except (DistillRecError, pl.exceptions.PolarsError, OSError):
+        return None  # the preparation says what is wrong
+    counts = pl.concat(parts).group_by("user").agg(pl.col("len").sum()).drop_nulls("user")
+    return counts.filter(pl.col("user") != "").sort("len", "user", descending=[True, False])
+
+
+def _counts(path: Path, section: DataSection) -> list[pl.DataFrame]:
+    user = pl.col(section.user_column).cast(pl.String).alias("user")
+    if suffix_of(path) == ".parquet":
+        return [pl.scan_parquet(path).select(user).group_by("user").len().collect()]
+    form = FORM if section.format == "recbole" else {}
+    blocks = stream_rows(path, Faults(), encoding=section.encoding, **form)
+    if section.format == "recbole":
+        blocks = (typed(block, path) for block in blocks)
+    return [block.select(user).group_by("user").len() for block in blocks]
+
+
+def heavy_of(counts: pl.DataFrame) -> tuple[Caution, ...]:
+    """Users with a large part of the rows."""
+    names = counts["user"]
+    return tuple(heavy_users(counts["len"].to_numpy().astype(np.int64), lambda user: str(names[user])))
+
+
+def windows_of(counts: pl.DataFrame, share: float, max_history: int) -> int:
+    """Windows of training, about.
+
+    Args:
+        share: of the rows that are training clicks.
+    """
+    clicks = np.ceil(counts["len"].to_numpy() * share)
+    stride = max(1, max_history // 2)
+    return int((1 + np.ceil(np.maximum(clicks - 1 - max_history, 0) / stride)).sum())

@@ -1,0 +1,64 @@
+"""What a dry run says of a log before it is prepared."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from conftest import Cli
+
+from distill_rec.data import Dataset, prepare
+from distill_rec.pipeline.plan import plan_of, sizes_of
+from distill_rec.pipeline.users import windows_of
+from distill_rec.recipe import DataSection, Recipe
+from distill_rec.training.batches import SequenceBatches
+
+ROWS = 20_000
+
+
+def write_log(folder: Path, name: str = "clicks.csv") -> DataSection:
+    """A guest with a quarter of the rows."""
+    generator = np.random.default_rng(0)
+    user = generator.integers(1, 400, ROWS)
+    user[generator.choice(ROWS, ROWS // 4, replace=False)] = 0
+    columns = {"user_id": user, "item_id": generator.integers(0, 300, ROWS), "timestamp": np.arange(ROWS)}
+    clicks = pl.DataFrame(columns).with_columns(pl.format("u{}", "user_id").alias("user_id"))
+    clicks.write_parquet(folder / name) if name.endswith("parquet") else clicks.write_csv(folder / name)
+    pl.DataFrame({"item_id": np.arange(300), "title": np.arange(300)}).write_csv(folder / "items.csv")
+    return DataSection(clicks=name, items="items.csv")
+
+
+@pytest.mark.parametrize("name", ["clicks.csv", "clicks.parquet"])
+def test_a_dry_run_names_a_guest_with_a_quarter_of_the_rows(tmp_path: Path, name: str) -> None:
+    sizes = sizes_of(write_log(tmp_path, name), tmp_path)
+    assert sizes.clicks == ROWS
+    (caution,) = sizes.heavy
+    assert "'u0' with 5,000 (25.0%)" in caution.text
+
+
+def test_the_windows_of_a_guest_are_counted(tmp_path: Path) -> None:
+    section = write_log(tmp_path)
+    sizes = sizes_of(section, tmp_path)
+    prepare(section, tmp_path / "out", base=tmp_path)
+    dataset = Dataset.load(tmp_path / "out")
+    batches = SequenceBatches(dataset.train, dataset.max_history, 1, 0)  # type: ignore[arg-type]
+    assert sizes.samples == pytest.approx(batches.per_epoch, rel=0.05)
+    counts = pl.DataFrame({"user": dataset.train.user, "len": dataset.train.items.lengths})  # type: ignore[union-attr]
+    assert windows_of(counts, 1.0, dataset.max_history) == batches.per_epoch
+
+
+def test_every_stage_has_memory_and_the_command_prints_the_guest(tmp_path: Path, tiny_trunk: Path, cli: Cli) -> None:
+    section = write_log(tmp_path)
+    recipe = Recipe.model_validate({"data": section.model_dump(), "teacher": {"trunk": str(tiny_trunk)}, "student": {}})
+    plan = plan_of(recipe, tmp_path / "run", tmp_path)
+    assert [step.stage for step in plan] == ["prepare", "teach", "distill"]
+    assert plan[0].memory < plan[1].memory <= plan[2].memory
+    (tmp_path / "recipe.toml").write_text('[data]\nclicks = "clicks.csv"\nitems = "items.csv"\n')
+    done = cli("run", tmp_path / "recipe.toml", "--dry-run")
+    assert "look at: users with more than 1% of all rows: 'u0' with 5,000" in done.stdout
+    assert "MiB" in done.stdout
+    told = json.loads(cli("run", tmp_path / "recipe.toml", "--dry-run", "--json").stdout)
+    assert [one["key"] for one in told["cautions"]] == ["heavy-users"]
