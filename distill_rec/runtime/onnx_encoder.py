@@ -16,6 +16,8 @@ from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.tokenizer import TextTokenizer
 
 BATCH = 64
+ALONE = "distill_rec.one_text_at_a_time"
+"""Key in the metadata of a graph whose activations are scaled by all that it is given at once."""
 
 
 class OnnxItemEncoder:
@@ -84,14 +86,15 @@ class OnnxItemEncoder:
             raise ArtifactError(where, f"refused by onnxruntime: {error}", "a self-contained graph") from error
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """Vectors `[n, dim]`, in batches of like lengths."""
+        """Vectors `[n, dim]`, in batches of like lengths, or one by one where a batch would change them."""
         session = self._opened()
         ids, offsets = self._tokenizer.encode(texts)
         lengths = np.diff(offsets)
         out = np.empty((len(texts), self._dim), dtype=np.float32)
         order = np.argsort(lengths, kind="stable")
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
+        batch = 1 if ALONE in session.get_modelmeta().custom_metadata_map else BATCH
+        for start in range(0, len(order), batch):
+            rows = order[start : start + batch]
             width = max(int(lengths[rows].max()), 1)
             mask = np.arange(width)[None] < lengths[rows, None]
             tokens = np.zeros((len(rows), width), dtype=np.int64)

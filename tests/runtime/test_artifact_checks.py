@@ -63,14 +63,27 @@ def test_another_format_version_is_refused_with_both_numbers(artifact):
         Student.load(artifact)
 
 
-def test_an_artifact_of_the_first_format_version_loads_and_ranks_the_same(artifact):
+def test_an_artifact_of_an_older_format_version_loads_and_ranks_the_same(artifact):
     before = Student.load(artifact).rank(["i1"], ["i2", "i3"])
     values = manifest_of(artifact)
     old = ("kind", "dim", "max_tokens", "prefix", "template", "user_encoder", "projection", "items", "parameters")
     old += ("files", "metrics", "parity", "fingerprints", "trunk")
     first = {name: values[name] for name in old} | {"format_version": 1}
-    (artifact / "manifest.json").write_text(json.dumps(first), "utf-8")
-    np.testing.assert_array_equal(Student.load(artifact).rank(["i1"], ["i2", "i3"]), before)
+    second = {name: value for name, value in values.items() if name != "unescape_html"} | {"format_version": 2}
+    texts = ["", "red &amp; cat"]
+    vectors = Student.load(artifact).encode_items(texts)
+    for older in (first, second):
+        (artifact / "manifest.json").write_text(json.dumps(older), "utf-8")
+        np.testing.assert_array_equal(Student.load(artifact).rank(["i1"], ["i2", "i3"]), before)
+        np.testing.assert_array_equal(Student.load(artifact).encode_items(texts), vectors)
+
+
+def test_a_neutral_vector_that_does_not_fit_is_refused(artifact):
+    (artifact / "neutral.safetensors").write_bytes(save({"vector": np.ones(DIM + 1, np.float32)}))
+    with pytest.raises(ArtifactError, match=r"neutral\.safetensors: does not fit: float32 \(9,\)"):
+        Student.load(seal(artifact))
+    (artifact / "neutral.safetensors").write_bytes(save({"vector": np.ones(DIM, np.float32)}))
+    np.testing.assert_array_equal(Student.load(seal(artifact)).encode_items(["", "\x07"]), np.ones((2, DIM)))
 
 
 @pytest.mark.parametrize(
