@@ -11,6 +11,7 @@ from distill_rec.data.cautions import Caution, heavy_users
 from distill_rec.data.faults import Faults
 from distill_rec.data.recbole import FORM, typed
 from distill_rec.data.rows import stream_rows, suffix_of
+from distill_rec.frames import read_frame
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DistillRecError
 
@@ -40,7 +41,7 @@ def rows_of_users(section: DataSection, files: list[Path], rows: int) -> pl.Data
 def _counts(path: Path, section: DataSection) -> list[pl.DataFrame]:
     user = pl.col(section.user_column).cast(pl.String).alias("user")
     if suffix_of(path) == ".parquet":
-        return [pl.scan_parquet(path).select(user).group_by("user").len().collect()]
+        return [read_frame(path, [section.user_column]).select(user).group_by("user").len()]
     form = FORM if section.format == "recbole" else {}
     blocks = stream_rows(path, Faults(), encoding=section.encoding, **form)
     if section.format == "recbole":
