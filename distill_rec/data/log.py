@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from distill_rec.data.faults import Faults
-from distill_rec.data.rows import FILE, LINE
+from distill_rec.data.rows import FILE, LINE, places
 from distill_rec.runtime.errors import DataError
 
 
@@ -46,8 +45,8 @@ def unique_items(items: pl.DataFrame, fields: list[str], faults: Faults) -> pl.D
         DataError: two rows of one id have another text.
     """
     named = pl.col("item_id").fill_null("") != ""
-    for file, lines in places(items.filter(~named)):
-        faults.refuse("a missing item id", file, lines)
+    for file, part in places(items.filter(~named)):
+        faults.refuse("a missing item id", file, part[LINE].to_list(), None, "item_id", "an id")
     items = items.filter(named)
     first = items.unique("item_id", keep="first", maintain_order=True)
     if len(first) < len(items):
@@ -72,11 +71,5 @@ def _compare(items: pl.DataFrame, first: pl.DataFrame, fields: list[str], faults
                 "Remove or rename one of the two.",
             )
     again = both.filter((pl.col(FILE) == pl.col(f"{FILE}__first")) & (pl.col(LINE) != pl.col(f"{LINE}__first")))
-    for file, lines in places(again):
-        faults.mend("an item that is listed again", file, lines)
-
-
-def places(frame: pl.DataFrame) -> Iterator[tuple[str, list[int]]]:
-    """Each file of the rows, and their lines in it."""
-    for (file,), part in frame.group_by(FILE, maintain_order=True):
-        yield str(file), part[LINE].to_list()
+    for file, part in places(again):
+        faults.mend("an item that is listed again", file, part[LINE].to_list())

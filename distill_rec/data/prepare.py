@@ -12,20 +12,25 @@ from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset, Impressions, Sequences
 from distill_rec.data.events import Events
+from distill_rec.data.faults import Faults
 from distill_rec.data.filters import apply_filters
 from distill_rec.data.impressions import DAY, from_frame, split_given, split_sessions
-from distill_rec.data.log import Log, places
+from distill_rec.data.log import Log
 from distill_rec.data.mind import read_mind
 from distill_rec.data.recbole import read_recbole
-from distill_rec.data.rows import find_files
+from distill_rec.data.refused import REFUSED_FILE, refused_beside, write_refused
+from distill_rec.data.rows import LINE, OWN, find_files, places
 from distill_rec.data.splits import draw_new, split_clicks
 from distill_rec.data.summary import Summary
-from distill_rec.data.table import pattern_of, read_table
+from distill_rec.data.table import has_no_items, pattern_of, read_table
 from distill_rec.data.text import check_template, render_column, template_fields, unescape
 from distill_rec.files import fingerprint, replacing_folder, sha256_file
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError, RecipeError
+
+LATER = {"item_id_column", "time_format", "where", "missing_user"}
+"""Keys that came after data sets had been fingerprinted without them."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +63,22 @@ def prepare(  # noqa: PLR0913
         clicks, items: polars or pandas frames in the place of files (format "table").
 
     Raises:
-        DataError: an input cannot be read as what the section says.
+        DataError: an input cannot be read as what the section says. Rows that were refused lie beside `folder` then.
         RecipeError: settings contradict each other or the data.
     """
-    with (progress or Quiet()).task("reading and splitting", 3) as task:
-        log = read_log(section, base, clicks, items)
+    faults = Faults()
+    with (
+        (progress or Quiet()).task("reading and splitting", 3) as task,
+        refused_beside(folder, faults),
+    ):
+        log = read_log(section, base, clicks, items, faults)
         task.advance()
-        columns = [name for name in log.items.columns if not name.startswith("__")]
+        columns = [name for name in log.items.columns if name not in OWN]
         names = check_template(section.text, columns)
         catalogue = unescape(log.items, names) if section.unescape_html else log.items
         texts = render_column(catalogue, section.text)
-        for file, lines in places(catalogue.filter(texts == "")):
-            log.faults.mend("an item without text", file, lines)
+        for file, part in places(catalogue.filter(texts == "")):
+            log.faults.mend("an item without text", file, part[LINE].to_list())
         parts = _split(log, section, catalogue["item_id"])
         log.faults.check(section.max_refused)
         task.advance()
@@ -77,20 +86,26 @@ def prepare(  # noqa: PLR0913
         summary = _summary(dataset, log, parts)
         with replacing_folder(folder) as temporary:
             summary.write(temporary)
+            write_refused(log.faults, temporary / REFUSED_FILE)
             dataset.write(temporary)
         task.advance()
     return summary
 
 
-def read_log(section: DataSection, base: Path, clicks: Any = None, items: Any = None) -> Log:
-    """Read by the section's format."""
+def read_log(
+    section: DataSection, base: Path, clicks: Any = None, items: Any = None, faults: Faults | None = None
+) -> Log:
+    """Read by the section's format; what was wrong with rows is added to `faults`."""
     if section.format != "table" and (clicks is not None or items is not None):
         raise RecipeError("data.format", f"{section.format!r} with frames given", "'table'")
     if section.format == "mind":
-        return read_mind(section, base)
+        if section.where or section.missing_user != "refuse":
+            key = "data.where" if section.where else "data.missing_user"
+            raise RecipeError(key, "set, for MIND's files", "a log of clicks", "Leave it out.")
+        return read_mind(section, base, faults)
     if section.format == "recbole":
-        return read_recbole(section, base)
-    return read_table(section, base, clicks, items)
+        return read_recbole(section, base, faults)
+    return read_table(section, base, clicks, items, faults)
 
 
 def read_inputs_fingerprint(section: DataSection, base: Path) -> str:
@@ -100,7 +115,8 @@ def read_inputs_fingerprint(section: DataSection, base: Path) -> str:
         folders = [folder, *([folder / section.test] if section.test else [])]
         files = [path for one in folders for name in ("news.tsv", "behaviors.tsv") for path in find_files(one, name)]
     else:
-        patterns = [pattern_of(section, key) for key in ("clicks", "items")]
+        keys = ("clicks",) if has_no_items(section) else ("clicks", "items")
+        patterns = [pattern_of(section, key) for key in keys]
         files = [path for pattern in patterns for path in find_files(folder, pattern)]
     return fingerprint([sha256_file(path) for path in files])
 
@@ -182,7 +198,7 @@ def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, pa
     clicked = _clicked(parts.train)
     counts = np.bincount(clicked, minlength=len(items)).astype(np.int32)
     name = fingerprint(
-        section.model_dump(exclude={"path", "clicks", "items", "test"}),
+        decisive(section),
         items["item_id"].to_list(),
         texts.to_list(),
         [part.digest() for part in (parts.train, parts.validation, parts.test)],
@@ -203,6 +219,13 @@ def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, pa
         template=section.text,
         fingerprint=name,
     )
+
+
+def decisive(section: DataSection) -> dict[str, Any]:
+    """Settings that decide the result; later releases' keys count where they are not at their default."""
+    settings = section.model_dump(exclude={"path", "clicks", "items", "test"})
+    fields = DataSection.model_fields
+    return {key: value for key, value in settings.items() if key not in LATER or value != fields[key].default}
 
 
 def _clicked(train: Sequences | Impressions) -> NDArray[np.int64]:
@@ -236,4 +259,8 @@ def _summary(dataset: Dataset, log: Log, parts: _Parts) -> Summary:
         rows=log.faults.rows,
         mended=faults["mended"],
         refused=faults["refused"],
+        left_out=faults["left_out"],
+        left_out_rows=log.faults.left_out_rows,
+        refused_rows=log.faults.first_refused(),
+        warnings=list(log.faults.warnings),
     )

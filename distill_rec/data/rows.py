@@ -7,27 +7,33 @@ are split at the delimiter and nowhere else.
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import csv
 import glob
 import gzip
 import io
 import itertools
+import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import polars as pl
 
+from distill_rec.data.encodings import encoding_of
 from distill_rec.data.faults import Faults
+from distill_rec.data.shown import shown
 from distill_rec.runtime.errors import DataError
 
 BLOCK = 65536
 LINE = "__line__"
 FILE = "__file__"
+OWN = (LINE, FILE)
+"""Columns that are ours: where a row stands."""
 DELIMITERS = ",;\t|"
+MOST_SHOWN = 200
+"""Characters of a faulty line that are kept."""
 
 
 def find_files(folder: Path, pattern: str) -> list[Path]:
@@ -54,19 +60,23 @@ def label(path: Path) -> str:
     return f"{path.resolve().parent.name}/{path.name}"
 
 
+def places(frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Each file of the rows, and its rows."""
+    for (file,), part in frame.group_by(FILE, maintain_order=True):
+        yield str(file), part
+
+
 @contextlib.contextmanager
 def open_text(path: Path, encoding: str, newline: str = "\n") -> Iterator[IO[str]]:
     """Open a text file, `.gz` unpacked; bytes that are not of the encoding become lone surrogates.
 
+    A mark of UTF-16 or UTF-32 at its beginning counts before `encoding`.
+
     Raises:
-        DataError: the encoding has no such name, or the file cannot be read or unpacked.
+        DataError: the encoding has no such name, or the file is no text, or cannot be read or unpacked.
     """
-    name = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
     try:
-        codecs.lookup(name)
-    except LookupError as error:
-        raise DataError("data.encoding", f"unknown encoding {encoding!r}", "a name such as utf-8 or latin-1") from error
-    try:
+        name = encoding_of(path, encoding)
         raw: Any = (gzip.open if path.suffix == ".gz" else open)(path, "rb")
         with io.TextIOWrapper(raw, encoding=name, errors="surrogateescape", newline=newline) as file:
             yield file
@@ -113,8 +123,8 @@ def read_rows(  # noqa: PLR0913
     """
     own = Faults()
     blocks = list(stream_rows(path, own, encoding=encoding, delimiter=delimiter, quoted=quoted, columns=columns))
-    own.check_readable()
     faults.merge(own)
+    own.check_readable()
     return pl.concat(blocks)
 
 
@@ -137,15 +147,20 @@ def stream_rows(  # noqa: PLR0913
         delimiter = delimiter or detect_delimiter(first)
         lines = itertools.chain([first], file)
         parsed = _quoted(lines, delimiter, path, faults) if quoted else _unquoted(lines, delimiter)
-        names = columns if columns is not None else _header(next(parsed, (1, []))[1], path)
+        names = columns if columns is not None else _header(next(parsed, (1, []))[1], path, encoding)
         yield pl.DataFrame(schema={**dict.fromkeys(names, pl.String), LINE: pl.Int64})
         yield from _blocks(parsed, names, path, encoding, faults, block)
 
 
-def _header(names: list[str], path: Path) -> list[str]:
+def _header(names: list[str], path: Path, encoding: str) -> list[str]:
+    if is_broken("".join(names)):
+        do = "Set data.encoding, latin-1 for example."
+        raise DataError(f"{label(path)}:1", f"bytes that are not {encoding} (see data.encoding)", f"{encoding}", do)
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice or not names:
         raise DataError(f"{label(path)}:1", f"column {twice[0]!r} twice" if twice else "no header", "a name a column")
+    if taken := [name for name in names if name in OWN]:
+        raise DataError(f"{label(path)}:1", f"a column called {taken[0]!r}", "another name: this one is ours")
     return names
 
 
@@ -158,10 +173,16 @@ def _unquoted(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[
 
 
 def _quoted(lines: Iterable[str], delimiter: str, path: Path, faults: Faults) -> Iterator[tuple[int, list[str]]]:
-    """The same with quotes; a quote that is not balanced costs the lines that it encloses, and they are counted."""
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    """The same with quotes; a quote that is not balanced costs the lines that it encloses, and they are counted.
+
+    A field that begins with a quote and goes on behind it (`"Weird" kettle`) is text as it stands, within one line.
+    """
+    record: list[str] = []
+    reader = csv.reader(_remembered(lines, record), delimiter=delimiter, strict=True)
+    loose = _loose_fields(delimiter)
     while True:
         line = reader.line_num + 1
+        record.clear()
         try:
             row = next(reader)
         except StopIteration:
@@ -169,12 +190,44 @@ def _quoted(lines: Iterable[str], delimiter: str, path: Path, faults: Faults) ->
         except csv.Error as error:
             if "end of data" in str(error):
                 raise DataError(f"{label(path)}:{line}", "a quote that is never closed", "balanced quotes") from error
+            if len(record) == 1:
+                yield line, loose(record[0])
+                continue
             lost = range(line, reader.line_num + 1)
             faults.rows += len(lost)
-            faults.refuse("quotes that are not balanced", label(path), lost)
+            values = [text.rstrip("\r\n")[:MOST_SHOWN] for text in record]
+            faults.refuse("quotes that are not balanced", label(path), lost, values, "", "a closing quote")
             continue
         if row:
             yield line, row
+
+
+def _remembered(lines: Iterable[str], record: list[str]) -> Iterator[str]:
+    """The lines, each also added to `record`."""
+    for line in lines:
+        record.append(line)
+        yield line
+
+
+def _loose_fields(delimiter: str) -> Callable[[str], list[str]]:
+    """Fields of a line whose quotes are not those of CSV: only a field that is quoted whole is unquoted."""
+    end = f"(?={re.escape(delimiter)}|$)"
+    quoted = r'"((?:[^"]|"")*)"' + end
+    # Next a quoted beginning, which may hold the delimiter; then whatever stands before the next one.
+    text = rf'"(?:[^"]|"")*"[^{re.escape(delimiter)}]*{end}|[^{re.escape(delimiter)}]*'
+    field = re.compile(f"(?:{quoted}|({text}))(?:{re.escape(delimiter)}|$)")
+
+    def fields(line: str) -> list[str]:
+        line, out, at = line.rstrip("\r\n"), [], 0
+        while True:
+            match = field.match(line, at)
+            assert match is not None  # the last alternative matches anything
+            out.append(match[2] if match[1] is None else match[1].replace('""', '"'))
+            if match.end() == len(line) and not match[0].endswith(delimiter):
+                return out
+            at = match.end()
+
+    return fields
 
 
 def _blocks(  # noqa: PLR0913
@@ -196,8 +249,19 @@ def _blocks(  # noqa: PLR0913
 def _refuse(  # noqa: PLR0913
     rows: Iterable[list[str]], lines: Iterable[int], width: int, path: Path, encoding: str, faults: Faults
 ) -> None:
+    found: dict[str, tuple[list[int], list[str]]] = {}
     for row, line in zip(rows, lines, strict=True):
-        if is_broken("".join(row)):
-            faults.refuse(f"bytes that are not {encoding} (see data.encoding)", label(path), [line])
-        elif len(row) != width:
-            faults.refuse(f"expected {width} columns, found {len(row)}", label(path), [line])
+        text = " | ".join(row)
+        broken = is_broken(text)
+        if not broken and len(row) == width:
+            continue
+        reason = f"bytes that are not {encoding} (see data.encoding)" if broken else _other_width(width, len(row))
+        at, values = found.setdefault(reason, ([], []))
+        at.append(line)
+        values.append(shown(text, MOST_SHOWN))
+    for reason, (at, values) in found.items():
+        faults.refuse(reason, label(path), at, values)
+
+
+def _other_width(width: int, found: int) -> str:
+    return f"expected {width} columns, found {found}"

@@ -12,7 +12,13 @@ from distill_rec.files import read_json, write_json
 
 @dataclass
 class Summary:
-    """Counts of a prepared data set; `mended` and `refused` by reason: how many, and where the first stand."""
+    """Counts of a prepared data set; `mended`, `refused` and `left_out` by reason: how many, and where the first stand.
+
+    Attributes:
+        left_out_rows: rows that some setting left out; one that two settings leave out is in both their counts.
+        refused_rows: the first of the refused rows, one by one; all are in `refused.csv`.
+        warnings: what is worth a look before anyone trains.
+    """
 
     kind: str
     users: int
@@ -34,6 +40,10 @@ class Summary:
     rows: int
     mended: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: dict[str, dict[str, Any]] = field(default_factory=dict)
+    left_out: dict[str, dict[str, Any]] = field(default_factory=dict)
+    left_out_rows: int = 0
+    refused_rows: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def lines(self) -> list[tuple[str, str]]:
         """Name and value of each line of the table."""
@@ -50,9 +60,11 @@ class Summary:
         ]
         if self.new_items:
             out.append(("new items", f"{self.new_items:,} kept out of training; {self.test_new:,} tests on them"))
-        for name, kinds in (("mended", self.mended), ("refused", self.refused)):
+        for name, kinds in (("left out", self.left_out), ("mended", self.mended), ("refused", self.refused)):
             for reason, fault in kinds.items():
                 out.append((f"{name}: {reason}", f"{fault['count']:,} ({', '.join(fault['first'])})"))
+        if sum(fault["count"] for fault in self.left_out.values()) > self.left_out_rows:
+            out.append(("left out in all", f"{self.left_out_rows:,} rows, as some are left out twice"))
         return out
 
     def _times(self) -> str:
