@@ -32,6 +32,8 @@ FILE = "__file__"
 OWN = (LINE, FILE)
 """Columns that are ours: where a row stands."""
 DELIMITERS = ",;\t|"
+LOOKED_AT = 4
+"""Lines behind the header that decide the separator."""
 MOST_SHOWN = 200
 """Characters of a faulty line that are kept."""
 
@@ -93,9 +95,18 @@ def is_broken(text: str) -> bool:
     return False
 
 
-def detect_delimiter(header: str) -> str:
-    """The separator that stands most often in the header line."""
-    return max(DELIMITERS, key=header.count)
+def detect_delimiter(lines: list[str]) -> str:
+    """The separator that parts the first lines into equally many columns, else the one most frequent in the header.
+
+    A header may hold other separators in its names.
+    """
+
+    def columns(delimiter: str) -> int:
+        widths = {len(row) for row in csv.reader(lines, delimiter=delimiter) if row}
+        return widths.pop() if len(widths) == 1 else 0
+
+    best = max(DELIMITERS, key=columns)
+    return best if len(lines) > 1 and columns(best) > 1 else max(DELIMITERS, key=lines[0].count)
 
 
 def read_rows(  # noqa: PLR0913
@@ -111,7 +122,7 @@ def read_rows(  # noqa: PLR0913
 
     Args:
         faults: rows with another number of columns, or with bytes of another encoding, are refused there.
-        delimiter: detected from the first line where not given.
+        delimiter: detected from the first lines where not given.
         quoted: double quotes enclose fields; otherwise every character is the field's own.
         columns: names where the file has no header.
 
@@ -144,8 +155,9 @@ def stream_rows(  # noqa: PLR0913
         first = file.readline()
         if not first:
             raise DataError(path, "an empty file", "rows")
-        delimiter = delimiter or detect_delimiter(first)
-        lines = itertools.chain([first], file)
+        begin = [first, *itertools.islice(file, LOOKED_AT)]
+        delimiter = delimiter or detect_delimiter(begin)
+        lines = itertools.chain(begin, file)
         parsed = _quoted(lines, delimiter, path, faults) if quoted else _unquoted(lines, delimiter)
         names = columns if columns is not None else _header(next(parsed, (1, []))[1], path, encoding)
         yield pl.DataFrame(schema={**dict.fromkeys(names, pl.String), LINE: pl.Int64})

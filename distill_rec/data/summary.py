@@ -60,12 +60,10 @@ class Summary:
         ]
         if self.new_items:
             out.append(("new items", f"{self.new_items:,} kept out of training; {self.test_new:,} tests on them"))
-        for name, kinds in (("left out", self.left_out), ("mended", self.mended), ("refused", self.refused)):
-            for reason, fault in kinds.items():
-                out.append((f"{name}: {reason}", f"{fault['count']:,} ({', '.join(fault['first'])})"))
+        out += _counts("left out", self.left_out)
         if sum(fault["count"] for fault in self.left_out.values()) > self.left_out_rows:
-            out.append(("left out in all", f"{self.left_out_rows:,} rows, as some are left out twice"))
-        return out
+            out.append(("left out in all", f"{self.left_out_rows:,} rows: some for more than one reason"))
+        return out + _counts("mended", self.mended) + _counts("refused", self.refused)
 
     def _times(self) -> str:
         if self.first_time is None or self.last_time is None:
@@ -76,6 +74,12 @@ class Summary:
 
     def write(self, folder: Path) -> None:
         write_json(folder / "summary.json", asdict(self))
+
+
+def _counts(name: str, kinds: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
+    return [
+        (f"{name}: {reason}", f"{fault['count']:,} ({', '.join(fault['first'])})") for reason, fault in kinds.items()
+    ]
 
 
 def read_summary(folder: Path) -> Summary:

@@ -75,7 +75,7 @@ def has_no_items(section: DataSection) -> bool:
 
 
 def _items(section: DataSection, folder: Path, given: Frame | None, faults: Faults) -> pl.DataFrame:
-    parts = _parts(section, folder, given, "items", faults)
+    parts = parts_of(section, folder, given, "items", faults)
     named = [part.with_columns(pl.lit(file).alias(FILE)) for part, file in parts]
     return with_ids(pl.concat(named, how="diagonal_relaxed"), section, template_fields(section.text), faults)
 
@@ -97,7 +97,7 @@ def items_id(section: DataSection) -> tuple[str, str]:
 def _clicks(section: DataSection, folder: Path, given: Frame | None, faults: Faults, fields: list[str]) -> pl.DataFrame:
     """All rows of the clicks: the columns that the section names, and `fields`, with file and line."""
     parts = []
-    for part, file in _parts(section, folder, given, "clicks", faults):
+    for part, file in parts_of(section, folder, given, "clicks", faults):
         require(part, used_columns(section), file)
         if fields:
             check_template(section.text, [name for name in part.columns if name not in OWN], NO_ITEMS)
@@ -126,7 +126,7 @@ def joined(parts: list[pl.DataFrame], time_column: str) -> pl.DataFrame:
 
 
 def frame_of(given: Frame) -> pl.DataFrame:
-    """A polars or pandas frame as polars, with line numbers from 1; nested fields as columns, lists joined by blanks."""
+    """A polars or pandas frame as polars, with line numbers from 1; nested fields are columns, lists text."""
     frame = unnested(given if isinstance(given, pl.DataFrame) else pl.from_pandas(given))
     lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
     return frame.with_columns(
@@ -168,7 +168,7 @@ def require(frame: pl.DataFrame, columns: list[tuple[str, str]], file: str) -> N
             raise DataError(file, f"no column {name!r}", f"one of {there}", f"Set {key} to the right one{empty}.")
 
 
-def _parts(
+def parts_of(
     section: DataSection, folder: Path, given: Frame | None, key: str, faults: Faults
 ) -> Iterator[tuple[pl.DataFrame, str]]:
     """Each file of a glob (or the frame given in its place), and how messages name it."""
