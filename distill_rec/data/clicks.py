@@ -9,7 +9,7 @@ from distill_rec.data.faults import Faults
 from distill_rec.data.ids import mended_by_catalogue, mended_by_column
 from distill_rec.data.numbers import numbers
 from distill_rec.data.ratings import MANY, propose_threshold, scale_of
-from distill_rec.data.rows import FILE, LINE, places
+from distill_rec.data.rows import FILE, LINE, named, places
 from distill_rec.data.shown import shown
 from distill_rec.data.times import MISSING, READABLE, parse_times, zone_of
 from distill_rec.data.where import passes
@@ -123,8 +123,8 @@ def clean_clicks(
     frame = table.select(
         pl.col(FILE),
         pl.col(LINE),
-        pl.col([section.user_column]).cast(pl.String).alias("user_id"),
-        pl.col([section.item_column]).cast(pl.String).alias("item_id"),
+        named(section.user_column).cast(pl.String).alias("user_id"),
+        named(section.item_column).cast(pl.String).alias("item_id"),
         pl.col("__time__").alias("time"),
     )
     positive, weight, ratings_read = _signals(table, section, faults)

@@ -8,13 +8,14 @@ from typing import Any
 
 import polars as pl
 
-from distill_rec.data.shown import shown
+from distill_rec.data.shown import MOST, shown
 from distill_rec.runtime.errors import DataError
 
 SHOWN = 5
 FEW = 10
 FIRST = 20
 """Refused rows that are told one by one."""
+LONG = 300
 REFUSED = {
     "file": pl.String,
     "line": pl.Int64,
@@ -123,7 +124,11 @@ class Faults:
     def first_refused(self) -> list[dict[str, str]]:
         """The first of them, fit for a terminal."""
         rows = self.refused_rows().head(FIRST)
-        return [{name: shown(value) for name, value in row.items()} for row in rows.iter_rows(named=True)]
+        most = {"value": MOST}
+        return [
+            {name: shown(value, most.get(name, LONG)) for name, value in row.items()}
+            for row in rows.iter_rows(named=True)
+        ]
 
     def check(self, max_refused: float) -> None:
         """Fail when more than this share of rows, and more than ten, were refused, or when none was left.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from distill_rec.data.faults import Faults
-from distill_rec.data.rows import FILE, LINE, places
+from distill_rec.data.rows import FILE, LINE, named, places
 
 COUNT, PLACE, BLANK = "__count__", "__place__", "__blank__"
 
@@ -21,12 +21,12 @@ def items_of_clicks(rows: pl.DataFrame, item_column: str, fields: list[str], fau
         fields: columns that make an item's text.
     """
     own = [name for name in dict.fromkeys(fields) if name != "item_id"]
-    named = rows.with_row_index(PLACE).filter(pl.col([item_column]).fill_null("") != "")
-    named = named.select(pl.col([item_column]).alias("item_id"), *(pl.col([name]) for name in own), PLACE, FILE, LINE)
-    texts = named.group_by("item_id", *own, maintain_order=True).agg(
+    with_id = rows.with_row_index(PLACE).filter(named(item_column).fill_null("") != "")
+    with_id = with_id.select(named(item_column).alias("item_id"), *(named(name) for name in own), PLACE, FILE, LINE)
+    texts = with_id.group_by("item_id", *(named(name) for name in own), maintain_order=True).agg(
         pl.len().alias(COUNT), pl.col(PLACE, FILE, LINE).first()
     )
-    blank = [pl.col([name]).fill_null("").str.strip_chars() == "" for name in own]
+    blank = [named(name).fill_null("").str.strip_chars() == "" for name in own]
     texts = texts.with_columns((pl.all_horizontal(blank) if blank else pl.lit(False)).alias(BLANK))
     _count_several(texts.filter(~pl.col(BLANK)), faults)
     chosen = texts.sort(BLANK, COUNT, PLACE, descending=[False, True, False]).unique(
@@ -34,7 +34,7 @@ def items_of_clicks(rows: pl.DataFrame, item_column: str, fields: list[str], fau
     )
     first = texts.group_by("item_id").agg(pl.col(PLACE).min().alias("__first__"))
     ordered = chosen.join(first, on="item_id").sort("__first__")
-    return ordered.select("item_id", *(pl.col([name]) for name in own), FILE, LINE)
+    return ordered.select("item_id", *(named(name) for name in own), FILE, LINE)
 
 
 def _count_several(texts: pl.DataFrame, faults: Faults) -> None:

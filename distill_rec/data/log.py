@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from distill_rec.data.faults import Faults
-from distill_rec.data.rows import FILE, LINE, places
+from distill_rec.data.rows import FILE, LINE, named, places
 from distill_rec.runtime.errors import DataError
 
 
@@ -57,12 +57,12 @@ def unique_items(items: pl.DataFrame, fields: list[str], faults: Faults) -> pl.D
 
 def _compare(items: pl.DataFrame, first: pl.DataFrame, fields: list[str], faults: Faults) -> None:
     """Every row with the first of its id."""
-    mine = [LINE, FILE, *fields]
+    mine = [named(name) for name in (LINE, FILE, *fields)]
     both = items.select("item_id", *mine).join(
         first.select("item_id", *mine), on="item_id", suffix="__first", maintain_order="left"
     )
     for name in fields:
-        for row in both.filter(pl.col(name).ne_missing(pl.col(f"{name}__first"))).head(1).iter_rows(named=True):
+        for row in both.filter(named(name).ne_missing(named(f"{name}__first"))).head(1).iter_rows(named=True):
             before = f"{row[f'{FILE}__first']}:{row[f'{LINE}__first']}"
             raise DataError(
                 f"{row[FILE]}:{row[LINE]}",

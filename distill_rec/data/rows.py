@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import polars as pl
+import polars.selectors as cs
 
 from distill_rec.data.encodings import encoding_of
 from distill_rec.data.faults import Faults
@@ -60,6 +61,11 @@ def suffix_of(path: Path) -> str:
 def label(path: Path) -> str:
     """How messages name a file: with its folder, because data sets have a `news.tsv` in each."""
     return f"{path.resolve().parent.name}/{path.name}"
+
+
+def named(column: str) -> pl.Expr:
+    """A column by its name and no other: `pl.col` reads `*` and `^a$` as patterns."""
+    return cs.by_name(column).as_expr()
 
 
 def places(frame: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:

@@ -22,6 +22,7 @@ from distill_rec.data.rows import (
     find_files,
     is_broken,
     label,
+    named,
     open_text,
     read_rows,
     suffix_of,
@@ -84,7 +85,7 @@ def with_ids(items: pl.DataFrame, section: DataSection, fields: list[str], fault
     """Items with their id as `item_id`, one row each."""
     column = items_id(section)[1]
     require(items, [items_id(section)], items[FILE][0] if len(items) else "items")
-    return unique_items(items.with_columns(pl.col([column]).cast(pl.String).alias("item_id")), fields, faults)
+    return unique_items(items.with_columns(named(column).cast(pl.String).alias("item_id")), fields, faults)
 
 
 def items_id(section: DataSection) -> tuple[str, str]:
@@ -109,15 +110,13 @@ def needed(part: pl.DataFrame, section: DataSection, fields: list[str]) -> pl.Da
     """The columns that are used, as text but for times that are dates already."""
     names = dict.fromkeys([*click_columns(section).values(), *where_columns(section.where), *fields])
     dates = {name for name in names if name == section.time_column and part.schema[name] in (pl.Datetime, pl.Date)}
-    return part.select(
-        *(pl.col([name]) if name in dates else pl.col([name]).cast(pl.String) for name in names), pl.col(LINE)
-    )
+    return part.select(*(named(name) if name in dates else named(name).cast(pl.String) for name in names), pl.col(LINE))
 
 
 def joined(parts: list[pl.DataFrame], time_column: str) -> pl.DataFrame:
     """Files under each other; their times as text where they are dates in some only."""
     if time_column and len({part.schema[time_column] for part in parts}) > 1:
-        times = pl.col([time_column])
+        times = named(time_column)
         parts = [
             part if part.schema[time_column] == pl.String else part.with_columns(times.dt.to_string("iso:strict"))
             for part in parts
@@ -130,7 +129,7 @@ def frame_of(given: Frame) -> pl.DataFrame:
     frame = unnested(given if isinstance(given, pl.DataFrame) else pl.from_pandas(given))
     lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
     return frame.with_columns(
-        *(pl.col([name]).list.eval(pl.element().cast(pl.String)).list.join(" ") for name in lists),
+        *(named(name).list.eval(pl.element().cast(pl.String)).list.join(" ") for name in lists),
         pl.Series(LINE, np.arange(1, len(frame) + 1)),
     )
 

@@ -7,7 +7,7 @@ import html
 
 import polars as pl
 
-from distill_rec.data.rows import OWN
+from distill_rec.data.rows import OWN, named
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.runtime.template import EMPTY_BRACKETS, SPACES, field, fields_of, pieces_of
 
@@ -54,7 +54,7 @@ def render_column(items: pl.DataFrame, template: str) -> pl.Series:
     check_template(template, [name for name in items.columns if name not in OWN])
     pieces: list[pl.Expr] = []
     for literal, name in pieces_of(template):
-        pieces.append(pl.lit(literal) if name is None else pl.col([name]).cast(pl.String).fill_null(""))
+        pieces.append(pl.lit(literal) if name is None else named(name).cast(pl.String).fill_null(""))
     text = (
         pl.concat_str(pieces).str.replace_all(_RUST_BRACKETS, "").str.replace_all(_RUST_SPACES, " ").str.strip_chars()
     )

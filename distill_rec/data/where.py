@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import polars as pl
 
 from distill_rec.data.numbers import numbers
+from distill_rec.data.rows import named
 from distill_rec.runtime.errors import RecipeError
 
 TOKEN = re.compile(
@@ -180,7 +181,7 @@ class _Parser:
 
 def _by_text(column: str, sign: str, value: str) -> Test:
     def test(frame: pl.DataFrame) -> pl.Series:
-        texts = pl.col(column).cast(pl.String).fill_null("")
+        texts = named(column).cast(pl.String).fill_null("")
         return frame.select(SIGNS[sign](texts, pl.lit(value)).alias("passes"))["passes"]
 
     return test
@@ -198,7 +199,7 @@ def _by_number(column: str, sign: str, value: float, text: str) -> Test:
 
 
 def _missing(column: str) -> Test:
-    return lambda frame: frame.select((pl.col(column).cast(pl.String).fill_null("") == "").alias("passes"))["passes"]
+    return lambda frame: frame.select((named(column).cast(pl.String).fill_null("") == "").alias("passes"))["passes"]
 
 
 def _negated(test: Test) -> Test:

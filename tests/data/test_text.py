@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from distill_rec.data.text import render_column, unescape
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.runtime.template import render
+from distill_rec.runtime.template import field, fields_of, render
 
 PIECES = st.lists(st.sampled_from(list("ab ()[]\t\n\r\x1c\x1f\x85\xa0\u2003\u2028\u200b{}é&😀")), max_size=8).map(
     "".join
@@ -39,6 +39,16 @@ def test_empty_fields_leave_no_brackets_and_no_blanks(template, fields, text):
 def test_the_template_renders_alike_in_training_and_serving(template, rows):
     frame = pl.DataFrame(rows, schema=dict.fromkeys(("title", "year", "genres"), pl.String), orient="row")
     assert render_column(frame, template).to_list() == [render(template, row) for row in frame.iter_rows(named=True)]
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6), min_size=2, unique=True))
+def test_a_field_may_be_called_what_a_header_can_say(names):
+    template = " ".join(f"{{{{{field(name)}}}}}" for name in names)
+    assert fields_of(template) == names
+    frame = pl.DataFrame({name: [f"v{place}"] for place, name in enumerate(names)})
+    expected = " ".join(f"{{v{place}}}" for place in range(len(names)))
+    assert render_column(frame, template).to_list() == [expected] == [render(template, frame.row(0, named=True))]
 
 
 @pytest.mark.parametrize("template", ["no field", "{title", "{title!r}", "{0}", "{titel}"])

@@ -11,7 +11,7 @@ from distill_rec.cli.guesses import values
 from distill_rec.cli.guesses.columns import item_columns, time_column
 from distill_rec.cli.guesses.look import look, pattern_in
 from distill_rec.cli.guesses.names import ITEM, MORE_TEXT, TEXT, USER
-from distill_rec.data.rows import OWN
+from distill_rec.data.rows import OWN, named
 from distill_rec.runtime.errors import DataError
 from distill_rec.runtime.template import field as field_of
 
@@ -186,7 +186,7 @@ def _has_letters(values_of: pl.Series) -> bool:
 
 def _one_an_item(clicks: pl.DataFrame, item: str, name: str) -> bool:
     """Whether most items have one value of a column."""
-    several = clicks.group_by(pl.col([item])).agg(pl.col([name]).n_unique().alias("__n__"))["__n__"] > 1
+    several = clicks.group_by(named(item)).agg(named(name).n_unique().alias("__n__"))["__n__"] > 1
     return float(several.mean() or 0.0) < 0.5  # type: ignore[arg-type]
 
 

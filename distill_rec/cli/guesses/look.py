@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from distill_rec.data.faults import Faults
-from distill_rec.data.rows import FILE, LINE, find_files
+from distill_rec.data.rows import FILE, LINE, find_files, named
 from distill_rec.data.table import parts_of
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
@@ -52,7 +52,7 @@ def look(pattern: str, encoding: str) -> pl.DataFrame:
     parts = []
     for part, file in parts_of(section, Path(), None, "clicks", Faults()):
         texts = [name for name, kind in part.schema.items() if kind not in (pl.Date, pl.Datetime) and name != LINE]
-        whole = part.with_columns(pl.col([name]).cast(pl.String, strict=False) for name in texts)
+        whole = part.with_columns(named(name).cast(pl.String, strict=False) for name in texts)
         parts.append(whole.with_columns(pl.lit(file).alias(FILE)))
     if len({tuple(part.schema.items()) for part in parts}) > 1:
         parts = [part.with_columns(pl.exclude(LINE).cast(pl.String)) for part in parts]
