@@ -43,5 +43,6 @@ def _header(path: Path, section: DataSection) -> pl.DataFrame | None:
         return typed(next(stream_rows(path, Faults(), encoding=section.encoding, **FORM)), path)
     suffix = suffix_of(path)
     if suffix == ".parquet":
-        return unnested(pl.DataFrame(schema=pl.read_parquet_schema(path)))
+        with path.open("rb") as file:  # a name would be read as a glob
+            return unnested(pl.DataFrame(schema=pl.read_parquet_schema(file)))
     return None if suffix in READERS else next(stream_rows(path, Faults(), encoding=section.encoding))

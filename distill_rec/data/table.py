@@ -258,7 +258,7 @@ def _plain(value: Any) -> str | None:
 
 def _parquet(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(path, f"cannot be read: {error}", "a Parquet file") from error
     faults.rows += len(frame)
