@@ -66,9 +66,22 @@ def init(  # noqa: PLR0913
     if out.exists() and not force:
         fail(f"{out} is there already. Name another file with --out, or use --force.")
     asked = Asked(
-        clicks, items, user_column, item_column, item_id_column, time_column, time_format, event_column,
-        _weights(event_weight), rating_column, min_rating, text, where, missing_user, encoding,
-    )  # fmt: skip
+        clicks=clicks,
+        items=items,
+        user_column=user_column,
+        item_column=item_column,
+        item_id_column=item_id_column,
+        time_column=time_column,
+        time_format=time_format,
+        event_column=event_column,
+        event_weights=_weights(event_weight),
+        rating_column=rating_column,
+        min_rating=min_rating,
+        text=text,
+        where=where,
+        missing_user=missing_user,
+        encoding=encoding,
+    )
     found = guess(asked)
     rows = parsed_rows(found.data, read_as_prepare_would(found.data, found.notes))
     write_text(out, recipe_text(found.data, out.absolute().parent, found.notes))

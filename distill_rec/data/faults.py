@@ -153,7 +153,7 @@ class Faults:
             do += "; set data.encoding where the bytes are of another encoding, latin-1 for example"
         places = f"; {fault.count} rows for this reason, first at {', '.join(fault.first)}" if fault.count > 1 else ""
         first = self.refused_rows().filter(pl.col("reason") == reason).row(0, named=True)
-        value = f" {shown(first['value'])!r}" if first["value"] else ""
+        value = f" '{shown(first['value'])}'" if first["value"] else ""
         wanted = f"{first['expected']}; and {expected}" if first["expected"] else expected
         raise DataError(fault.first[0], f"{reason}{value} ({share}{places})", wanted, f"{do}.")
 
@@ -176,7 +176,7 @@ def listing(rows: list[dict[str, str]]) -> list[str]:
     """A line each: file, line, value, what was expected."""
     out = []
     for row in rows:
-        value = f" {row['column']}={row['value']!r}" if row["column"] else f" {row['value']!r}" if row["value"] else ""
+        value = f" {row['column']}='{row['value']}'" if row["column"] else f" '{row['value']}'" if row["value"] else ""
         wanted = f"; expected {row['expected']}" if row["expected"] else ""
         out.append(f"{row['file']}:{row['line']}:{value} {row['reason']}{wanted}")
     return out

@@ -19,10 +19,10 @@ from distill_rec.data.log import Log
 from distill_rec.data.mind import read_mind
 from distill_rec.data.recbole import read_recbole
 from distill_rec.data.refused import REFUSED_FILE, refused_beside, write_refused
-from distill_rec.data.rows import LINE, OWN, find_files, places
+from distill_rec.data.rows import LINE, OWN, find_files, named, places
 from distill_rec.data.splits import draw_new, split_clicks
 from distill_rec.data.summary import Summary
-from distill_rec.data.table import has_no_items, pattern_of, read_table
+from distill_rec.data.table import has_no_items, items_id, pattern_of, read_table
 from distill_rec.data.text import check_template, render_column, template_fields, unescape
 from distill_rec.files import fingerprint, replacing_folder, sha256_file
 from distill_rec.progress import Progress, Quiet
@@ -75,6 +75,7 @@ def prepare(  # noqa: PLR0913
         task.advance()
         columns = [name for name in log.items.columns if name not in OWN]
         names = check_template(section.text, columns)
+        _refuse_ids_name(section, names)
         catalogue = unescape(log.items, names) if section.unescape_html else log.items
         texts = render_column(catalogue, section.text)
         for file, part in places(catalogue.filter(texts == "")):
@@ -90,6 +91,13 @@ def prepare(  # noqa: PLR0913
             dataset.write(temporary)
         task.advance()
     return summary
+
+
+def _refuse_ids_name(section: DataSection, fields: list[str]) -> None:
+    """A column that is called as ours of the ids, and is another."""
+    if section.format != "mind" and "item_id" in fields and items_id(section)[1] != "item_id":
+        found = f"{{item_id}}, while the ids are those of {items_id(section)[1]!r}"
+        raise RecipeError("data.text", found, "a column of another name", "Rename it in the file.")
 
 
 def read_log(
@@ -193,7 +201,7 @@ def _split_impressions(impressions: dict[str, pl.DataFrame], section: DataSectio
 def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, parts: _Parts) -> Dataset:
     distinct = texts.unique(maintain_order=True)
     item_text = texts.replace_strict(distinct, np.arange(len(distinct)), return_dtype=pl.Int32).to_numpy()
-    title = pl.col(template_fields(section.text)[0]).cast(pl.String).fill_null("").alias("title")
+    title = named(template_fields(section.text)[0]).cast(pl.String).fill_null("").alias("title")
     items = catalogue.select("item_id", title).with_columns(texts)
     clicked = _clicked(parts.train)
     counts = np.bincount(clicked, minlength=len(items)).astype(np.int32)

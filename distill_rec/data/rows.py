@@ -1,8 +1,8 @@
 """Rows of a text file with their line numbers: columns of strings, faults counted, nothing half-read.
 
-Python's `csv` reads a million rows in about a second, knows quotes, and tells line numbers, which a user needs
-to mend a file; the columns go into polars in blocks. Files whose quotes are characters like any other (MIND, RecBole)
-are split at the delimiter and nowhere else.
+Lines that are records of their own are split by columns (`fast_lines`). From the first chunk on that may hold others,
+Python's `csv` reads line by line: it knows quotes, and tells line numbers, which a user needs to mend a file. Files
+whose quotes are characters like any other (MIND, RecBole) are split at the delimiter and nowhere else.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ from typing import IO, Any
 import polars as pl
 import polars.selectors as cs
 
-from distill_rec.data.encodings import encoding_of
+from distill_rec.data.fast_lines import LINE as LINE
+from distill_rec.data.fast_lines import fields_of_lines
 from distill_rec.data.faults import Faults
 from distill_rec.data.shown import shown
+from distill_rec.encodings import encoding_of
 from distill_rec.runtime.errors import DataError
 
 BLOCK = 65536
-LINE = "__line__"
+CHUNK = 1 << 22
 FILE = "__file__"
 OWN = (LINE, FILE)
 """Columns that are ours: where a row stands."""
@@ -163,11 +165,29 @@ def stream_rows(  # noqa: PLR0913
             raise DataError(path, "an empty file", "rows")
         begin = [first, *itertools.islice(file, LOOKED_AT)]
         delimiter = delimiter or detect_delimiter(begin)
+
+        def one_by_one(lines: Iterable[str], before: int) -> Iterator[tuple[int, list[str]]]:
+            return _quoted(lines, delimiter, path, faults, before) if quoted else _unquoted(lines, delimiter, before)
+
+        of_one_line = not quoted or not first.count('"') % 2
         lines = itertools.chain(begin, file)
-        parsed = _quoted(lines, delimiter, path, faults) if quoted else _unquoted(lines, delimiter)
+        parsed = one_by_one([first] if of_one_line and first.strip() else lines, 0)
         names = columns if columns is not None else _header(next(parsed, (1, []))[1], path, encoding)
         yield pl.DataFrame(schema={**dict.fromkeys(names, pl.String), LINE: pl.Int64})
-        yield from _blocks(parsed, names, path, encoding, faults, block)
+        if not of_one_line or not first.strip():
+            yield from _blocks(parsed, names, path, encoding, faults, block)
+            return
+        done = 0 if columns is not None else 1
+        pending = "".join(begin[done:])
+        while chunk := pending + file.read(CHUNK) + file.readline():
+            pending = ""
+            fields = fields_of_lines(chunk, done + 1, delimiter, quoted)
+            if fields is None:
+                lines = itertools.chain(io.StringIO(chunk, newline="" if quoted else "\n"), file)
+                yield from _blocks(one_by_one(lines, done), names, path, encoding, faults, block)
+                return
+            yield from _frames(fields, names, path, faults, block)
+            done += chunk.count("\n")
 
 
 def _header(names: list[str], path: Path, encoding: str) -> list[str]:
@@ -182,15 +202,31 @@ def _header(names: list[str], path: Path, encoding: str) -> list[str]:
     return names
 
 
-def _unquoted(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Line number and fields of each line that is not blank."""
-    for number, line in enumerate(lines, 1):
+def _frames(fields: pl.DataFrame, names: list[str], path: Path, faults: Faults, most: int) -> Iterator[pl.DataFrame]:
+    """Fields by column; lines with another number of them are refused."""
+    width = len(names)
+    faults.rows += len(fields)
+    found = fields["fields"].list.len()
+    if (other := found != width).any():
+        for (count,), part in fields.with_columns(found.alias("count")).filter(other).group_by("count"):
+            texts = [shown(" | ".join(row), MOST_SHOWN) for row in part["fields"].to_list()]
+            faults.refuse(_other_width(width, int(count)), label(path), part[LINE].to_list(), texts)
+        fields = fields.filter(~other)
+    columns = {name: fields["fields"].list.get(place) for place, name in enumerate(names)}
+    yield from pl.DataFrame({**columns, LINE: fields[LINE]}).iter_slices(most)
+
+
+def _unquoted(lines: Iterable[str], delimiter: str, before: int) -> Iterator[tuple[int, list[str]]]:
+    """Line number and fields of each line that is not blank; `before` lines stand before them."""
+    for number, line in enumerate(lines, before + 1):
         text = line.rstrip("\r\n")
         if text:
             yield number, text.split(delimiter)
 
 
-def _quoted(lines: Iterable[str], delimiter: str, path: Path, faults: Faults) -> Iterator[tuple[int, list[str]]]:
+def _quoted(
+    lines: Iterable[str], delimiter: str, path: Path, faults: Faults, before: int
+) -> Iterator[tuple[int, list[str]]]:
     """The same with quotes; a quote that is not balanced costs the lines that it encloses, and they are counted.
 
     A field that begins with a quote and goes on behind it (`"Weird" kettle`) is text as it stands, within one line.
@@ -199,7 +235,7 @@ def _quoted(lines: Iterable[str], delimiter: str, path: Path, faults: Faults) ->
     reader = csv.reader(_remembered(lines, record), delimiter=delimiter, strict=True)
     loose = _loose_fields(delimiter)
     while True:
-        line = reader.line_num + 1
+        line = before + reader.line_num + 1
         record.clear()
         try:
             row = next(reader)
@@ -211,7 +247,7 @@ def _quoted(lines: Iterable[str], delimiter: str, path: Path, faults: Faults) ->
             if len(record) == 1:
                 yield line, loose(record[0])
                 continue
-            lost = range(line, reader.line_num + 1)
+            lost = range(line, before + reader.line_num + 1)
             faults.rows += len(lost)
             values = [text.rstrip("\r\n")[:MOST_SHOWN] for text in record]
             faults.refuse("quotes that are not balanced", label(path), lost, values, "", "a closing quote")

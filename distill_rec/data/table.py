@@ -75,6 +75,12 @@ def has_no_items(section: DataSection) -> bool:
     return section.format == "table" and not section.items
 
 
+def distinct_items(section: DataSection, folder: Path) -> int:
+    """How many items the clicks name."""
+    ids = [part[section.item_column].unique() for part, _ in parts_of(section, folder, None, "clicks", Faults())]
+    return pl.concat([one.cast(pl.String) for one in ids]).n_unique()
+
+
 def _items(section: DataSection, folder: Path, given: Frame | None, faults: Faults) -> pl.DataFrame:
     parts = parts_of(section, folder, given, "items", faults)
     named = [part.with_columns(pl.lit(file).alias(FILE)) for part, file in parts]

@@ -85,7 +85,8 @@ def _of_form(texts: pl.Series, zone: ZoneInfo, form: str) -> Times:
     try:
         moments = texts.str.to_datetime(form, strict=False, time_unit="us", exact=True)
     except pl.exceptions.PolarsError as error:
-        raise RecipeError("data.time_format", f"{form!r}: {error}", "directives as %d/%m/%Y %H:%M") from error
+        said = str(error).split("\n")[0]
+        raise RecipeError("data.time_format", f"{form!r}: {said}", "directives as %d/%m/%Y %H:%M") from error
     return _of_dates(moments, zone, form)
 
 

@@ -36,7 +36,15 @@ class Frames:
 
     def hashes(self) -> dict[str, str]:
         found = {"clicks": self.clicks, "items": self.items}
-        return {k: sha256(v.write_csv().encode()).hexdigest() for k, v in found.items() if v is not None}
+        return {name: _hash_of(frame) for name, frame in found.items() if frame is not None}
+
+
+def _hash_of(frame: pl.DataFrame) -> str:
+    if any(dtype.is_nested() for dtype in frame.dtypes):  # which CSV cannot hold
+        from distill_rec.data.table import frame_of
+
+        frame = frame_of(frame)
+    return sha256(frame.write_csv().encode()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -213,3 +213,42 @@ def test_a_recipe_that_was_written_is_accepted_whatever_the_headers(names: list[
         (folder / "recipe.toml").write_text(recipe_text(found.data, folder, found.notes), encoding="utf-8")
         summary = prepare(load_recipe(folder / "recipe.toml").data, folder / "out", base=folder)
         assert summary.users == 5 and summary.items_without_text == 0
+
+
+def test_a_dry_run_counts_the_items_that_only_the_clicks_name(tmp_path: Path) -> None:
+    init("--clicks", SECOND / "shop-export.csv", "--out", tmp_path / "recipe.toml")
+    done = CliRunner().invoke(app, ["run", str(tmp_path / "recipe.toml"), "--dry-run"], env={"COLUMNS": "200"})
+    assert "500 clicks, 10 items" in done.output
+    (tmp_path / "recipe.toml").write_text((tmp_path / "recipe.toml").read_text().replace("Quantity > 0", "Amount > 0"))
+    done = CliRunner().invoke(app, ["run", str(tmp_path / "recipe.toml"), "--dry-run"], env={"COLUMNS": "200"})
+    assert done.exit_code == 1 and "no column 'Amount'" in done.output and "Set data.where" in done.output
+
+
+def test_refused_rows_warnings_and_where_the_list_lies_are_printed(tmp_path: Path) -> None:
+    init("--clicks", SECOND / "events.csv", "--items", SECOND / "items.csv", "--out", tmp_path / "recipe.toml")
+    odd = [(SECOND / "events.csv").read_text(), "u1,99\x07,view,1600000000\n", "u1,21,odd,soon\n" * 10]
+    (tmp_path / "odd.csv").write_text("".join(odd))
+    settings = {"data.clicks": tmp_path / "odd.csv", "teacher.trunk": tmp_path}
+    flags = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    run = ["prepare", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "run"), *flags]
+    shown = CliRunner().invoke(app, run, env={"COLUMNS": "200"}).output
+    assert r"odd.csv:422: item_id='99\x07' a click on an unknown item; expected an id of the items" in shown
+    assert f"all of them: {tmp_path / 'run' / 'prepare' / 'refused.csv'}" in shown
+    assert "left out: event type 'odd'" in shown and "warning: 10 of 431 rows (2.3%)" in shown
+    assert shown.replace("\n", "").isprintable()
+    strict = ["--set", 'data.event_weights={"odd" = 1}', "--set", "data.item_column=event", "--restart", "prepare"]
+    failed = CliRunner().invoke(app, [*run, *strict])
+    assert failed.exit_code == 1 and "no column 'event'" in failed.output
+    failed = CliRunner().invoke(app, [*run, "--set", "data.time_format=%Y", "--restart", "prepare"])
+    assert failed.exit_code == 1 and f"421 refused rows: {tmp_path / 'run' / 'prepare-refused.csv'}" in failed.output
+    assert failed.output.count("timestamp='16") == 20
+
+
+def test_ids_that_may_be_nobody_are_pointed_out_and_kept(tmp_path: Path) -> None:
+    rows = "".join(f"{'nan' if n % 3 else n % 9},{n % 7},song,{1_600_000_000 + n * 9999}\n" for n in range(90))
+    (tmp_path / "plays.csv").write_text("user_id,item_id,title,timestamp\n" + rows)
+    shown = init("--clicks", tmp_path / "plays.csv", "--out", tmp_path / "recipe.toml")
+    assert "60 rows have the user 'nan'" in shown
+    files = ("--clicks", tmp_path / "plays.csv", "--force")
+    assert written(tmp_path, *files).interactions == 90
+    assert written(tmp_path, *files, "--where", "user_id != 'nan'").interactions == 30

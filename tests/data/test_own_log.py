@@ -245,3 +245,15 @@ def test_too_many_refused_rows_leave_their_list_beside_the_folder(tmp_path):
     assert len(pl.read_csv(path)) == 30
     prepare(options.model_copy(update={"max_refused": 1.0, "max_history": 5}), tmp_path / "run" / "prepare")
     assert not path.exists() and len(pl.read_csv(tmp_path / "run" / "prepare" / "refused.csv")) == 30
+
+
+def test_a_text_cannot_use_a_column_that_is_called_as_the_ids_are(tmp_path):
+    clicks = pl.DataFrame({"user_id": ["u"], "sku": ["1"], "timestamp": [1]})
+    items = pl.DataFrame({"sku": ["1"], "item_id": ["A thing"]})
+    with pytest.raises(RecipeError, match=r"data\.text: \{item_id\}, while the ids are those of 'sku'"):
+        prepare(DataSection(item_column="sku", text="{item_id}"), tmp_path / "out", clicks=clicks, items=items)
+
+
+def test_a_filter_of_minds_impressions_is_refused():
+    with pytest.raises(RecipeError, match=r"data\.where: set, for MIND's files"):
+        read_log(DataSection(format="mind", where="a > 0"), Path())
