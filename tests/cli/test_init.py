@@ -252,3 +252,10 @@ def test_ids_that_may_be_nobody_are_pointed_out_and_kept(tmp_path: Path) -> None
     files = ("--clicks", tmp_path / "plays.csv", "--force")
     assert written(tmp_path, *files).interactions == 90
     assert written(tmp_path, *files, "--where", "user_id != 'nan'").interactions == 30
+
+
+def test_times_of_a_days_grain_are_split_by_each_users_last_clicks(tmp_path: Path) -> None:
+    rows = "".join(f"u{n % 9},{n % 7},song,2024-03-0{n // 30 + 1}\n" for n in range(90))
+    (tmp_path / "plays.csv").write_text("user_id,item_id,title,timestamp\n" + rows)
+    summary = written(tmp_path, "--clicks", tmp_path / "plays.csv")
+    assert (summary.validation, summary.test) == (9, 9)

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from distill_rec.data.log import Log
 from distill_rec.data.prepare import read_log
 from distill_rec.data.shown import shown
-from distill_rec.data.splits import cut_times
 from distill_rec.data.text import render_column, unescape
 from distill_rec.data.text import template_fields as fields
 from distill_rec.recipe import DataSection
@@ -35,13 +36,18 @@ def read_as_prepare_would(data: dict[str, Any], notes: list[str]) -> Log:
             notes.append(f"times: {count:,} {kind}; here --time-format, as %d/%m/%Y %H:%M")
     notes += log.faults.warnings
     assert log.clicks is not None
-    if section.split == "time" and log.timed and len(log.clicks):
-        times = log.clicks["time"].to_numpy()
-        begins, ends = cut_times(times, section)
-        if begins == ends or begins <= times.min():
-            data["split"] = "leave-last-out"
-            notes.append("times are too coarse for a split by time: each user's last clicks are the tests (data.split)")
+    if section.split == "time" and log.timed and _too_coarse(log.clicks.filter("positive")["time"].to_numpy(), section):
+        data["split"] = "leave-last-out"
+        notes.append("times are too coarse for a split by time: each user's last clicks are the tests (data.split)")
     return log
+
+
+def _too_coarse(times: NDArray[np.int64], section: DataSection) -> bool:
+    """Whether a split by time would leave nothing to train on or to validate with: both cuts fall on one moment."""
+    ordered = np.sort(times)
+    shares = (section.test_share + section.validation_share, section.test_share)
+    cuts = [ordered[min(round(len(ordered) * (1 - share)), len(ordered) - 1)] for share in shares if len(ordered)]
+    return bool(cuts) and bool(cuts[0] == cuts[1] or cuts[0] == ordered[0])
 
 
 def parsed_rows(data: dict[str, Any], log: Log) -> list[dict[str, str]]:
