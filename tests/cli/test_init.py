@@ -143,6 +143,14 @@ def test_users_are_told_from_sessions_names_and_agents(header: str, user: str, t
     assert guess(Asked(str(tmp_path / "clicks.csv"))).data["user_column"] == user
 
 
+def test_songs_by_their_names_are_their_own_texts_and_an_address_is_a_user(tmp_path: Path) -> None:
+    rows = "".join(f"u{n % 9}@x.org,Song {n % 7},Band {n % 3},5,{1_600_000_000 + n * 9999}\n" for n in range(63))
+    (tmp_path / "plays.csv").write_text("Email,track,artist,overall,played_at\n" + rows)
+    data = guess(Asked(str(tmp_path / "plays.csv"))).data
+    assert (data["user_column"], data["text"]) == ("Email", "{track}")
+    assert written(tmp_path, "--clicks", tmp_path / "plays.csv").items == 7
+
+
 def test_no_order_is_assumed_without_saying_so(tmp_path: Path) -> None:
     (tmp_path / "plays.csv").write_text(
         "user_id,item_id,title\n" + "".join(f"u{n % 9},{n % 7},song\n" for n in range(90))
@@ -250,6 +258,7 @@ def test_ids_that_may_be_nobody_are_pointed_out_and_kept(tmp_path: Path) -> None
     shown = init("--clicks", tmp_path / "plays.csv", "--out", tmp_path / "recipe.toml")
     assert "60 rows have the user 'nan'" in shown
     files = ("--clicks", tmp_path / "plays.csv", "--force")
+    assert "the user '0'" not in shown  # users may be numbered from 0
     assert written(tmp_path, *files).interactions == 90
     assert written(tmp_path, *files, "--where", "user_id != 'nan'").interactions == 30
 

@@ -169,6 +169,8 @@ def _template(found: Guess, clicks: pl.DataFrame, items: pl.DataFrame | None, le
     own = found.data.get("item_id_column", found.data["item_column"])
     names = left if items is None else [name for name in items.columns if name not in OWN and name and name != own]
     titles = [name for name in TEXT.ranked(names) if _has_letters(source[name])]
+    if not titles and items is None and _is_worded(clicks[own]):
+        titles = [own]  # songs by their names
     if not titles:
         do = "--text" if items is not None else "--text (or --items, the file that has them)"
         raise _unknown(found.data[place], "text", names, f"{do}, as --text '{{title}}'")
@@ -182,6 +184,12 @@ def _template(found: Guess, clicks: pl.DataFrame, items: pl.DataFrame | None, le
 def _has_letters(values_of: pl.Series) -> bool:
     texts = values_of.cast(pl.String).drop_nulls()
     return bool(len(texts)) and float(texts.str.contains(r"\p{L}").mean() or 0.0) >= LETTERS  # type: ignore[arg-type]
+
+
+def _is_worded(ids: pl.Series) -> bool:
+    """Whether most ids are words with blanks between them, as titles are and codes are not."""
+    texts = ids.cast(pl.String).drop_nulls()
+    return bool(len(texts)) and float(texts.str.contains(r"\p{L}.* ").mean() or 0.0) >= LETTERS  # type: ignore[arg-type]
 
 
 def _one_an_item(clicks: pl.DataFrame, item: str, name: str) -> bool:

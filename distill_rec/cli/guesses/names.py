@@ -46,8 +46,8 @@ def words_of(name: str) -> list[str]:
     return [word for word in re.split(r"[\W_]+", apart.lower()) if word]
 
 
-ABOUT = ("name", "email", "agent", "country", "city", "age", "gender", "type", "segment", "group", *COUNTED)
-USER = Role(("user|uid$", PEOPLE, "guest|household|patient|student", "session|device|cookie"), ABOUT, True)
+ABOUT = ("name", "agent", "country", "city", "age", "gender", "type", "segment", "group", *COUNTED)
+USER = Role(("user|uid$", PEOPLE, "guest|household|patient|student", "email", "session|device|cookie"), ABOUT, True)
 ITEM = Role(
     ("item|iid$", THINGS, "stock|material|style|variant|recipe|course|hotel|restaurant|business", "id$"),
     ("name", "title", "description", "category", "type", "price", "url", "quantity", "brand", "time", "date", *COUNTED),
@@ -57,7 +57,9 @@ TIME = Role(
     ("timestamp|datetime|unixtime|time$", "date|ts$", "created|when$|at$|day$|occurred"),
     ("id", "zone", "timezone", "spent", "duration", "birth", *COUNTED),
 )
-RATING = Role(("rating", "stars?$|score$|grade$|thumbs?$|vote$|liked?$"), ("id", "date", "time", "at", *COUNTED))
+RATING = Role(
+    ("rating", "stars?$|score$|grade$|thumbs?$|vote$|liked?$|overall$"), ("id", "date", "time", "at", *COUNTED)
+)
 EVENT = Role(
     ("event|action$|behaviou?r|interaction$|activity$|verb$", "type$|kind$"),
     ("id", "time", "date", "timestamp", "ts", "at", "value", "data", "url", "session", "device", *COUNTED),

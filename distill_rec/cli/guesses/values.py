@@ -20,6 +20,8 @@ TYPES = 50
 """A column with more values than this is no event type."""
 KNOWN = r"^(view|click|purchase|buy|bought|cart|add|order|play|like|transaction|watch|read|listen|impression|save)"
 REMOVED = r"^(remove|delete|unlike|dislike|unsave|unfollow|cancel|return|refund|skip|hide|unsubscribe)"
+MANY_ROWS = 5
+"""Times as many rows as the usual user has, from which on the user 0 may be nobody."""
 NO_ID = ("nan", "null", "none", "n/a", "na", "unknown", "undefined", "nil")
 
 
@@ -96,7 +98,10 @@ def missing_user(clicks: pl.DataFrame, column: str, section: dict[str, Any], not
     users = clicks[column].cast(pl.String).fill_null("").str.strip_chars()
     missing = int((users == "").sum())
     odd = users.filter(users.str.to_lowercase().is_in(list(NO_ID)) | (users == "0"))
+    usual = len(users) / max(users.n_unique(), 1)
     for value, count in odd.value_counts(sort=True, name="count").iter_rows():
+        if value == "0" and count < MANY_ROWS * usual:
+            continue  # users that are numbered from 0
         test = f"{quoted_column(column)} != '{value}'"
         notes.append(f'{count:,} rows have the user {value!r}: where that is nobody, --where "{test}" leaves them out')
     if missing <= FEW or missing <= DataSection().max_refused * len(users):
