@@ -30,14 +30,28 @@ class DataSection(Section):
     )
     path: str = Field("", description="folder of the data set; 'demo:movielens-100k' fetches the demo's clicks")
     clicks: str = Field("", description="file or glob of clicks, relative to path (recbole: *.inter)")
-    items: str = Field("", description="file or glob of items, relative to path (recbole: *.item)")
+    items: str = Field(
+        "",
+        description="file or glob of items, relative to path (recbole: *.item); '' takes their texts from the clicks",
+    )
     test: str = Field(
         "", description="mind only: folder of the test behaviours (dev); the last day of path is validation"
     )
-    user_column: str = Field("user_id", description="column of the user's id in the clicks")
+    user_column: str = Field("user_id", description="column of the user's id in the clicks (user.id: a nested field)")
     item_column: str = Field("item_id", description="column of the item's id in clicks and items")
+    item_id_column: str = Field("", description="column of the item's id in the items; '' where it is item_column too")
     time_column: str = Field(
         "timestamp", description="column of the click's time; '' where the file is in order of time"
+    )
+    time_format: str = Field(
+        "", description="how times are written, as %d/%m/%Y %H:%M, or microseconds; '' tells the usual ones by itself"
+    )
+    where: str = Field(
+        "",
+        description="rows of the clicks that count, as \"Quantity > 0 and Country != 'Testland'\"; others are left out",
+    )
+    missing_user: Literal["refuse", "leave-out"] = Field(
+        "refuse", description="rows without a user's id: refused (too many fail), or left out and counted"
     )
     rating_column: str = Field("", description="column of a rating; '' where every row is a click")
     min_rating: float = Field(4.0, description="a row is a click when its rating is at least this")
@@ -46,7 +60,7 @@ class DataSection(Section):
         default_factory=dict, description="weight of each event type as a click; types not named are left out"
     )
     sequence_column: str = Field("", description="recbole: column of the list of earlier items (sequence form)")
-    text: str = Field("{title}", description="template of an item's text, fields in braces")
+    text: str = Field("{title}", description="template of an item's text, columns in braces")
     timezone: str = Field("UTC", description="zone of times that carry none")
     encoding: str = Field("utf-8", description="encoding of text files")
     unescape_html: bool = Field(True, description="turn HTML entities in texts into characters")

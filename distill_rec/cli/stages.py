@@ -106,14 +106,25 @@ def tell(folder: Path, reports: list[StageReport]) -> None:
 
 
 def _tell_summary(folder: Path, console: Any) -> None:
+    from rich.markup import escape
     from rich.table import Table
 
     from distill_rec.data import read_summary
+    from distill_rec.data.faults import listing
 
+    summary = read_summary(folder / "prepare")
     table = Table("what was read", "", box=None, header_style="bold")
-    for name, value in read_summary(folder / "prepare").lines():
-        table.add_row(name, value)
+    for name, value in summary.lines():
+        table.add_row(escape(name), escape(value))
     console.print(table)
+    if rows := summary.refused_rows:
+        count = sum(fault["count"] for fault in summary.refused.values())
+        first = f"the first {len(rows)} of {count:,} refused rows" if count > len(rows) else "refused rows"
+        console.print(f"{first} (all of them: {folder / 'prepare' / 'refused.csv'}):", markup=False, soft_wrap=True)
+        for line in listing(rows):
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    for warning in summary.warnings:
+        console.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _tell_export(folder: Path, console: Any) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from distill_rec.data.shown import shown
 from distill_rec.recipe import (
     DataSection,
     EvaluateSection,
@@ -19,6 +20,7 @@ from distill_rec.recipe import (
     TeacherSection,
 )
 
+NOTE = 1000
 TRAINED = ("batch_size", "window", "learning_rate", "decay", "max_epochs", "max_updates", "max_seconds", "patience")
 SHOWN: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "teacher": (TeacherSection, ("trunk", "tuning", "dim", "user_encoder", "offsets", "whiten", "max_tokens", "seed")),
@@ -34,23 +36,23 @@ SHOWN: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
 }
 
 
-def recipe_text(data: Mapping[str, Any], folder: Path) -> str:
+def recipe_text(data: Mapping[str, Any], folder: Path, notes: Sequence[str] = ()) -> str:
     """The text of a recipe for the guessed `[data]`; files below its folder are named relative to it."""
     lines = [
         "# Written by `distill-rec init`. Keys that are commented out show their defaults; others: `distill-rec keys`.",
         f"name = {_toml(folder.name or 'run')}",
         "",
         "[data]",
+        *(f"# {shown(note, NOTE)}" for note in notes),
     ]
-    shown = dict(data)
+    given = dict(data)
     for key in ("clicks", "items"):
-        path = Path(shown[key])
-        shown[key] = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
+        if key in given:
+            path = Path(given[key])
+            given[key] = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
     others = ("min_rating", "split", "test_share", "validation_share", "new_items", "repeats", "min_user_clicks")
-    if not shown["time_column"]:
-        shown["split"] = "leave-last-out"
-    lines += [_line(DataSection, key, value) for key, value in shown.items()]
-    lines += [_line(DataSection, key) for key in others if key not in shown]
+    lines += [_line(DataSection, key, value) for key, value in given.items()]
+    lines += [_line(DataSection, key) for key in others if key not in given]
     for section, (model, keys) in SHOWN.items():
         lines += ["", f"[{section}]", *(_line(model, key) for key in keys)]
     return "\n".join(lines) + "\n"
@@ -69,4 +71,4 @@ def _line(model: type[BaseModel], key: str, value: Any = None) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{json.dumps(str(key))} = {_toml(inner)}" for key, inner in value.items()) + "}"
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # the one control that JSON leaves

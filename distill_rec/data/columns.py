@@ -9,7 +9,8 @@ import polars as pl
 from distill_rec.data.faults import Faults
 from distill_rec.data.recbole import FORM, typed
 from distill_rec.data.rows import find_files, label, stream_rows, suffix_of
-from distill_rec.data.table import READERS, click_columns, pattern_of, require
+from distill_rec.data.table import READERS, has_no_items, items_id, pattern_of, require, unnested, used_columns
+from distill_rec.data.text import template_fields
 from distill_rec.frames import empty_frame
 from distill_rec.recipe import DataSection
 
@@ -24,7 +25,12 @@ def require_columns(section: DataSection, base: Path) -> None:
     """
     if section.format == "mind":
         return
-    wanted = {"clicks": click_columns(section), "items": {"data.item_column": section.item_column}}
+    wanted = {"clicks": used_columns(section), "items": [items_id(section)]}
+    fields = [("data.text", name) for name in template_fields(section.text)]
+    if has_no_items(section):
+        wanted = {"clicks": [*wanted["clicks"], *fields]}
+    else:
+        wanted["items"] += fields
     for key, columns in wanted.items():
         for path in find_files(base / section.path, pattern_of(section, key)):
             header = _header(path, section)
@@ -38,5 +44,5 @@ def _header(path: Path, section: DataSection) -> pl.DataFrame | None:
         return typed(next(stream_rows(path, Faults(), encoding=section.encoding, **FORM)), path)
     suffix = suffix_of(path)
     if suffix == ".parquet":
-        return empty_frame(path)
+        return unnested(empty_frame(path))
     return None if suffix in READERS else next(stream_rows(path, Faults(), encoding=section.encoding))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from distill_rec.data.faults import Faults
-from distill_rec.data.rows import FILE, LINE
+from distill_rec.data.rows import FILE, LINE, named, places
 from distill_rec.runtime.errors import DataError
 
 
@@ -46,8 +45,8 @@ def unique_items(items: pl.DataFrame, fields: list[str], faults: Faults) -> pl.D
         DataError: two rows of one id have another text.
     """
     named = pl.col("item_id").fill_null("") != ""
-    for file, lines in places(items.filter(~named)):
-        faults.refuse("a missing item id", file, lines)
+    for file, part in places(items.filter(~named)):
+        faults.refuse("a missing item id", file, part[LINE].to_list(), None, "item_id", "an id")
     items = items.filter(named)
     first = items.unique("item_id", keep="first", maintain_order=True)
     if len(first) < len(items):
@@ -58,12 +57,12 @@ def unique_items(items: pl.DataFrame, fields: list[str], faults: Faults) -> pl.D
 
 def _compare(items: pl.DataFrame, first: pl.DataFrame, fields: list[str], faults: Faults) -> None:
     """Every row with the first of its id."""
-    mine = [LINE, FILE, *fields]
+    mine = [named(name) for name in (LINE, FILE, *fields)]
     both = items.select("item_id", *mine).join(
         first.select("item_id", *mine), on="item_id", suffix="__first", maintain_order="left"
     )
     for name in fields:
-        for row in both.filter(pl.col(name).ne_missing(pl.col(f"{name}__first"))).head(1).iter_rows(named=True):
+        for row in both.filter(named(name).ne_missing(named(f"{name}__first"))).head(1).iter_rows(named=True):
             before = f"{row[f'{FILE}__first']}:{row[f'{LINE}__first']}"
             raise DataError(
                 f"{row[FILE]}:{row[LINE]}",
@@ -72,11 +71,5 @@ def _compare(items: pl.DataFrame, first: pl.DataFrame, fields: list[str], faults
                 "Remove or rename one of the two.",
             )
     again = both.filter((pl.col(FILE) == pl.col(f"{FILE}__first")) & (pl.col(LINE) != pl.col(f"{LINE}__first")))
-    for file, lines in places(again):
-        faults.mend("an item that is listed again", file, lines)
-
-
-def places(frame: pl.DataFrame) -> Iterator[tuple[str, list[int]]]:
-    """Each file of the rows, and their lines in it."""
-    for (file,), part in frame.group_by(FILE, maintain_order=True):
-        yield str(file), part[LINE].to_list()
+    for file, part in places(again):
+        faults.mend("an item that is listed again", file, part[LINE].to_list())

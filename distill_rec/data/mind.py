@@ -21,13 +21,13 @@ LABEL = r"-[01]$"
 BEHAVIORS = ["impression_id", "user_id", "time", "history", "impressions"]
 
 
-def read_mind(section: DataSection, base: Path) -> Log:
+def read_mind(section: DataSection, base: Path, faults: Faults | None = None) -> Log:
     """Read a train folder and a test folder (`data.test`); the news of both are one catalogue.
 
     Raises:
         DataError: a file is missing, or too many rows are refused.
     """
-    faults = Faults()
+    faults = Faults() if faults is None else faults
     train = base / section.path
     folders = {"train": train} | ({"test": train / section.test} if section.test else {})
     news = [read_news(folder / "news.tsv", faults, section.encoding) for folder in folders.values()]
@@ -37,7 +37,8 @@ def read_mind(section: DataSection, base: Path) -> Log:
     kinds = Counter[str]()
     for part, folder in folders.items():
         path = find_files(folder, "behaviors.tsv")[0]
-        frame, found = read_behaviors(path, items["item_id"], faults, section.encoding, section.timezone)
+        known, form = items["item_id"], section.time_format
+        frame, found = read_behaviors(path, known, faults, section.encoding, section.timezone, form)
         if len(frame) and frame["labels"].null_count() == len(frame):
             raise DataError(
                 label(path),
@@ -58,8 +59,8 @@ def read_news(path: Path, faults: Faults, encoding: str = "utf-8") -> pl.DataFra
     return rows.with_columns(pl.lit(label(path)).alias(FILE))
 
 
-def read_behaviors(
-    path: Path, known: pl.Series, faults: Faults, encoding: str = "utf-8", timezone: str = "UTC"
+def read_behaviors(  # noqa: PLR0913
+    path: Path, known: pl.Series, faults: Faults, encoding: str = "utf-8", timezone: str = "UTC", form: str = ""
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Impressions in the file's order, and how many times of each kind.
 
@@ -68,19 +69,24 @@ def read_behaviors(
 
     Args:
         known: ids of the catalogue.
+        form: `data.time_format`.
     """
     rows = read_rows(path, faults, encoding=encoding, delimiter="\t", quoted=False, columns=BEHAVIORS)
-    times, kinds = parse_times(rows["time"], zone_of(timezone))
-    rows = rows.with_columns(pl.Series("time", times), _split("history"), _split("impressions"))
+    times, kinds = parse_times(rows["time"], zone_of(timezone), form, first="month")
+    rows = rows.with_columns(
+        pl.col("time").alias("as_written"), pl.Series("time", times), _split("history"), _split("impressions")
+    )
     labelled = _is_labelled(rows["impressions"])
     labels_read = pl.col("impressions").list.eval(pl.element().str.contains(LABEL)).list.all()
     tests = {
-        "a missing user id": pl.col("user_id") == "",
-        "a missing or unreadable time": pl.col("time") == MISSING,
-        "a candidate without a label": ~labels_read if labelled else pl.lit(False),
+        ("a missing user id", "user_id", "an id"): pl.col("user_id") == "",
+        ("a missing or unreadable time", "as_written", "11/14/2019 12:05:00 AM"): pl.col("time") == MISSING,
+        ("a candidate without a label", "impressions", "N1-0 N2-1"): ~labels_read if labelled else pl.lit(False),
     }
-    for reason, test in tests.items():
-        faults.refuse(reason, label(path), rows.filter(test)[LINE].to_list())
+    for (reason, column, expected), test in tests.items():
+        bad = rows.filter(test)
+        values = bad[column].list.join(" ") if column == "impressions" else bad[column]
+        faults.refuse(reason, label(path), bad[LINE].to_list(), values, column.replace("as_written", "time"), expected)
         rows = rows.filter(~test)
     shown = rows["impressions"]
     rows = rows.select("user_id", "time", "history", pl.col(LINE).alias("line"))

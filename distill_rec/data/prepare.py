@@ -13,18 +13,23 @@ from numpy.typing import NDArray
 from distill_rec.data.cautions import cautions, heavy_users, one_item_users, repeated_targets, ties
 from distill_rec.data.dataset import Dataset, Impressions, Sequences
 from distill_rec.data.divide import Divided, divide
-from distill_rec.data.log import Log, places
+from distill_rec.data.faults import Faults
+from distill_rec.data.log import Log
 from distill_rec.data.mind import read_mind
 from distill_rec.data.recbole import read_recbole
-from distill_rec.data.rows import find_files
+from distill_rec.data.refused import REFUSED_FILE, refused_beside, write_refused
+from distill_rec.data.rows import LINE, OWN, find_files, named, places
 from distill_rec.data.slices import whole
 from distill_rec.data.summary import Summary
-from distill_rec.data.table import pattern_of, read_table
+from distill_rec.data.table import has_no_items, items_id, pattern_of, read_table
 from distill_rec.data.text import check_template, render_column, template_fields, unescape
 from distill_rec.files import fingerprint, replacing_folder, sha256_file
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import RecipeError
+
+LATER = {"item_id_column", "time_format", "where", "missing_user"}
+"""Keys that came after data sets had been fingerprinted without them."""
 
 
 def prepare(  # noqa: PLR0913
@@ -43,18 +48,23 @@ def prepare(  # noqa: PLR0913
         clicks, items: polars or pandas frames in the place of files (format "table").
 
     Raises:
-        DataError: an input cannot be read as what the section says.
+        DataError: an input cannot be read as what the section says. Rows that were refused lie beside `folder` then.
         RecipeError: settings contradict each other or the data.
     """
-    with (progress or Quiet()).task("reading and splitting", 3) as task:
-        log = read_log(section, base, clicks, items)
+    faults = Faults()
+    with (
+        (progress or Quiet()).task("reading and splitting", 3) as task,
+        refused_beside(folder, faults),
+    ):
+        log = read_log(section, base, clicks, items, faults)
         task.advance()
-        columns = [name for name in log.items.columns if not name.startswith("__")]
+        columns = [name for name in log.items.columns if name not in OWN]
         names = check_template(section.text, columns)
+        _refuse_ids_name(section, names)
         catalogue = unescape(log.items, names) if section.unescape_html else log.items
         texts = render_column(catalogue, section.text, section.unescape_html)
-        for file, lines in places(catalogue.filter(texts == "")):
-            log.faults.mend("an item without text", file, lines)
+        for file, part in places(catalogue.filter(texts == "")):
+            log.faults.mend("an item without text", file, part[LINE].to_list())
         parts = divide(log, section, catalogue["item_id"])
         log.faults.check(section.max_refused)
         task.advance()
@@ -62,20 +72,33 @@ def prepare(  # noqa: PLR0913
         summary = _summary(dataset, log, parts)
         with replacing_folder(folder) as temporary:
             summary.write(temporary)
+            write_refused(log.faults, temporary / REFUSED_FILE)
             dataset.write(temporary)
         task.advance()
     return summary
 
 
-def read_log(section: DataSection, base: Path, clicks: Any = None, items: Any = None) -> Log:
-    """Read by the section's format."""
+def _refuse_ids_name(section: DataSection, fields: list[str]) -> None:
+    """A column that is called as ours of the ids, and is another."""
+    if section.format != "mind" and "item_id" in fields and items_id(section)[1] != "item_id":
+        found = f"{{item_id}}, while the ids are those of {items_id(section)[1]!r}"
+        raise RecipeError("data.text", found, "a column of another name", "Rename it in the file.")
+
+
+def read_log(
+    section: DataSection, base: Path, clicks: Any = None, items: Any = None, faults: Faults | None = None
+) -> Log:
+    """Read by the section's format; what was wrong with rows is added to `faults`."""
     if section.format != "table" and (clicks is not None or items is not None):
         raise RecipeError("data.format", f"{section.format!r} with frames given", "'table'")
     if section.format == "mind":
-        return read_mind(section, base)
+        if section.where or section.missing_user != "refuse":
+            key = "data.where" if section.where else "data.missing_user"
+            raise RecipeError(key, "set, for MIND's files", "a log of clicks", "Leave it out.")
+        return read_mind(section, base, faults)
     if section.format == "recbole":
-        return read_recbole(section, base)
-    return read_table(section, base, clicks, items)
+        return read_recbole(section, base, faults)
+    return read_table(section, base, clicks, items, faults)
 
 
 def read_inputs_fingerprint(section: DataSection, base: Path) -> str:
@@ -85,7 +108,8 @@ def read_inputs_fingerprint(section: DataSection, base: Path) -> str:
         folders = [folder, *([folder / section.test] if section.test else [])]
         files = [path for one in folders for name in ("news.tsv", "behaviors.tsv") for path in find_files(one, name)]
     else:
-        patterns = [pattern_of(section, key) for key in ("clicks", "items")]
+        keys = ("clicks",) if has_no_items(section) else ("clicks", "items")
+        patterns = [pattern_of(section, key) for key in keys]
         files = [path for pattern in patterns for path in find_files(folder, pattern)]
     return fingerprint([sha256_file(path) for path in files])
 
@@ -93,12 +117,12 @@ def read_inputs_fingerprint(section: DataSection, base: Path) -> str:
 def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, parts: Divided) -> Dataset:
     distinct = texts.unique(maintain_order=True)
     item_text = texts.replace_strict(distinct, np.arange(len(distinct)), return_dtype=pl.Int32).to_numpy()
-    title = pl.col(template_fields(section.text)[0]).cast(pl.String).fill_null("").alias("title")
+    title = named(template_fields(section.text)[0]).cast(pl.String).fill_null("").alias("title")
     items = catalogue.select("item_id", title).with_columns(texts)
     clicked = _clicked(parts.train)
     counts = np.bincount(clicked, minlength=len(items)).astype(np.int32)
     name = fingerprint(
-        section.model_dump(exclude={"path", "clicks", "items", "test"}),
+        decisive(section),
         items["item_id"].to_list(),
         texts.to_list(),
         [part.digest() for part in (parts.log, parts.train, parts.validation, parts.test) if part is not None],
@@ -122,6 +146,13 @@ def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, pa
         fingerprint=name,
         unescape_html=section.unescape_html,
     )
+
+
+def decisive(section: DataSection) -> dict[str, Any]:
+    """Settings that decide the result; later releases' keys count where they are not at their default."""
+    settings = section.model_dump(exclude={"path", "clicks", "items", "test"})
+    fields = DataSection.model_fields
+    return {key: value for key, value in settings.items() if key not in LATER or value != fields[key].default}
 
 
 def _clicked(train: Sequences | Impressions) -> NDArray[np.int64]:
@@ -163,4 +194,8 @@ def _summary(dataset: Dataset, log: Log, parts: Divided) -> Summary:
         ties=ties(parts.log) if parts.log is not None and log.timed else None,
         one_item_users=None if parts.log is None else one_item_users(parts.log),
         cautions=[asdict(caution) for caution in told],
+        left_out=faults["left_out"],
+        left_out_rows=log.faults.left_out_rows,
+        refused_rows=log.faults.first_refused(),
+        warnings=list(log.faults.warnings),
     )

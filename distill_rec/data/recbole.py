@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from distill_rec.data.clicks import clean_clicks
+from distill_rec.data.clicks import clean_clicks, leave_out, mend_items, mend_users
 from distill_rec.data.faults import Faults
 from distill_rec.data.log import Log
 from distill_rec.data.rows import FILE, LINE, find_files, label, read_rows
-from distill_rec.data.table import click_columns, pattern_of, require, with_ids
+from distill_rec.data.table import joined, needed, pattern_of, require, used_columns, with_ids
 from distill_rec.data.text import template_fields
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
@@ -21,37 +20,39 @@ FORM: dict[str, Any] = {"delimiter": "\t", "quoted": False}
 """How rows are written."""
 
 
-def read_recbole(section: DataSection, base: Path) -> Log:
+def read_recbole(section: DataSection, base: Path, faults: Faults | None = None) -> Log:
     """Read `*.inter` and `*.item` of a folder (or the files that the section names).
 
     Raises:
         DataError: a file or column is missing, or too many rows are refused.
     """
-    faults = Faults()
+    faults = Faults() if faults is None else faults
     folder = base / section.path
     files = find_files(folder, pattern_of(section, "items"))
     items = pl.concat(
         [_read(path, section, faults).with_columns(pl.lit(label(path)).alias(FILE)) for path in files], how="diagonal"
     )
     items = with_ids(items, section, template_fields(section.text), faults)
-    cleaned, kinds = [], Counter[str]()
-    start = 0
+    plain = section
+    if section.sequence_column:
+        plain = section.model_copy(
+            update={"time_column": "", "rating_column": "", "event_column": "", "sequence_column": ""}
+        )
+    parts = []
     for path in find_files(folder, pattern_of(section, "clicks")):
         table = _read(path, section, faults)
-        require(table, click_columns(section), label(path))
-        plain = section
+        require(table, used_columns(section), label(path))
         if section.sequence_column:
             rows = len(table)
             table = _unroll(table, section)
             faults.rows += len(table) - rows
-            plain = section.model_copy(update={"time_column": "", "rating_column": "", "event_column": ""})
-        clicks, found = clean_clicks(table, plain, items["item_id"], label(path), faults, start)
-        start += len(table)
-        cleaned.append(clicks)
-        kinds.update(found)
+        parts.append(needed(table, plain, []).with_columns(pl.lit(label(path)).alias(FILE)))
+    table = joined(parts, plain.time_column)
+    table = mend_items(mend_users(table, section, faults), section, items["item_id"], faults)
+    clicks, kinds = clean_clicks(table, plain, items["item_id"], leave_out(table, plain, faults)[1], faults)
     faults.check(section.max_refused)
     timed = bool(section.time_column) and not section.sequence_column
-    return Log(items, pl.concat(cleaned), None, timed, dict(kinds), faults)
+    return Log(items, clicks, None, timed, kinds, faults)
 
 
 def _read(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:

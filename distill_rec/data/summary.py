@@ -15,7 +15,10 @@ class Summary:
     """Counts of a prepared data set.
 
     Attributes:
-        mended, refused: by reason: how many, and where the first stand.
+        mended, refused, left_out: by reason: how many, and where the first stand.
+        left_out_rows: rows that some setting left out; one that two settings leave out is in both their counts.
+        refused_rows: the first of the refused rows, one by one; all are in `refused.csv`.
+        warnings: what is worth a look before anyone trains.
         repeated_targets, ties, one_item_users: shares of the test's targets, of a user's neighbouring clicks, of users
             with several clicks; None where they are not known.
         cautions: `key`, `text` and `share` of what makes a result worth little.
@@ -45,6 +48,10 @@ class Summary:
     ties: float | None = None
     one_item_users: float | None = None
     cautions: list[dict[str, Any]] = field(default_factory=list)
+    left_out: dict[str, dict[str, Any]] = field(default_factory=dict)
+    left_out_rows: int = 0
+    refused_rows: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def lines(self) -> list[tuple[str, str]]:
         """Name and value of each line of the table."""
@@ -67,9 +74,10 @@ class Summary:
         out += [(name, f"{share:.1%}") for name, share in shares.items() if share is not None]
         if self.new_items:
             out.append(("new items", f"{self.new_items:,} kept out of training; {self.test_new:,} tests on them"))
-        for name, kinds in (("mended", self.mended), ("refused", self.refused)):
-            for reason, fault in kinds.items():
-                out.append((f"{name}: {reason}", f"{fault['count']:,} ({', '.join(fault['first'])})"))
+        out += _counts("left out", self.left_out)
+        if sum(fault["count"] for fault in self.left_out.values()) > self.left_out_rows:
+            out.append(("left out in all", f"{self.left_out_rows:,} rows: some for more than one reason"))
+        out += _counts("mended", self.mended) + _counts("refused", self.refused)
         return out + [("look at", caution["text"]) for caution in self.cautions]
 
     def _times(self) -> str:
@@ -81,6 +89,12 @@ class Summary:
 
     def write(self, folder: Path) -> None:
         write_json(folder / "summary.json", asdict(self))
+
+
+def _counts(name: str, kinds: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
+    return [
+        (f"{name}: {reason}", f"{fault['count']:,} ({', '.join(fault['first'])})") for reason, fault in kinds.items()
+    ]
 
 
 def read_summary(folder: Path) -> Summary:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,72 +10,148 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from distill_rec.data.clicks import clean_clicks
+from distill_rec.data.clicks import clean_clicks, leave_out, mend_items, mend_users
 from distill_rec.data.faults import Faults
+from distill_rec.data.items_of_clicks import items_of_clicks
 from distill_rec.data.log import Log, unique_items
-from distill_rec.data.rows import FILE, LINE, find_files, is_broken, label, open_text, read_rows, suffix_of
-from distill_rec.data.text import template_fields
+from distill_rec.data.rows import (
+    FILE,
+    LINE,
+    MOST_SHOWN,
+    OWN,
+    find_files,
+    is_broken,
+    label,
+    named,
+    open_text,
+    read_rows,
+    suffix_of,
+)
+from distill_rec.data.shown import shown
+from distill_rec.data.text import check_template, template_fields
+from distill_rec.data.where import where_columns
 from distill_rec.frames import read_frame
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
 
 Frame = Any
+NO_ITEMS = "data.items names no file, so texts come from the clicks."
 PATTERNS = {("recbole", "clicks"): "*.inter", ("recbole", "items"): "*.item"}
 
 
-def read_table(section: DataSection, base: Path, clicks: Frame | None = None, items: Frame | None = None) -> Log:
-    """Read clicks and items by the section's columns.
+def read_table(
+    section: DataSection,
+    base: Path,
+    clicks: Frame | None = None,
+    items: Frame | None = None,
+    faults: Faults | None = None,
+) -> Log:
+    """Read clicks and items by the section's columns; the clicks' own texts where there are no items.
 
     Args:
         clicks, items: polars or pandas frames in the place of files.
+        faults: what was wrong with rows is added to it.
 
     Raises:
         DataError: a file or column is missing, or too many rows are refused.
     """
-    faults = Faults()
+    faults = Faults() if faults is None else faults
     folder = base / section.path
-    item_frame = _items(section, folder, items, faults)
-    frame, timed, kinds = _clicks(section, folder, clicks, item_frame["item_id"], faults)
+    fields = template_fields(section.text)
+    alone = items is None and has_no_items(section)
+    item_frame = None if alone else _items(section, folder, items, faults)
+    table = _clicks(section, folder, clicks, faults, fields if alone else [])
+    table = mend_users(table, section, faults)
+    table = mend_items(table, section, None if item_frame is None else item_frame["item_id"], faults)
+    passing, kept = leave_out(table, section, faults)
+    if item_frame is None:
+        item_frame = items_of_clicks(table.filter(passing), section.item_column, fields, faults)
+    frame, kinds = clean_clicks(table, section, item_frame["item_id"], kept, faults)
     faults.check(section.max_refused)
-    return Log(item_frame, frame, None, timed, kinds, faults)
+    return Log(item_frame, frame, None, bool(section.time_column), kinds, faults)
+
+
+def has_no_items(section: DataSection) -> bool:
+    """Whether the items' texts are to be taken from the clicks."""
+    return section.format == "table" and not section.items
+
+
+def distinct_items(section: DataSection, folder: Path) -> int:
+    """How many items the clicks name."""
+    ids = [part[section.item_column].unique() for part, _ in parts_of(section, folder, None, "clicks", Faults())]
+    return pl.concat([one.cast(pl.String) for one in ids]).n_unique()
 
 
 def _items(section: DataSection, folder: Path, given: Frame | None, faults: Faults) -> pl.DataFrame:
-    parts = _parts(section, folder, given, "items", faults)
+    parts = parts_of(section, folder, given, "items", faults)
     named = [part.with_columns(pl.lit(file).alias(FILE)) for part, file in parts]
     return with_ids(pl.concat(named, how="diagonal_relaxed"), section, template_fields(section.text), faults)
 
 
 def with_ids(items: pl.DataFrame, section: DataSection, fields: list[str], faults: Faults) -> pl.DataFrame:
     """Items with their id as `item_id`, one row each."""
-    require(items, {"data.item_column": section.item_column}, items[FILE][0] if len(items) else "items")
-    return unique_items(
-        items.with_columns(pl.col(section.item_column).cast(pl.String).alias("item_id")), fields, faults
-    )
+    column = items_id(section)[1]
+    require(items, [items_id(section)], items[FILE][0] if len(items) else "items")
+    return unique_items(items.with_columns(named(column).cast(pl.String).alias("item_id")), fields, faults)
 
 
-def _clicks(
-    section: DataSection, folder: Path, given: Frame | None, known: pl.Series, faults: Faults
-) -> tuple[pl.DataFrame, bool, dict[str, int]]:
-    cleaned, kinds = [], Counter[str]()
-    start = 0
-    for part, file in _parts(section, folder, given, "clicks", faults):
-        require(part, click_columns(section), file)
-        frame, found = clean_clicks(part, section, known, file, faults, start)
-        start += len(part)
-        cleaned.append(frame)
-        kinds.update(found)
-    return pl.concat(cleaned), bool(section.time_column), dict(kinds)
+def items_id(section: DataSection) -> tuple[str, str]:
+    """The key that names the id's column in the items, and the column."""
+    if section.item_id_column:
+        return "data.item_id_column", section.item_id_column
+    return "data.item_column", section.item_column
+
+
+def _clicks(section: DataSection, folder: Path, given: Frame | None, faults: Faults, fields: list[str]) -> pl.DataFrame:
+    """All rows of the clicks: the columns that the section names, and `fields`, with file and line."""
+    parts = []
+    for part, file in parts_of(section, folder, given, "clicks", faults):
+        require(part, used_columns(section), file)
+        if fields:
+            check_template(section.text, [name for name in part.columns if name not in OWN], NO_ITEMS)
+        parts.append(needed(part, section, fields).with_columns(pl.lit(file).alias(FILE)))
+    return joined(parts, section.time_column)
+
+
+def needed(part: pl.DataFrame, section: DataSection, fields: list[str]) -> pl.DataFrame:
+    """The columns that are used, as text but for times that are dates already."""
+    names = dict.fromkeys([*click_columns(section).values(), *where_columns(section.where), *fields])
+    dates = {name for name in names if name == section.time_column and part.schema[name] in (pl.Datetime, pl.Date)}
+    return part.select(*(named(name) if name in dates else named(name).cast(pl.String) for name in names), pl.col(LINE))
+
+
+def joined(parts: list[pl.DataFrame], time_column: str) -> pl.DataFrame:
+    """Files under each other; their times as text where they are dates in some only."""
+    if time_column and len({part.schema[time_column] for part in parts}) > 1:
+        times = named(time_column)
+        parts = [
+            part if part.schema[time_column] == pl.String else part.with_columns(times.dt.to_string("iso:strict"))
+            for part in parts
+        ]
+    return pl.concat(parts)
 
 
 def frame_of(given: Frame) -> pl.DataFrame:
-    """A polars or pandas frame as polars, lists joined by blanks, with line numbers (from 1)."""
-    frame = given if isinstance(given, pl.DataFrame) else pl.from_pandas(given)
+    """A polars or pandas frame as polars, with line numbers from 1; nested fields are columns, lists text."""
+    frame = unnested(given if isinstance(given, pl.DataFrame) else pl.from_pandas(given))
     lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
     return frame.with_columns(
-        *(pl.col(name).list.eval(pl.element().cast(pl.String)).list.join(" ") for name in lists),
+        *(named(name).list.eval(pl.element().cast(pl.String)).list.join(" ") for name in lists),
         pl.Series(LINE, np.arange(1, len(frame) + 1)),
     )
+
+
+def unnested(frame: pl.DataFrame) -> pl.DataFrame:
+    """Fields of structures as columns of their own: `user.id`."""
+    while nested := [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct)]:
+        inner = [
+            frame[name].struct.field(part).alias(f"{name}.{part}")
+            for name in nested
+            for part in frame[name].struct.fields
+        ]
+        frame = frame.drop(nested)
+        frame = frame.with_columns(one for one in inner if one.name not in frame.columns)
+    return frame
 
 
 def click_columns(section: DataSection) -> dict[str, str]:
@@ -85,16 +160,21 @@ def click_columns(section: DataSection) -> dict[str, str]:
     return {f"data.{key}": str(getattr(section, key)) for key in keys if getattr(section, key)}
 
 
-def require(frame: pl.DataFrame, columns: dict[str, str], file: str) -> None:
+def used_columns(section: DataSection) -> list[tuple[str, str]]:
+    """The same with those of `data.where`: a key and a column each."""
+    return [*click_columns(section).items(), *(("data.where", name) for name in where_columns(section.where))]
+
+
+def require(frame: pl.DataFrame, columns: list[tuple[str, str]], file: str) -> None:
     """Raise a DataError where a column that a key of the recipe names is missing."""
-    for key, name in columns.items():
+    for key, name in columns:
         if name not in frame.columns:
-            there = ", ".join(repr(column) for column in frame.columns if not column.startswith("__"))
+            there = ", ".join(repr(column) for column in frame.columns if column not in OWN)
             empty = f" (or {key} = '' where there is none)" if key == "data.time_column" else ""
             raise DataError(file, f"no column {name!r}", f"one of {there}", f"Set {key} to the right one{empty}.")
 
 
-def _parts(
+def parts_of(
     section: DataSection, folder: Path, given: Frame | None, key: str, faults: Faults
 ) -> Iterator[tuple[pl.DataFrame, str]]:
     """Each file of a glob (or the frame given in its place), and how messages name it."""
@@ -137,30 +217,41 @@ def _json_lines(path: Path, section: DataSection, faults: Faults) -> pl.DataFram
             content = _object(text, line, path, section.encoding, own)
             if content is None:
                 continue
+            content = _flat(content)
             for key in content:
                 if key not in columns:
                     columns[key] = [None] * len(lines)
             lines.append(line)
             for key, column in columns.items():
                 column.append(_plain(content.get(key)))
-    own.check_readable()
     faults.merge(own)
+    own.check_readable()
     series = [pl.Series(key, column, dtype=pl.String) for key, column in columns.items()]
     return pl.DataFrame([*series, pl.Series(LINE, lines, dtype=pl.Int64)])
 
 
 def _object(text: str, line: int, path: Path, encoding: str, faults: Faults) -> dict[str, Any] | None:
     if is_broken(text):
-        faults.refuse(f"bytes that are not {encoding} (see data.encoding)", label(path), [line])
+        reason = f"bytes that are not {encoding} (see data.encoding)"
+        faults.refuse(reason, label(path), [line], [shown(text, MOST_SHOWN)])
         return None
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     if isinstance(content, dict):
         return content
-    faults.refuse("no JSON object", label(path), [line])
+    faults.refuse("no JSON object", label(path), [line], [shown(text.strip(), MOST_SHOWN)], "", "an object a line")
     return None
+
+
+def _flat(content: dict[str, Any]) -> dict[str, Any]:
+    """Objects within an object as keys of their own: `user.id`; a key that is spelt so already stays."""
+    while any(isinstance(value, dict) for value in content.values()):
+        plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
+        nested = {key: value for key, value in content.items() if isinstance(value, dict)}
+        content = {f"{key}.{name}": value for key, inner in nested.items() for name, value in inner.items()} | plain
+    return content
 
 
 def _plain(value: Any) -> str | None:

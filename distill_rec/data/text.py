@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import string
 
 import polars as pl
 
+from distill_rec.data.rows import OWN, named
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.runtime.template import EMPTY_BRACKETS, SPACES, fields_of, unescaped
+from distill_rec.runtime.template import EMPTY_BRACKETS, SPACES, field, fields_of, pieces_of, unescaped
 
 # Python's white space has four control characters that the regular expressions of polars do not count as such.
 _SPACE = r"[\s\x1c-\x1f]"
@@ -28,8 +28,11 @@ def template_fields(template: str) -> list[str]:
         raise RecipeError("data.text", f"{template!r}: {error}", "field names in braces") from error
 
 
-def check_template(template: str, columns: list[str]) -> list[str]:
+def check_template(template: str, columns: list[str], do: str = "") -> list[str]:
     """Fields of a template, all of which the items have.
+
+    Args:
+        do: what else to say where they have not.
 
     Raises:
         RecipeError: it cannot be read, has no field, or names a field that the items do not have.
@@ -40,19 +43,17 @@ def check_template(template: str, columns: list[str]) -> list[str]:
     for name in names:
         if name not in columns:
             near = difflib.get_close_matches(name, columns, 1)
-            hint = f"Did you mean {{{near[0]}}}?" if near else ""
+            hint = f"Did you mean {field(near[0])}? {do}".strip() if near else do
             raise RecipeError("data.text", f"unknown field {{{name}}}", f"one of {', '.join(columns)}", hint)
     return names
 
 
 def render_column(items: pl.DataFrame, template: str, unescape_html: bool = False) -> pl.Series:
     """The text of each item; with `unescape_html`, also without entities that only the template puts together."""
-    check_template(template, [name for name in items.columns if not name.startswith("__")])
+    check_template(template, [name for name in items.columns if name not in OWN])
     pieces: list[pl.Expr] = []
-    for literal, name, _, _ in string.Formatter().parse(template):
-        pieces.append(pl.lit(literal))
-        if name is not None:
-            pieces.append(pl.col(name).cast(pl.String).fill_null(""))
+    for literal, name in pieces_of(template):
+        pieces.append(pl.lit(literal) if name is None else named(name).cast(pl.String).fill_null(""))
     text = (
         pl.concat_str(pieces).str.replace_all(_RUST_BRACKETS, "").str.replace_all(_RUST_SPACES, " ").str.strip_chars()
     )

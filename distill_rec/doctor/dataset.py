@@ -143,6 +143,10 @@ def _faults(summary: dict[str, Any], area: str) -> list[Finding]:
     for reason, fault in summary["refused"].items():
         found = f"{fault['count']:,} of {rows:,} rows, first at {', '.join(map(str, fault['first']))}"
         out.append(Finding("note", area, f"refused: {reason}", found, "They are left out: mend them in the file."))
+    for reason, fault in summary.get("left_out", {}).items():
+        found = f"{fault['count']:,} of {rows:,} rows"
+        out.append(Finding("ok", area, f"left out: {reason}", found))
+    out += [Finding("note", area, "a warning of prepare", warning) for warning in summary.get("warnings", [])]
     for reason, fault in summary["mended"].items():
         users = reason.startswith("a user")
         found = f"{fault['count']:,}, first {', '.join(map(str, fault['first']))}"

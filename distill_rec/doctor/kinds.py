@@ -15,7 +15,7 @@ Kind = Literal["artifact", "run", "data set", "raw data", "recipe", "unknown"]
 PARTS = ("items.safetensors", "item_encoder.onnx", "static.safetensors", "user_encoder.safetensors")
 """Files by which an artifact is known that has lost its manifest."""
 RAW = (".inter", ".item", ".tsv", ".csv", ".jsonl", ".ndjson", ".parquet")
-NAMED = (*RAW, ".json", ".txt")
+NAMED = (*RAW, ".json", ".txt", ".xlsx", ".xls")
 """Endings of a file that is named itself; in a folder, `.json` and `.txt` are mostly something else."""
 SHELVES = ("students/", "teachers/")
 

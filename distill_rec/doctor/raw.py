@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from distill_rec.doctor.findings import Finding, Level, lacking
 from distill_rec.doctor.kinds import raw_files
 from distill_rec.doctor.machine import size
 from distill_rec.doctor.parts import fault_of
+from distill_rec.encodings import binary, first_bytes, marked
 
 AREA = "raw data"
 LOOKED_AT = 100_000
@@ -51,8 +53,13 @@ def _file(path: Path, place: Path) -> list[Finding]:
     if path.suffix == ".parquet":
         return [_parquet(path, name)]
     try:
+        begin = first_bytes(path)
+        if (other := binary(begin)) is not None:
+            return [Finding("problem", AREA, name, other[0], other[1])]
+        if (encoding := marked(begin)) is not None:
+            return [Finding("ok", AREA, name, f"text in {encoding}, which is read by its mark")]
         lines = look(path)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         return [Finding("problem", AREA, name, f"cannot be unpacked: {error}", "Fetch it again.")]
     rows = f"{lines.count:,}{'' if lines.whole else ' or more'} lines, {size(path.stat().st_size)}"
     columns = f": {', '.join(lines.columns)}" if lines.columns else ""
@@ -171,5 +178,5 @@ def _next(files: list[Path]) -> Finding:
         found, do = "RecBole's files", 'data.format = "recbole" in the recipe.'
     else:
         found = "tables"
-        do = "distill-rec init --clicks FILE --items FILE writes a recipe for them."
+        do = "distill-rec init --clicks FILE --items FILE (or --clicks FILE alone) writes a recipe for them."
     return Finding("ok", AREA, "what they look like", found, f"{do} To read them: pip install 'distill-rec[train]'.")

@@ -10,6 +10,8 @@ from distill_rec.doctor.findings import Finding
 from distill_rec.doctor.kinds import object_in
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.pipeline.stages import VERSION, settings_of, stages_of
+from distill_rec.recipe import Recipe
+from distill_rec.recipe_errors import describe
 from distill_rec.recipe_io import check
 
 AREA = "run"
@@ -27,6 +29,7 @@ def changed(folder: Path) -> list[Finding]:
     out: list[Finding] = []
     recipe = check(object_in(folder / "recipe.json").get("recipe", {}), str(folder / "recipe.json"))
     run = RunFolder(folder)
+    defaults = json.loads(json.dumps({key: default for key, _, default in describe(Recipe)}, default=str))
     for stage in stages_of(recipe):
         record = run.finished(stage)
         if record is None:
@@ -38,7 +41,8 @@ def changed(folder: Path) -> list[Finding]:
             out.append(Finding("note" if older else "problem", AREA, what, found, do))
             continue  # another release has other keys too
         now = json.loads(json.dumps(settings_of(stage, recipe)))
-        if others := [key for key in now if record.settings.get(key) != now[key]]:
+        # A key that came with a later release was at its default.
+        if others := [key for key in now if record.settings.get(key, defaults.get(key)) != now[key]]:
             differences = "; ".join(_difference(key, now[key], record.settings) for key in others[:SHOWN])
             more = f"; and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
             out.append(Finding("problem", AREA, what, differences + more, do))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, Literal
 
 from distill_rec.pipeline.folder import Record, RunFolder
@@ -28,6 +29,21 @@ def state_of(run: RunFolder, wanted: Record) -> State:
         return "missing" if begun is None or begun.before == wanted.before else "stale"
     _refuse_changes(run, found, wanted, "finished")
     return "finished" if found.before == wanted.before else "stale"
+
+
+def with_its_name(run: RunFolder, wanted: Record) -> Record:
+    """The record with the fingerprint that its finished stage has, where it is the same but for keys of later releases.
+
+    Later stages know the stage by that name, and would be made anew for another one.
+    """
+    found = run.finished(wanted.stage)
+    if found is None or found.before != wanted.before:
+        return wanted
+    try:
+        _refuse_changes(run, found, wanted, "finished")
+    except RunError:
+        return wanted
+    return replace(wanted, fingerprint=found.fingerprint)
 
 
 def _refuse_changes(run: RunFolder, found: Record, wanted: Record, since: str, free: tuple[str, ...] = ()) -> None:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distill_rec.data.cautions import Caution
-from distill_rec.data.patterns import matching
-from distill_rec.data.rows import suffix_of
+from distill_rec.data.rows import find_files, suffix_of
+from distill_rec.data.table import distinct_items, has_no_items
 from distill_rec.files import cache_folder
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.pipeline.stages import stages_of
 from distill_rec.pipeline.users import heavy_of, rows_of_users, windows_of
 from distill_rec.recipe import DataSection, ModelSection, OptimizerSection, Recipe, StudentSection, TeacherSection
 from distill_rec.recipe_io import merge
+from distill_rec.runtime.errors import DataError
 from distill_rec.stages import STAGES
 
 # Orders of magnitude on two cores (a head on MovieLens-100k and on Amazon Video Games); a plan is not a promise.
@@ -98,6 +99,8 @@ def sizes_of(section: DataSection, base: Path) -> Sizes:
     headed = section.format != "mind"
     rows = sum(_rows(path, headed) for path in files)
     n_items = sum(_rows(path, headed) for path in _files(folder, section.items or items))
+    if has_no_items(section) and files:
+        n_items = distinct_items(section, folder)
     if section.sequence_column:  # one row a user, the items of its list apart by blanks
         return Sizes(rows + sum(_count(path, b" ") for path in files), n_items, rows)
     if section.read_as == "impressions":
@@ -109,9 +112,10 @@ def sizes_of(section: DataSection, base: Path) -> Sizes:
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:
-    if not pattern:
+    try:
+        return find_files(folder, pattern) if pattern else []
+    except DataError:
         return []
-    return [path for path in matching(folder, pattern) if path.is_file()]
 
 
 def _rows(path: Path, headed: bool) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from distill_rec.demo import resolve
 from distill_rec.files import write_json
-from distill_rec.pipeline.check import State, state_of
+from distill_rec.pipeline.check import State, state_of, with_its_name
 from distill_rec.pipeline.execute import STAGE, Work
 from distill_rec.pipeline.folder import Record, RunFolder
 from distill_rec.pipeline.measure import measured
@@ -36,7 +36,15 @@ class Frames:
 
     def hashes(self) -> dict[str, str]:
         found = {"clicks": self.clicks, "items": self.items}
-        return {k: sha256(v.write_csv().encode()).hexdigest() for k, v in found.items() if v is not None}
+        return {name: _hash_of(frame) for name, frame in found.items() if frame is not None}
+
+
+def _hash_of(frame: pl.DataFrame) -> str:
+    if any(dtype.is_nested() for dtype in frame.dtypes):  # which CSV cannot hold
+        from distill_rec.data.table import frame_of
+
+        frame = frame_of(frame)
+    return sha256(frame.write_csv().encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ def run_stages(
     run = RunFolder(folder)
     with run.locked():
         context = Context(recipe, resolved(recipe), base)
-        wants = chain(context, stages, (frames or Frames()).hashes())
+        wants = chain(context, stages, (frames or Frames()).hashes(), run)
         states = {want.stage: state_of(run, want) for want in wants if not anew(want.stage, restart)}
         # Nothing is written or moved before every finished stage has been found to be what the recipe asks for.
         write_json(run.path / "recipe.json", {"recipe": recipe.model_dump(), "base": str(base.resolve())})
@@ -112,11 +120,12 @@ def anew(stage: str, restart: str | None) -> bool:
     return restart is not None and STAGES.index(stage) >= STAGES.index(restart)
 
 
-def chain(context: Context, stages: list[str], frames: dict[str, str]) -> list[Record]:
+def chain(context: Context, stages: list[str], frames: dict[str, str], run: RunFolder) -> list[Record]:
     """The record that each stage would have, each with the fingerprint of the one before."""
     wants: list[Record] = []
     for stage in stages:
-        wants.append(wanted(stage, context, frames, wants[-1].fingerprint if wants else ""))
+        want = wanted(stage, context, frames, wants[-1].fingerprint if wants else "")
+        wants.append(with_its_name(run, want))
     return wants
 
 

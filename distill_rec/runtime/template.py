@@ -1,19 +1,44 @@
 """Text templates: `"{title} ({year})"` and an item's fields to its text.
 
-One rule for empty fields: brackets that are left empty go, runs of white space become one space, and the ends
-are trimmed. One rule for HTML entities, where the data set's are read as characters: in fields and in the whole
-text, also of what was escaped twice. Training and serving both use them.
+A field may be called anything that a file's header can say (`{Product Name}`, `{product.title}`); a brace or backslash
+in its name has a backslash before it. One rule for empty fields: brackets that are left empty go, runs of white space
+become one space, and the ends are trimmed. One rule for HTML entities, where the data set's are read as characters: in
+fields and in the whole text, also of what was escaped twice. Training and serving both use them.
 """
 
 from __future__ import annotations
 
 import html
 import re
-import string
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 EMPTY_BRACKETS = r"\(\s*\)|\[\s*\]"
 SPACES = r"\s+"
+PIECES = re.compile(r"\{\{|\}\}|\{((?:[^{}\\]|\\.)+)\}|[{}]|[^{}]+", re.DOTALL)
+ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+def pieces_of(template: str) -> Iterator[tuple[str, str | None]]:
+    """Literal text and the field behind it (None: no field), in order.
+
+    Raises:
+        ValueError: a brace is not closed, or stands for nothing.
+    """
+    for match in PIECES.finditer(template):
+        piece, name = match[0], match[1]
+        if name is not None:
+            yield "", ESCAPED.sub(r"\1", name)
+        elif piece in ("{", "}"):
+            raise ValueError(f"a brace {piece!r} that is alone; double it where it is text")
+        else:
+            yield (piece[0] if piece in ("{{", "}}") else piece), None
+
+
+def field(name: str) -> str:
+    """A field as a template names it."""
+    return "{" + re.sub(r"([{}\\])", r"\\\1", name) + "}"
+
+
 PASSES = 8
 """Times that a text may have been escaped; bounded, because a request may hold a text that is nothing but escapes."""
 
@@ -22,26 +47,24 @@ def fields_of(template: str) -> list[str]:
     """Names of the fields that a template reads, in order.
 
     Raises:
-        ValueError: a brace is not closed, or a field has a format or conversion.
+        ValueError: a brace is not closed, or stands for nothing.
     """
-    names = []
-    for _, name, form, conversion in string.Formatter().parse(template):
-        if name is None:
-            continue
-        if form or conversion or not name.isidentifier():
-            raise ValueError(f"field {{{name}}} must be a plain name")
-        names.append(name)
-    return names
+    return [name for _, name in pieces_of(template) if name is not None]
 
 
 def render(template: str, fields: Mapping[str, str], unescape_html: bool = False) -> str:
     """The text of an item; a field that is missing or None is empty."""
-    found = {name: fields.get(name) for name in fields_of(template)}
-    filled = {name: "" if value is None else value for name, value in found.items()}
-    if unescape_html:
-        filled = {name: unescaped(value) if isinstance(value, str) else value for name, value in filled.items()}
-    text = re.sub(SPACES, " ", re.sub(EMPTY_BRACKETS, "", template.format_map(filled))).strip()
+    pieces = (
+        literal if name is None else _text(fields.get(name), unescape_html) for literal, name in pieces_of(template)
+    )
+    text = re.sub(SPACES, " ", re.sub(EMPTY_BRACKETS, "", "".join(pieces))).strip()
     return unescaped(text) if unescape_html else text
+
+
+def _text(value: object, unescape_html: bool) -> str:
+    if value is None:
+        return ""
+    return unescaped(value) if unescape_html and isinstance(value, str) else str(value)
 
 
 def unescaped(text: str) -> str:

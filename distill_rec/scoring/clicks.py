@@ -88,7 +88,7 @@ def _timed(frame: pl.DataFrame, file: str, faults: Faults) -> pl.DataFrame:
     """Times in seconds; all zero where the file's order counts."""
     if WHEN not in frame.columns:
         return frame.select(USER, ITEM, pl.lit(0, dtype=pl.Int64).alias(WHEN))
-    seconds, _ = parse_times(frame[WHEN], zone_of("UTC"))
+    seconds, _ = parse_times(frame[WHEN], zone_of("UTC"), first="month")  # a block is not the whole column
     lost = seconds == MISSING
     if lost.any():
         faults.refuse("no time that can be read", file, frame.filter(pl.Series(lost))["__line__"].to_list())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from distill_rec.data.text import render_column, unescape
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.runtime.template import render, unescaped, unescaped_text
+from distill_rec.runtime.template import field, fields_of, render, unescaped, unescaped_text
 
 PIECES = st.lists(st.sampled_from(list("ab ()[]\t\n\r\x1c\x1f\x85\xa0\u2003\u2028\u200b{}é&😀")), max_size=8).map(
     "".join
@@ -71,6 +71,16 @@ def test_a_whole_text_is_read_as_training_wrote_it(written, read):
 
 def test_a_text_of_nothing_but_escapes_is_read_in_bounded_passes():
     assert unescaped("&" + "amp;" * 100_000 + "lt;").startswith("&amp;amp;")
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6), min_size=2, unique=True))
+def test_a_field_may_be_called_what_a_header_can_say(names):
+    template = " ".join(f"{{{{{field(name)}}}}}" for name in names)
+    assert fields_of(template) == names
+    frame = pl.DataFrame({name: [f"v{place}"] for place, name in enumerate(names)})
+    expected = " ".join(f"{{v{place}}}" for place in range(len(names)))
+    assert render_column(frame, template).to_list() == [expected] == [render(template, frame.row(0, named=True))]
 
 
 @pytest.mark.parametrize("template", ["no field", "{title", "{title!r}", "{0}", "{titel}"])

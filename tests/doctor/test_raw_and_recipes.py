@@ -77,3 +77,17 @@ def test_what_is_nothing_of_ours_is_a_problem(tmp_path: Path, name: str) -> None
     (tmp_path / "empty").mkdir()
     kind, (found,) = examine(str(tmp_path / name))
     assert kind == "unknown" and found.level == "problem"
+
+
+@pytest.mark.parametrize(
+    ("content", "level", "said"),
+    [
+        (b"PK\x03\x04" + bytes(40), "problem", "an Excel workbook"),
+        (b"\x89PNG" + bytes(40), "problem", "a binary file"),
+        ("a,b\n1,2\n".encode("utf-16"), "ok", "utf-16"),
+    ],
+)
+def test_what_is_no_text_in_utf_8_is_told(tmp_path: Path, content: bytes, level: str, said: str) -> None:
+    (tmp_path / "clicks.xlsx").write_bytes(content)
+    found = found_in(tmp_path / "clicks.xlsx", "raw data")["clicks.xlsx"]
+    assert found.level == level and said in found.found

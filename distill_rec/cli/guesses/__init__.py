@@ -1,0 +1,5 @@
+"""What `init` takes which column of a log for, and what it proposes about its rows."""
+
+from distill_rec.cli.guesses.guess import Asked, Guess, guess
+
+__all__ = ["Asked", "Guess", "guess"]

@@ -1,0 +1,203 @@
+"""Keys of `[data]` for files that somebody has: what was asked for, and guesses for the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from distill_rec.cli.guesses import values
+from distill_rec.cli.guesses.columns import item_columns, time_column
+from distill_rec.cli.guesses.look import look, pattern_in
+from distill_rec.cli.guesses.names import ITEM, MORE_TEXT, TEXT, USER
+from distill_rec.data.rows import OWN, named
+from distill_rec.runtime.errors import DataError
+from distill_rec.runtime.template import field as field_of
+
+LETTERS = 0.5
+"""Share of a text column's values that have a letter."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody said of their files; None: guess.
+
+    Attributes:
+        clicks, items: a file, a folder or a glob; the clicks carry the texts where there are no items.
+    """
+
+    clicks: str
+    items: str | None = None
+    user_column: str | None = None
+    item_column: str | None = None
+    item_id_column: str | None = None
+    time_column: str | None = None
+    time_format: str | None = None
+    event_column: str | None = None
+    event_weights: dict[str, float] = field(default_factory=dict)
+    rating_column: str | None = None
+    min_rating: float | None = None
+    text: str | None = None
+    where: str | None = None
+    missing_user: str | None = None
+    encoding: str | None = None
+
+
+@dataclass
+class Guess:
+    """Keys of `[data]`, and what to know about them."""
+
+    data: dict[str, Any]
+    notes: list[str]
+
+
+def guess(asked: Asked) -> Guess:
+    """Look at all rows of the files.
+
+    Raises:
+        DataError: a file cannot be read, or no user, item or text column can be told.
+    """
+    encoding = asked.encoding or "utf-8"
+    found = Guess({"format": "table", "clicks": pattern_in(asked.clicks)}, [])
+    clicks = look(found.data["clicks"], encoding)
+    items = None
+    if asked.items is not None:
+        found.data["items"] = pattern_in(asked.items)
+        items = look(found.data["items"], encoding)
+    left = [name for name in clicks.columns if name not in OWN and name]
+    _check_names(asked, left, items)
+    _users_and_items(asked, found, clicks, items, left)
+    _times(asked, found, clicks, left)
+    _signals(asked, found, clicks, left)
+    _rows(asked, found, clicks, left)
+    found.data["text"] = asked.text if asked.text is not None else _template(found, clicks, items, left)
+    if asked.encoding:
+        found.data["encoding"] = asked.encoding
+    return found
+
+
+def _check_names(asked: Asked, names: list[str], items: pl.DataFrame | None) -> None:
+    for key in ("user_column", "item_column", "time_column", "event_column", "rating_column"):
+        _check_name(f"--{key.replace('_', '-')}", getattr(asked, key), names)
+    if items is None and asked.item_id_column:
+        raise DataError(
+            "--item-id-column", "given without items", "--items", "Name the file of items, or leave it out."
+        )
+    if items is not None:
+        _check_name("--item-id-column", asked.item_id_column, items.columns)
+
+
+def _check_name(option: str, name: str | None, names: list[str]) -> None:
+    if name and name not in names:
+        raise DataError(
+            option, f"no column {name!r}", f"one of {', '.join(map(repr, (n for n in names if n not in OWN)))}"
+        )
+
+
+def _users_and_items(
+    asked: Asked, found: Guess, clicks: pl.DataFrame, items: pl.DataFrame | None, left: list[str]
+) -> None:
+    user = asked.user_column or next(iter(USER.ranked(name for name in left if name != asked.item_column)), None)
+    if user is None:
+        raise _unknown(found.data["clicks"], "user", left, "--user-column")
+    left.remove(user)
+    if items is None:
+        item = asked.item_column or next(iter(ITEM.ranked(left)), None)
+        pair = None if item is None else (item, item)
+    else:
+        pair = item_columns(clicks, items, left, asked.item_column, asked.item_id_column)
+    if pair is None:
+        options = "--item-column" if items is None else "--item-column (and --item-id-column, its name in the items)"
+        raise _unknown(found.data["clicks"], "item's id", left, options)
+    left.remove(pair[0])
+    found.data |= {"user_column": user, "item_column": pair[0]}
+    if pair[0] != pair[1]:
+        found.data["item_id_column"] = pair[1]
+
+
+def _times(asked: Asked, found: Guess, clicks: pl.DataFrame, left: list[str]) -> None:
+    form = asked.time_format or ""
+    name = asked.time_column if asked.time_column is not None else time_column(clicks, left, form)
+    found.data["time_column"] = name
+    if form:
+        found.data["time_format"] = form
+    if name:
+        left.remove(name)
+        return
+    found.data["split"] = "leave-last-out"
+    if asked.time_column is None:
+        found.notes.append(
+            "NO COLUMN OF TIMES was found: the order of the file's rows is taken for the order of time. Where it is "
+            "another (rows sorted by item, say), results mean nothing. --time-column names the column; "
+            "--time-column '' says that the order is right"
+        )
+
+
+def _signals(asked: Asked, found: Guess, clicks: pl.DataFrame, left: list[str]) -> None:
+    """Ratings and event types."""
+    rating = asked.rating_column if asked.rating_column is not None else values.rating_column(clicks, left)
+    found.data["rating_column"] = rating
+    if rating:
+        _take(left, rating)
+        found.data["min_rating"] = values.min_rating(clicks, rating, asked.min_rating, found.notes)
+    event = asked.event_column if asked.event_column is not None else values.event_column(clicks, left)
+    found.data["event_column"] = event
+    if event:
+        _take(left, event)
+        found.data["event_weights"] = values.event_weights(clicks, event, asked.event_weights, found.notes)
+
+
+def _take(left: list[str], name: str) -> None:
+    if name in left:
+        left.remove(name)
+
+
+def _rows(asked: Asked, found: Guess, clicks: pl.DataFrame, left: list[str]) -> None:
+    """Which rows are left out."""
+    kept = asked.where if asked.where is not None else values.where(clicks, left, found.notes)
+    missing = asked.missing_user or values.missing_user(clicks, found.data["user_column"], found.data, found.notes)
+    if kept:
+        found.data["where"] = kept
+    if missing:
+        found.data["missing_user"] = missing
+
+
+def _template(found: Guess, clicks: pl.DataFrame, items: pl.DataFrame | None, left: list[str]) -> str:
+    """The title and, from a file of items, what else describes one; from clicks only what is the item's own."""
+    source, place = (clicks, "clicks") if items is None else (items, "items")
+    own = found.data.get("item_id_column", found.data["item_column"])
+    names = left if items is None else [name for name in items.columns if name not in OWN and name and name != own]
+    titles = [name for name in TEXT.ranked(names) if _has_letters(source[name])]
+    if not titles and items is None and _is_worded(clicks[own]):
+        titles = [own]  # songs by their names
+    if not titles:
+        do = "--text" if items is not None else "--text (or --items, the file that has them)"
+        raise _unknown(found.data[place], "text", names, f"{do}, as --text '{{title}}'")
+    more = [name for name in MORE_TEXT.ranked(names) if name != titles[0]]
+    if items is None:
+        more = [name for name in more if _one_an_item(clicks, own, name)]
+    ordered = sorted(more, key=names.index)
+    return " ".join(field_of(name) for name in [titles[0], *ordered])
+
+
+def _has_letters(values_of: pl.Series) -> bool:
+    texts = values_of.cast(pl.String).drop_nulls()
+    return bool(len(texts)) and float(texts.str.contains(r"\p{L}").mean() or 0.0) >= LETTERS  # type: ignore[arg-type]
+
+
+def _is_worded(ids: pl.Series) -> bool:
+    """Whether most ids are words with blanks between them, as titles are and codes are not."""
+    texts = ids.cast(pl.String).drop_nulls()
+    return bool(len(texts)) and float(texts.str.contains(r"\p{L}.* ").mean() or 0.0) >= LETTERS  # type: ignore[arg-type]
+
+
+def _one_an_item(clicks: pl.DataFrame, item: str, name: str) -> bool:
+    """Whether most items have one value of a column."""
+    several = clicks.group_by(named(item)).agg(named(name).n_unique().alias("__n__"))["__n__"] > 1
+    return float(several.mean() or 0.0) < 0.5  # type: ignore[arg-type]
+
+
+def _unknown(place: str, what: str, names: list[str], option: str) -> DataError:
+    columns = ", ".join(map(repr, names)) or "none is left"
+    return DataError(place, f"no column that looks like a {what}", f"one of {columns}", f"Name it with {option}.")

@@ -1,0 +1,62 @@
+"""The files that `init` looks at, read as `prepare` reads them."""
+
+from __future__ import annotations
+
+import glob
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+
+from distill_rec.data.faults import Faults
+from distill_rec.data.rows import FILE, LINE, find_files, named
+from distill_rec.data.table import parts_of
+from distill_rec.recipe import DataSection
+from distill_rec.runtime.errors import DataError
+
+ENDINGS = (".parquet", ".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt")
+PACKED = ".gz"
+
+
+def pattern_in(place: str) -> str:
+    """An absolute file or glob for what somebody named: a file, a glob, or a folder, whose files of one kind are meant.
+
+    Raises:
+        DataError: a folder without a file that can be read.
+    """
+    path = Path(place).expanduser().absolute()
+    if not path.is_dir():
+        return str(path)
+    counts = Counter(ending for file in path.iterdir() if file.is_file() and (ending := _ending(file.name)))
+    if not counts:
+        found = f"a folder without a file of clicks or items ({', '.join(ENDINGS)})"
+        raise DataError(path, found, "a file, a glob, or a folder of such files")
+    return str(Path(glob.escape(str(path))) / f"*{counts.most_common(1)[0][0]}")
+
+
+def _ending(name: str) -> str | None:
+    plain = name.lower().removesuffix(PACKED)
+    if name.startswith((".", "_")) or not plain.endswith(ENDINGS):
+        return None
+    return Path(plain).suffix + (PACKED if name.lower().endswith(PACKED) else "")
+
+
+def look(pattern: str, encoding: str) -> pl.DataFrame:
+    """All rows of some files, with file and line: values as text but for times that are dates already.
+
+    Raises:
+        DataError: there is none, or they cannot be read.
+    """
+    section = DataSection(clicks=pattern, encoding=encoding)
+    find_files(Path(), pattern)
+    parts = []
+    for part, file in parts_of(section, Path(), None, "clicks", Faults()):
+        texts = [name for name, kind in part.schema.items() if kind not in (pl.Date, pl.Datetime) and name != LINE]
+        whole = part.with_columns(named(name).cast(pl.String, strict=False) for name in texts)
+        parts.append(whole.with_columns(pl.lit(file).alias(FILE)))
+    if len({tuple(part.schema.items()) for part in parts}) > 1:
+        parts = [part.with_columns(pl.exclude(LINE).cast(pl.String)) for part in parts]
+    rows = pl.concat(parts, how="diagonal")
+    if not len(rows):
+        raise DataError(pattern, "no rows", "a header and rows, or lines of JSON")
+    return rows

@@ -1,0 +1,88 @@
+"""What a guess makes of the files: the first clicks as they would be read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from distill_rec.data.log import Log
+from distill_rec.data.prepare import read_log
+from distill_rec.data.shown import shown
+from distill_rec.data.text import render_column, unescape
+from distill_rec.data.text import template_fields as fields
+from distill_rec.recipe import DataSection
+
+ROWS = 3
+WIDE = 40
+
+
+def read_as_prepare_would(data: dict[str, Any], notes: list[str]) -> Log:
+    """Read all rows by the guess; what is counted or odd is added to the notes.
+
+    Raises:
+        DataError, RecipeError: `prepare` would refuse it.
+    """
+    section = DataSection.model_validate(data)
+    log = read_log(section, Path())
+    for name, kinds in (("mended", log.faults.mended), ("refused", log.faults.refused)):
+        notes += [f"{name}: {reason}: {fault.count:,} ({', '.join(fault.first)})" for reason, fault in kinds.items()]
+    for kind, count in log.time_kinds.items():
+        if "(" in kind:
+            notes.append(f"times: {count:,} {kind}; here --time-format, as %d/%m/%Y %H:%M")
+    notes += log.faults.warnings
+    assert log.clicks is not None
+    if section.split == "time" and log.timed and _too_coarse(log.clicks.filter("positive")["time"].to_numpy(), section):
+        data["split"] = "leave-last-out"
+        notes.append("times are too coarse for a split by time: each user's last clicks are the tests (data.split)")
+    return log
+
+
+def _too_coarse(times: NDArray[np.int64], section: DataSection) -> bool:
+    """Whether a split by time would leave nothing to train on or to validate with: both cuts fall on one moment."""
+    ordered = np.sort(times)
+    shares = (section.test_share + section.validation_share, section.test_share)
+    cuts = [ordered[min(round(len(ordered) * (1 - share)), len(ordered) - 1)] for share in shares if len(ordered)]
+    return bool(cuts) and bool(cuts[0] == cuts[1] or cuts[0] == ordered[0])
+
+
+def parsed_rows(data: dict[str, Any], log: Log) -> list[dict[str, str]]:
+    """The first clicks: user, item, time, weight and text."""
+    section = DataSection.model_validate(data)
+    assert log.clicks is not None
+    first = log.clicks.filter("positive").head(ROWS)
+    items = log.items.filter(pl.col("item_id").is_in(first["item_id"].implode()))
+    items = unescape(items, fields(section.text)) if section.unescape_html else items
+    texts = dict(zip(items["item_id"], render_column(items, section.text), strict=True))
+    return [
+        {
+            "user": row["user_id"],
+            "item": row["item_id"],
+            "time": _told(row["time"]) if log.timed else f"row {row['time'] + 1}",
+            "weight": f"{row['weight']:g}",
+            "text": texts[row["item_id"]],
+        }
+        for row in first.iter_rows(named=True)
+    ]
+
+
+def _told(seconds: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
+    except (OverflowError, OSError, ValueError):
+        return str(seconds)
+
+
+def as_table(rows: list[dict[str, str]]) -> list[str]:
+    """Lines of a table."""
+    if not rows:
+        return []
+    shown_rows = [list(rows[0]), *([shown(value, WIDE) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*shown_rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown_rows
+    ]
