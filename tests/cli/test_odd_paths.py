@@ -12,7 +12,7 @@ import pytest
 from conftest import ODD, Cli
 
 from distill_rec import Run
-from distill_rec.cli.guess import sample
+from distill_rec.cli.guesses.look import look
 from distill_rec.data.patterns import matching
 from distill_rec.doctor import Finding, as_table
 from distill_rec.runtime import Student
@@ -107,8 +107,9 @@ def test_catalogues_and_vectors_are_saved_below_it(odd_run: Path, tmp_path: Path
     assert pl.read_parquet((export / "vectors.parquet").open("rb"))["item_id"].to_list() == [*IDS, "new"]
 
 
-def test_a_sample_of_a_file_is_of_that_file(odd_run: Path) -> None:
-    assert sample(odd_run.parent / "data" / "items.parquet")[0]["item_id"] == "é0"
+def test_init_looks_at_the_file_that_was_named(odd_run: Path) -> None:
+    found = look(str(odd_run.parent / "data" / "items.parquet"), "utf-8")
+    assert found["item_id"][0] == "é0"
 
 
 def test_only_what_is_not_there_by_its_name_is_a_pattern(tmp_path: Path) -> None:
