@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,12 +124,8 @@ class Training:
 
     def run(self) -> Outcome:
         """Train to the plateau (or a limit), from the checkpoint where there is one; leave the best weights loaded."""
-        deterministic = torch.are_deterministic_algorithms_enabled()
-        torch.use_deterministic_algorithms(self.device.type == "cpu")
-        try:
+        with _deterministic(self.device):
             return self._run()
-        finally:
-            torch.use_deterministic_algorithms(deterministic)
 
     def _run(self) -> Outcome:
         found = self.checkpoints.read(self.optimizers, self.table, self.generator, *self._modules)
@@ -306,6 +304,20 @@ class Training:
         difference = (found[1] - found[0])[:, None]
         low, high = interval(resampled_means(difference, RESAMPLES, 0)[:, 0])
         return [float(difference.mean()) if len(difference) else 0.0, low, high]
+
+
+@contextlib.contextmanager
+def _deterministic(device: torch.device) -> Iterator[None]:
+    """Deterministic algorithms on a CPU; fresh memory is not filled, as nothing here reads it before it is written."""
+    settings = torch.utils.deterministic  # type: ignore[attr-defined]
+    before = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory
+    torch.use_deterministic_algorithms(device.type == "cpu")
+    settings.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0])
+        settings.fill_uninitialized_memory = before[1]
 
 
 def _sample(samples: Queries | Impressions, most: int, seed: int) -> Queries | Impressions:

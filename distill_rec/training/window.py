@@ -81,6 +81,7 @@ def backward_window(
     model: Recommender,
     objective: Objective,
     chunks: list[tuple[Tensor, RandomState]],
+    needed: Tensor,
     gradient: Tensor,
     extra: Tensor | None,
 ) -> float:
@@ -88,7 +89,8 @@ def backward_window(
 
     Args:
         chunks: text indices and the random state in which each was encoded (so that dropout falls alike).
-        gradient: dL/dv `[n_texts, dim]`.
+        needed: text indices `[k]`, ascending; those of the chunks are among them.
+        gradient: dL/dv `[k, dim]`, of these.
         extra: texts outside the window for the texts' own loss.
     """
     encoder = model.text_encoder
@@ -104,7 +106,8 @@ def backward_window(
         if not vectors.requires_grad:
             break
         roots: list[Tensor] = [vectors]
-        slopes: list[Tensor | None] = [gradient[chunk] if collected else torch.zeros_like(vectors)]
+        collects = gradient[torch.searchsorted(needed, chunk)] if collected else torch.zeros_like(vectors)
+        slopes: list[Tensor | None] = [collects]
         loss = objective.text_loss(chunk, vectors)
         if loss is not None:
             loss = loss * (len(chunk) / total)
@@ -153,9 +156,9 @@ def run_window(
             loss.backward()
         step_batch(value, number)
         losses += value
-    collected = torch.zeros_like(table)
-    if leaf.grad is not None:
-        collected[rows.needed] = leaf.grad / len(batches)
-    collected[rows.learn] *= rows.share[:, None].to(collected.dtype)
-    own = backward_window(model, objective, chunks, collected, extra)
+    # As long as what the window needs, not as the catalogue: a small window of a large one would only write zeros.
+    collected = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad / len(batches)
+    if len(rows.learn) < len(rows.needed):
+        collected[torch.searchsorted(rows.needed, rows.learn)] *= rows.share[:, None].to(collected.dtype)
+    own = backward_window(model, objective, chunks, rows.needed, collected, extra)
     return losses / len(batches) + own
