@@ -138,7 +138,6 @@ PROTOCOLS = {
             {"learning_rate": 1e-3, "window": 1},
             {"learning_rate": 3e-4, "window": 1},
             {"learning_rate": 5e-5, "window": 1},
-            {"learning_rate": 1e-3, "window": 4},
         ),
         trunk_tries=(
             {"trunk_learning_rate": 2e-5, "learning_rate": 5e-5},
