@@ -206,7 +206,9 @@ def _frames(fields: pl.DataFrame, names: list[str], path: Path, faults: Faults, 
     faults.rows += len(fields)
     found = fields["fields"].list.len()
     if (other := found != width).any():
-        for (count,), part in fields.with_columns(found.alias("count")).filter(other).group_by("count"):
+        for (count,), part in (
+            fields.with_columns(found.alias("count")).filter(other).group_by("count", maintain_order=True)
+        ):
             texts = [shown(" | ".join(row), MOST_SHOWN) for row in part["fields"].to_list()]
             faults.refuse(_other_width(width, int(count)), label(path), part[LINE].to_list(), texts)
         fields = fields.filter(~other)

@@ -234,8 +234,8 @@ def test_refused_rows_are_told_with_value_and_expectation(tmp_path):
 
 
 def test_too_many_refused_rows_leave_their_list_beside_the_folder(tmp_path):
-    (tmp_path / "clicks.csv").write_text("user_id,item_id,timestamp\n" + "u,9,1\n" * 30 + "u,1,1\n")
-    (tmp_path / "items.csv").write_text("item_id,title\n1,a\n")
+    (tmp_path / "clicks.csv").write_text("user_id,item_id,timestamp\n" + "u,9,1\n" * 30 + "u,1,1\nu,2,2\nu,3,3\n")
+    (tmp_path / "items.csv").write_text("item_id,title\n1,a\n2,b\n3,c\n")
     options = DataSection(path=str(tmp_path), clicks="clicks.csv", items="items.csv", split="leave-last-out")
     with pytest.raises(DataError) as error:
         prepare(options, tmp_path / "run" / "prepare")

@@ -3,14 +3,14 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
 from distill_rec.data import Dataset, prepare, read_summary
 from distill_rec.data.slices import whole
 from distill_rec.data.splits import draw_new
 from distill_rec.recipe import DataSection
-from distill_rec.runtime.errors import RecipeError
+from distill_rec.runtime.errors import DataError, RecipeError
 
 COLUMNS = {"user_column": "user", "item_column": "item", "time_column": "time", "rating_column": "rating"}
 ROWS = st.lists(
@@ -52,7 +52,10 @@ def test_cuts_hold_and_histories_and_exclusions_are_what_came_strictly_before(tm
     first, second = times[len(rows) * 7 // 10], times[len(rows) * 8 // 10]
     positive = [row for row in rows if row[3] >= 4]
     assume(len({row[1] for row in positive if row[2] < first}) > 2)
-    dataset = make(rows, tmp_path_factory.mktemp("d") / "out", new_items=new_items)
+    try:
+        dataset = make(rows, tmp_path_factory.mktemp("d") / "out", new_items=new_items)
+    except DataError:  # a part would be empty
+        reject()
     banned = set(np.flatnonzero(dataset.new).tolist())
     old = [row for row in positive if row[1] not in banned]
     for part, low, high in ((dataset.validation, first, second), (dataset.test, second, 1 << 40)):
@@ -127,15 +130,15 @@ def test_recbole_sequence_form_keeps_the_validation_item_in_the_test_history(tmp
 def test_sessions_become_impressions_with_real_negatives(tmp_path):
     hour = 3600
     rows = [(0, 0, 0, 5), (0, 1, 60, 2), (0, 1, 120, 4)]
-    rows += [(0, 2, 10 * hour, 5), (0, 3, 10 * hour + 1, 1), (0, 4, 90 * hour, 1)]
+    rows += [(0, 2, 10 * hour, 5), (0, 3, 10 * hour + 1, 1), (0, 4, 90 * hour, 1), (0, 7, 90 * hour + 1, 5)]
     rows += [(0, 5, 99 * hour, 5), (0, 6, 99 * hour + 9, 2), (1, 0, 99 * hour, 3), (1, 1, 99 * hour, 4)]
-    dataset = make(rows, tmp_path / "out", read_as="impressions", test_share=0.4)
+    dataset = make(rows, tmp_path / "out", read_as="impressions", test_share=0.4, validation_share=0.18)
     # 0 and 1 in one session, 1 by its last rating: all clicks, so nothing to learn from it.
     assert [row.tolist() for row in dataset.train.candidates] == [[2, 3]]
     assert [row.tolist() for row in dataset.train.history] == [[0, 1]]
     assert [row.tolist() for row in dataset.test.candidates] == [[5, 6], [0, 1]]
     assert [row.tolist() for row in dataset.test.labels] == [[1, 0], [0, 1]]
-    assert [row.tolist() for row in dataset.test.history] == [[0, 1, 2], []]
+    assert [row.tolist() for row in dataset.test.history] == [[0, 1, 2, 7], []]
 
 
 def test_new_items_are_a_share_of_every_tenth_of_popularity():
@@ -150,7 +153,8 @@ def test_equal_texts_are_one_text(tmp_path):
     rows = [(0, i, i, 5) for i in range(8)]
     clicks = pl.DataFrame(rows, schema=["user", "item", "time", "rating"], orient="row")
     items = pl.DataFrame({"item": [str(i) for i in range(8)], "title": ["a", "b"] * 4})
-    prepare(DataSection(**COLUMNS), tmp_path / "out", clicks=clicks, items=items)
+    shares = {"test_share": 0.25, "validation_share": 0.25}
+    prepare(DataSection(**COLUMNS, **shares), tmp_path / "out", clicks=clicks, items=items)
     dataset = Dataset.load(tmp_path / "out")
     assert dataset.texts == ["a", "b"]
     assert dataset.item_text.tolist() == [0, 1] * 4

@@ -192,11 +192,11 @@ def test_an_item_listed_twice_with_one_text_is_mended(tmp_path):
 
 
 def test_ratings_below_the_threshold_are_seen_and_no_clicks(tmp_path):
-    settings = table(tmp_path, "user,item,time,stars\nu,a,1,5\nu,b,2,1\nu,c,3,4\nu,c,4,\n")
+    settings = table(tmp_path, "user,item,time,stars\nu,a,0,5\nu,a,1,5\nu,b,2,1\nu,c,3,4\nu,c,4,\n")
     options = {"rating_column": "stars", "split": "leave-last-out"}
     summary = prepare(DataSection(**settings, **options), tmp_path / "out")
     dataset = Dataset.load(tmp_path / "out")
     assert dataset.test.target.tolist() == [2]
-    assert dataset.test.history[0].tolist() == [0]
+    assert dataset.test.history[0].tolist() == [0, 0]
     assert dataset.test.excluded(np.array([0]))[0].tolist() == [0, 1]
     assert summary.refused["an unreadable rating"]["count"] == 1

@@ -19,6 +19,9 @@ from distill_rec.serving.settings import Settings
 RANK = {"history": ["i1", "i5"], "candidates": ["i2", "i3", "new"]}
 
 
+TOLERANCE = 1e-5
+
+
 @pytest.fixture(scope="module")
 def versions(tmp_path_factory):
     root = tmp_path_factory.mktemp("versions")
@@ -60,10 +63,12 @@ def test_a_reload_drops_no_request_and_updates_win_over_the_new_version(versions
             thread.join()
         assert (status, told["version"]) == (200, "2")
         assert {status for status, _ in answers} == {200}
-        seen = {tuple(np.float32(answer["scores"]).tolist()) for _, answer in answers}
-        assert seen <= {tuple(expected(old)), tuple(expected(new))}
+        # A request that is ranked beside others may differ by what a matrix product's order does to float32.
+        before, after = expected(old), expected(new)
+        for _, answer in answers:
+            assert np.allclose(answer["scores"], before, TOLERANCE) or np.allclose(answer["scores"], after, TOLERANCE)
         last = served.ask("POST", "/rank", RANK)[1]["scores"]
-        assert np.float32(last).tolist() == expected(new)
+        assert np.allclose(last, after, TOLERANCE) and not np.allclose(last, before, TOLERANCE)
         assert served.ask("POST", "/rank", {"candidates": ["i9"]})[0] == 422
 
 
