@@ -41,12 +41,16 @@ from distill_rec.nn.pooled_encoder import NoText
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.settings import user_settings
 from distill_rec.nn.user_encoders import make_user_encoder
-from distill_rec.recipe import DataSection, EvaluateSection, OptimizerSection, StudentSection, TeacherSection
-from distill_rec.students import load_student
-from distill_rec.teachers import Teacher, teach, untrained_scorer
+from distill_rec.recipe import DataSection, EvaluateSection, OptimizerSection
+from distill_rec.student_model import load_student
+from distill_rec.teacher_model import Teacher
 from distill_rec.training import Objective, Training, scorer_of
 from distill_rec.training.checkpoint import load_trainable
 from distill_rec.training.search import search
+from students.static.spec import StaticSection
+from teachers.bi_encoder.spec import BiEncoderSection
+from teachers.bi_encoder.teach import teach
+from teachers.bi_encoder.untrained import untrained_scorer
 
 PLM = "demo:all-MiniLM-L6-v2"
 SEEDED = ("head", "last-2", "undistilled", "initialised", "student")
@@ -186,15 +190,15 @@ class Bench:
         if role == "student":
             optimizer = self.optimizer(row, seed, protocol.optimizer, protocol.tries)
             settings = {**protocol.shared, **protocol.student, "seed": seed, "optimizer": optimizer, **changes}
-            return StudentSection(**settings)
+            return StaticSection(**settings)
         settings = {**protocol.shared, **protocol.teacher, "seed": seed, "trunk": self.plm, **changes}
         head = protocol.optimizer | protocol.head
         if row in ("head", "untrained"):
-            return TeacherSection(**settings, optimizer=self.optimizer("head", seed, head, protocol.tries))
+            return BiEncoderSection(**settings, optimizer=self.optimizer("head", seed, head, protocol.tries))
         # The trunk's tuning starts from the head that won, so that its search is of the trunk alone.
         won = self.optimizer("head", seed or 1, head, protocol.tries)
         trunk = self.optimizer(row, seed, protocol.trunk or protocol.optimizer, protocol.trunk_tries)
-        return TeacherSection(**settings, optimizer=won, trunk_optimizer=trunk)
+        return BiEncoderSection(**settings, optimizer=won, trunk_optimizer=trunk)
 
     def teacher(self, row: str, seed: int) -> Scorer:
         folder = self.folder / f"{row}-{seed}"

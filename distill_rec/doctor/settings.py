@@ -10,7 +10,7 @@ from distill_rec.doctor.findings import Finding
 from distill_rec.doctor.kinds import object_in
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.pipeline.stages import VERSION, settings_of, stages_of
-from distill_rec.recipe_io import check
+from distill_rec.recipe_io import recorded
 
 AREA = "run"
 SHOWN = 3
@@ -25,7 +25,7 @@ def changed(folder: Path) -> list[Finding]:
         RecipeError: `recipe.json` holds a key or value that this release does not know.
     """
     out: list[Finding] = []
-    recipe = check(object_in(folder / "recipe.json").get("recipe", {}), str(folder / "recipe.json"))
+    recipe = recorded(object_in(folder / "recipe.json").get("recipe", {}), str(folder / "recipe.json"))
     run = RunFolder(folder)
     for stage in stages_of(recipe):
         record = run.finished(stage)
