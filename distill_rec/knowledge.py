@@ -21,6 +21,8 @@ from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
 from distill_rec.runtime.errors import RunError
 from distill_rec.training.checkpoint import save_weights
 
+KNOWN = ("knows", "knows_texts")
+
 
 @dataclass
 class Knowledge:
@@ -28,12 +30,15 @@ class Knowledge:
 
     Attributes:
         item_vectors: float32 `[n_items, d]`, offsets included.
-        text_vectors: float32 `[n_texts, d]`, the text part of each distinct text, clicked or not.
+        text_vectors: float32 `[n_texts, d]`, the text part of each distinct text, clicked or not; of a teacher that
+            reads no texts the mean over the text's items that it knows.
         offsets: float32 `[n_items, d]`, or None where the teacher has none.
         user_encoder: in evaluation mode, frozen.
         user_settings: its kind and shape.
         folder: where it was read.
         marks: of the data that it was made from; see `handover`.
+        knows: bool `[n_items]`, items that the teacher knows; None where it knows all.
+        knows_texts: bool `[n_texts]`, texts that have a vector; likewise.
     """
 
     item_vectors: NDArray[np.float32]
@@ -43,6 +48,8 @@ class Knowledge:
     user_settings: dict[str, Any]
     folder: Path = Path()
     marks: dict[str, str] = field(default_factory=dict)
+    knows: NDArray[np.bool_] | None = None
+    knows_texts: NDArray[np.bool_] | None = None
 
     @property
     def dim(self) -> int:
@@ -72,6 +79,7 @@ class Knowledge:
             manifest["user_encoder"],
             folder,
             {key: manifest[key] for key in (ITEM_IDS, DATA) if key in manifest},
+            **{name: read_array(path) for name in KNOWN if (path := folder / f"{name}.npy").exists()},
         )
 
     def tensor(self, name: str, device: torch.device) -> Tensor:
@@ -80,17 +88,22 @@ class Knowledge:
 
 
 def write_knowledge(
-    folder: Path, model: Recommender, texts: Tensor, dataset: Dataset, user_settings: dict[str, Any]
+    folder: Path, model: Recommender, texts: Tensor | None, dataset: Dataset, user_settings: dict[str, Any]
 ) -> None:
     """Write a trained teacher's knowledge; the manifest last.
 
     Args:
-        texts: vectors of the model's own texts `[n, d]` (one an item where its trunk is a file of vectors).
+        texts: vectors of the model's own texts `[n, d]` (one an item where its trunk is a file of vectors); None of
+            one that reads no texts, and so knows the items with training clicks alone.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    write_array(folder / "item_vectors.npy", model.item_vectors(texts).float().cpu().numpy())
-    write_array(folder / "text_vectors.npy", _by_text(texts.float().cpu().numpy(), model, dataset))
-    if model.offsets is not None:
+    items = model.item_vectors(texts).float().cpu().numpy()
+    write_array(folder / "item_vectors.npy", items)
+    if texts is None:
+        _write_warm(folder, items, dataset)
+    else:
+        write_array(folder / "text_vectors.npy", _by_text(texts.float().cpu().numpy(), model, dataset))
+    if texts is not None and model.offsets is not None:
         write_array(folder / "offsets.npy", model.offsets.eval()().detach().float().cpu().numpy())
     encoder: nn.Module = model.user_encoder
     save_weights(folder / "user_encoder.safetensors", dict(encoder.state_dict()))
@@ -101,9 +114,20 @@ def write_knowledge(
         "dtype": "float32",
         "items": dataset.n_items,
         "texts": len(dataset.texts),
-        "dim": int(texts.shape[1]),
+        "dim": int(items.shape[1]),
     }
     write_json(folder / "manifest.json", manifest)
+
+
+def _write_warm(folder: Path, items: NDArray[np.float32], dataset: Dataset) -> None:
+    """Item vectors as those of their texts, and which items and texts are known."""
+    warm, n_texts = dataset.warm, len(dataset.texts)
+    sums = np.zeros((n_texts, items.shape[1]), dtype=np.float32)
+    np.add.at(sums, dataset.item_text[warm], items[warm])
+    counts = np.bincount(dataset.item_text[warm], minlength=n_texts)
+    write_array(folder / "text_vectors.npy", (sums / np.maximum(counts, 1)[:, None]).astype(np.float32))
+    write_array(folder / "knows.npy", np.asarray(warm))
+    write_array(folder / "knows_texts.npy", counts > 0)
 
 
 def _by_text(vectors: NDArray[np.float32], model: Recommender, dataset: Dataset) -> NDArray[np.float32]:

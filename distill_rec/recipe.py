@@ -6,14 +6,15 @@ recipe, and the errors quote them.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationInfo, field_validator
+
+from distill_rec.kinds import validated
 
 RATES = ("learning_rate", "trunk_learning_rate", "clip")
 """Keys of an optimizer that an unfinished training may go on with at other values: what helps one that diverged."""
-
-Tuning = Annotated[str, Field(pattern=r"^(head|full|last:[1-9][0-9]*)$")]
 
 
 class Section(BaseModel):
@@ -149,8 +150,8 @@ class OptimizerSection(Section):
         return [OptimizerSection.model_validate(base | changes) for changes in self.tries or [{}]]
 
 
-class ModelSection(Section):
-    """What teacher and student share: head and user encoder."""
+class UserSection(Section):
+    """What every model of item and user vectors has: their dimensions and the user encoder."""
 
     dim: int = Field(64, ge=2, description="dimensions of item and user vectors")
     user_encoder: Literal["auto", "attention", "causal", "mean"] = Field(
@@ -159,6 +160,11 @@ class ModelSection(Section):
     user_layers: int = Field(2, ge=1, description="layers of the causal user encoder")
     user_heads: int = Field(2, ge=1, description="heads of the causal user encoder")
     dropout: float = Field(0.3, ge=0, lt=1, description="dropout in the user encoder")
+
+
+class ModelSection(UserSection):
+    """What models that read texts share beside it: offsets and projection."""
+
     offsets: bool = Field(True, description="a free offset for each item with a training click")
     offset_dropout: float = Field(0.3, ge=0, lt=1, description="share of items without their offset in a batch")
     offset_decay: float = Field(0.05, ge=0, description="AdamW's decay of offsets")
@@ -166,29 +172,24 @@ class ModelSection(Section):
     hidden: int = Field(256, ge=1, description="width of the two-layer projection")
 
 
-class TeacherSection(ModelSection):
-    """The PLM, its head, and how much of it learns."""
+class Sourced(Section):
+    """A section whose model may begin from files outside the run."""
 
-    trunk: str = Field(
-        "demo:all-MiniLM-L6-v2", description="folder, hub id, 'demo:all-MiniLM-L6-v2', or a Parquet/NPZ file of vectors"
-    )
-    revision: str = Field("main", description="revision of a hub id")
-    tuning: Tuning = Field("head", description="head, last:k, or full")
-    pooling: Literal["auto", "mean", "attention", "cls", "last"] = Field(
-        "auto", description="over tokens; auto: the folder's own, else mean for encoders and last for decoders"
-    )
-    whiten: bool = Field(False, description="whiten the pooled vectors with the catalogue's covariance")
-    max_tokens: int = Field(32, ge=4, description="tokens of a text that are read")
-    choose: list[dict[str, object]] = Field(
-        default_factory=list,
-        description="variants of this section; each is trained and the best on validation data is the teacher",
-    )
+    def sources(self) -> dict[str, tuple[str, str]]:
+        """Key of each such file, folder or hub id, to its value and its revision ("" where it has none)."""
+        return {}
+
+    def resolved(self, resolve: Callable[[str], str]) -> Self:
+        """The section with each of its sources replaced by what `resolve` makes of it."""
+        return self.model_copy(update={key: resolve(value) for key, (value, _) in self.sources().items()})
+
+
+class TeacherSection(Sourced):
+    """What every kind of teacher has; each kind's own settings lie with its code."""
+
+    kind: str = Field("bi_encoder", description="what the teacher is")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: a GPU where there is one")
     seed: int = Field(0, description="initial weights, order of the data, dropout")
-    optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="how the head is trained")
-    trunk_optimizer: OptimizerSection | None = Field(
-        None, description="how the trunk is tuned, after the head has converged; the same as optimizer where not given"
-    )
 
 
 class LossSection(Section):
@@ -203,12 +204,10 @@ class LossSection(Section):
     user_mse: float = Field(0.0, ge=0, description="mean squared error between user vectors")
 
 
-class StudentSection(ModelSection):
-    """The small model and how it learns from the teacher."""
+class StudentSection(ModelSection, Sourced):
+    """The small model and how it learns from the teacher; each kind's own settings lie with its code."""
 
-    kind: Literal["static", "transformer"] = Field("static", description="static (sub-word table) or transformer")
-    table_dim: int = Field(128, ge=2, description="static: dimensions of the sub-word table")
-    layers: int = Field(1, ge=1, le=4, description="transformer: layers copied from the teacher's trunk")
+    kind: str = Field("static", description="what the student is")
     trunk: str = Field("", description="PLM of tokens and initial weights; the teacher's where not given")
     max_tokens: int = Field(32, ge=4, description="tokens of a text that are read")
     projection: Literal["linear", "mlp"] = Field("mlp", description="linear, or two layers")
@@ -220,6 +219,9 @@ class StudentSection(ModelSection):
     seed: int = Field(0, description="initial weights, order of the data, dropout")
     loss: LossSection = Field(default_factory=LossSection, description="the distillation objective")
     optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="how the student is trained")
+
+    def sources(self) -> dict[str, tuple[str, str]]:
+        return {"trunk": (self.trunk, "")} if self.trunk else {}
 
 
 class ExportSection(Section):
@@ -288,7 +290,12 @@ class Recipe(Section):
 
     name: str = Field("run", description="name of the run; its folder is runs/NAME")
     data: DataSection = Field(default_factory=DataSection, description="items and clicks")
-    teacher: TeacherSection | None = Field(None, description="the teacher; left out: no teaching")
-    student: StudentSection | None = Field(None, description="the student; left out: no distillation")
+    teacher: SerializeAsAny[TeacherSection] | None = Field(None, description="the teacher; left out: no teaching")
+    student: SerializeAsAny[StudentSection] | None = Field(None, description="the student; left out: no distillation")
     export: ExportSection | None = Field(None, description="the artifact; left out: no export")
     evaluate: EvaluateSection | None = Field(None, description="the report; left out: no evaluation")
+
+    @field_validator("teacher", "student", mode="before")
+    @classmethod
+    def _of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        return validated(info.field_name or "", value)

@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from distill_rec.kinds import GROUP, every_settings, kind_of, kinds_with
 from distill_rec.recipe import Recipe
 from distill_rec.runtime.errors import RecipeError
 
 
-def recipe_error(error: ValidationError, where: str) -> RecipeError:
-    """The first fault of a recipe, told to its reader."""
+def recipe_error(error: ValidationError, where: str, settings: Mapping[str, Any]) -> RecipeError:
+    """The first fault of a recipe, told to its reader.
+
+    Args:
+        settings: what was validated.
+    """
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
     key = ".".join(path)
     if first["type"] == "extra_forbidden":
-        return _unknown_key(path, where)
+        return _of_another_kind(path, where, settings) or _unknown_key(path, where)
     description = descriptions().get(key, "")
-    expected = first["msg"][0].lower() + first["msg"][1:]
+    expected = first["msg"].removeprefix("Value error, ")
+    expected = expected[0].lower() + expected[1:]
     shown = first["input"] if not isinstance(first["input"], dict) else "a section"
     return RecipeError(f"{where}, key {key}", f"{shown!r}", expected, f"{key}: {description}." if description else "")
+
+
+def _of_another_kind(path: list[str], where: str, settings: Mapping[str, Any]) -> RecipeError | None:
+    """The fault of a key that another kind of teacher or student has; None where no kind has it."""
+    section, rest = path[0], ".".join(path[1:])
+    if section not in GROUP or not (owners := kinds_with(section, rest)):
+        return None
+    key, kind = ".".join(path), kind_of(section, settings[section])
+    found = f"{key} is a key of kind {' or '.join(map(repr, owners))}, and this {section} is {kind!r}"
+    do = f"Leave it out, or set {section}.kind = {owners[0]!r}."
+    return RecipeError(where, found, f"keys of kind {kind!r}", do)
 
 
 def _unknown_key(path: list[str], where: str) -> RecipeError:
@@ -59,12 +77,31 @@ def descriptions() -> dict[str, str]:
 
 
 def describe(model: type[BaseModel], prefix: str = "") -> list[tuple[str, str, Any]]:
-    """`(dotted key, description, default)` of a section's fields, sections within it after their own line."""
+    """`(dotted key, description, default)` of a section's fields, sections within it after their own line.
+
+    Of a section whose keys depend on a kind, those of the default kind come first, and each key that not all kinds
+    have begins with the kinds that have it.
+    """
     out: list[tuple[str, str, Any]] = []
     for name, field in model.model_fields.items():
         out.append((prefix + name, field.description or "", field.get_default(call_default_factory=True)))
-        if inner := section_of(field.annotation):
+        if not prefix and name in GROUP:
+            out += _describe_kinds(name)
+        elif inner := section_of(field.annotation):
             out += describe(inner, f"{prefix}{name}.")
+    return out
+
+
+def _describe_kinds(section: str) -> list[tuple[str, str, Any]]:
+    found: dict[str, tuple[str, Any]] = {}
+    kinds = every_settings(section)
+    for model in kinds.values():
+        for key, text, default in describe(model, f"{section}."):
+            found.setdefault(key, (text, default))
+    out = []
+    for key, (text, default) in found.items():
+        owners = kinds_with(section, key.partition(".")[2])
+        out.append((key, text if len(owners) == len(kinds) else f"{', '.join(owners)}: {text}", default))
     return out
 
 

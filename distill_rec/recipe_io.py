@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from distill_rec.kinds import without_other_kinds
 from distill_rec.recipe import Recipe
 from distill_rec.recipe_errors import recipe_error
 from distill_rec.runtime.errors import RecipeError
@@ -52,15 +53,28 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
     Raises:
         RecipeError: for the first fault.
     """
-    try:
-        recipe = Recipe.model_validate(settings)
-        teacher = settings.get("teacher") or {}
-        base = {key: value for key, value in teacher.items() if key != "choose"}
-        for variant in teacher.get("choose", []):
-            Recipe.model_validate({"teacher": merge(base, variant)})
-    except ValidationError as error:
-        raise recipe_error(error, where) from None
+    recipe = _checked(settings, where)
+    teacher = settings.get("teacher") or {}
+    base = {key: value for key, value in teacher.items() if key != "choose"}
+    for variant in teacher.get("choose", []):
+        _checked({"teacher": merge(base, variant)}, where)
     return recipe
+
+
+def recorded(settings: Settings, where: str) -> Recipe:
+    """A recipe that an earlier command wrote down, of this release or an older one.
+
+    Raises:
+        RecipeError: it holds a key or value that this release does not know.
+    """
+    return check(without_other_kinds(settings), where)
+
+
+def _checked(settings: Settings, where: str) -> Recipe:
+    try:
+        return Recipe.model_validate(settings)
+    except ValidationError as error:
+        raise recipe_error(error, where, settings) from None
 
 
 def find_recipe(name: str | Path) -> Path:

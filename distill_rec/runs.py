@@ -12,8 +12,7 @@ import polars as pl
 from distill_rec.files import read_json
 from distill_rec.pipeline import Frames, run_stages
 from distill_rec.progress import Progress
-from distill_rec.recipe import Recipe
-from distill_rec.recipe_io import load_recipe
+from distill_rec.recipe_io import load_recipe, recorded
 from distill_rec.runtime.errors import RunError
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from distill_rec.data.dataset import Dataset
     from distill_rec.evaluation.results import Results
     from distill_rec.runtime import Student
-    from distill_rec.teachers import Teacher
+    from distill_rec.teacher_model import Teacher
 
     Frame: TypeAlias = pl.DataFrame | pl.LazyFrame | pd.DataFrame
 
@@ -39,7 +38,7 @@ class Run:
         self.path = Path(path)
         if not (self.path / "recipe.json").exists():
             raise RunError(self.path, "no run here", "a run's folder, as runs/demo", "Make one with `distill-rec run`.")
-        self.recipe = Recipe.model_validate(read_json(self.path / "recipe.json")["recipe"])
+        self.recipe = recorded(read_json(self.path / "recipe.json")["recipe"], str(self.path / "recipe.json"))
 
     @classmethod
     def load(cls, path: str | Path) -> Run:
@@ -80,7 +79,7 @@ class Run:
     @cached_property
     def teacher(self) -> Teacher:
         """The teacher, in torch."""
-        from distill_rec.teachers import Teacher
+        from distill_rec.teacher_model import Teacher
 
         return Teacher.load(self.path / "teach")
 

@@ -1,4 +1,4 @@
-"""The shelf of students: recipes to copy from, and the front door for services."""
+"""Students: one folder for each kind, with its code, recipes and card; and the front door for services."""
 
 from distill_rec.runtime import Student
 

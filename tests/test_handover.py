@@ -18,7 +18,7 @@ from distill_rec.runs import Run
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import ArtifactError, RunError
 from distill_rec.runtime.item_ids import digest_of_ids
-from distill_rec.teachers import Teacher
+from distill_rec.teacher_model import Teacher
 
 
 @pytest.fixture(scope="module")

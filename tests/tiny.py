@@ -12,6 +12,19 @@ from transformers import BertConfig, BertModel
 
 from distill_rec.data.dataset import Dataset, Impressions, Queries, Sequences
 from distill_rec.data.ragged import Ragged
+from distill_rec.kinds import settings_of
+from distill_rec.recipe import StudentSection
+
+HIDDEN = {"static": {"table_dim": 8}, "transformer": {}}
+"""What small students of each kind have beside the rest."""
+
+
+def student_section(kind: str = "static", **settings: object) -> StudentSection:
+    """A small student of a kind."""
+    section = settings_of("student", kind).model_validate({"dim": 8, "hidden": 8, **HIDDEN[kind], **settings})
+    assert isinstance(section, StudentSection)
+    return section
+
 
 WORDS = [
     "red",

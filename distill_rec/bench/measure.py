@@ -7,7 +7,6 @@ import logging
 import os
 import platform
 import subprocess
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from distill_rec.bench.results import Bench, Case, Limits, Measured, Memory, Settings
+from distill_rec.processes import PYTHON, environment
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import DataError
 
@@ -70,13 +70,13 @@ def _child(settings: Settings, threads: int = 1, seconds: float = 0.0) -> dict[s
 
 def _run(arguments: list[str], given: str, threads: int) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, *arguments],
+        [*PYTHON, *arguments],
         input=given,
         capture_output=True,
         encoding="utf-8",
         errors="replace",
         check=False,
-        env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))},
+        env=environment(**dict.fromkeys(THREAD_VARIABLES, str(threads))),
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]

@@ -10,22 +10,23 @@ from typing import Any
 from pydantic import BaseModel
 
 from distill_rec.data.shown import shown
+from distill_rec.kinds import DEFAULT, settings_of
 from distill_rec.recipe import (
     DataSection,
     EvaluateSection,
     ExportSection,
     LossSection,
     OptimizerSection,
-    StudentSection,
-    TeacherSection,
 )
 
 NOTE = 1000
 TRAINED = ("batch_size", "window", "learning_rate", "decay", "max_epochs", "max_updates", "max_seconds", "patience")
+
+TEACHER, STUDENT = (settings_of(section, kind) for section, kind in DEFAULT.items())
 SHOWN: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
-    "teacher": (TeacherSection, ("trunk", "tuning", "dim", "user_encoder", "offsets", "whiten", "max_tokens", "seed")),
+    "teacher": (TEACHER, ("trunk", "tuning", "dim", "user_encoder", "offsets", "whiten", "max_tokens", "seed")),
     "teacher.optimizer": (OptimizerSection, TRAINED),
-    "student": (StudentSection, ("kind", "dim", "table_dim", "offsets", "projection", "undistilled", "initialised")),
+    "student": (STUDENT, ("kind", "dim", "table_dim", "offsets", "projection", "undistilled", "initialised")),
     "student.loss": (LossSection, ("kl", "temperature", "click", "item_cosine", "user_cosine")),
     "student.optimizer": (OptimizerSection, TRAINED),
     "export": (

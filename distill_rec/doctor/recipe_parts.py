@@ -41,11 +41,13 @@ def data_files(recipe: Recipe, base: Path) -> list[Finding]:
 
 def trunks(recipe: Recipe) -> list[Finding]:
     """Each PLM: a folder with weights, or a name that is looked up when it is needed."""
-    named = {
-        "teacher.trunk": recipe.teacher and recipe.teacher.trunk,
-        "student.trunk": recipe.student and recipe.student.trunk,
-    }
-    return [_trunk(key, value) for key, value in named.items() if value]
+    sections = {"teacher": recipe.teacher, "student": recipe.student}
+    return [
+        _trunk(f"{name}.{key}", value)
+        for name, section in sections.items()
+        if section is not None
+        for key, (value, _) in section.sources().items()
+    ]
 
 
 def _trunk(key: str, value: str) -> Finding:

@@ -12,7 +12,7 @@ from distill_rec.pipeline.folder import RunFolder
 from distill_rec.pipeline.stages import VERSION, settings_of, stages_of
 from distill_rec.recipe import Recipe
 from distill_rec.recipe_errors import describe
-from distill_rec.recipe_io import check
+from distill_rec.recipe_io import recorded
 
 AREA = "run"
 SHOWN = 3
@@ -27,7 +27,7 @@ def changed(folder: Path) -> list[Finding]:
         RecipeError: `recipe.json` holds a key or value that this release does not know.
     """
     out: list[Finding] = []
-    recipe = check(object_in(folder / "recipe.json").get("recipe", {}), str(folder / "recipe.json"))
+    recipe = recorded(object_in(folder / "recipe.json").get("recipe", {}), str(folder / "recipe.json"))
     run = RunFolder(folder)
     defaults = json.loads(json.dumps({key: default for key, _, default in describe(Recipe)}, default=str))
     for stage in stages_of(recipe):

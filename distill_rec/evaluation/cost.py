@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.evaluation.results import ModelCost
 from distill_rec.evaluation.unseen import Unseen
 from distill_rec.files import read_json
+from distill_rec.processes import PYTHON, environment
 from distill_rec.runtime.errors import DistillRecError
 from distill_rec.runtime.link import leads_to
 
@@ -99,14 +98,14 @@ def _measure(kind: str, path: Path, request: dict[str, Any], size: Size) -> Mode
     parameters, disk = size
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "distill_rec.evaluation.serving_cost"],
+            [*PYTHON, "-m", "distill_rec.evaluation.serving_cost"],
             input=json.dumps({"kind": kind, "path": str(path), **request}),
             capture_output=True,
             encoding="utf-8",
             errors="replace",
             timeout=LIMIT_S,
             check=True,
-            env={**os.environ, **threads},
+            env=environment(**threads),
         )
         found = json.loads(done.stdout.splitlines()[-1])
         latency = {"p50_ms": found["p50_ms"], "p99_ms": found["p99_ms"]}

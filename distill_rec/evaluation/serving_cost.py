@@ -57,7 +57,7 @@ def main() -> None:
     else:
         import torch
 
-        from distill_rec.teachers import Teacher
+        from distill_rec.teacher_model import Teacher
 
         torch.set_num_threads(1)
         model = Teacher.load(request["path"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors.numpy import save
 
+from distill_rec.contracts import student_spec
 from distill_rec.data.dataset import Dataset
 from distill_rec.export.card import model_card
 from distill_rec.export.gates import Gate, Measured, failed, gates_of, require_gates
@@ -17,7 +18,6 @@ from distill_rec.export.golden import write_golden
 from distill_rec.export.measure import Yardstick, exported_scorer, measure, test_metrics
 from distill_rec.export.precisions import file_names, write_precisions
 from distill_rec.export.report import ExportReport
-from distill_rec.export.torch_program import write_program
 from distill_rec.files import read_json, sha256_file, write_bytes, write_text
 from distill_rec.handover import require_same
 from distill_rec.progress import Progress, Quiet
@@ -30,10 +30,10 @@ from distill_rec.runtime.loading import NEUTRAL, TEACHER, TEXTS
 from distill_rec.runtime.manifest import CARD, MANIFEST, Manifest
 from distill_rec.runtime.publish import LINK, new_version
 from distill_rec.runtime.save import record_files, write_vectors
-from distill_rec.students import StudentModel, load_student
+from distill_rec.student_model import StudentModel, load_student
 
 if TYPE_CHECKING:
-    from distill_rec.teachers import Teacher
+    from distill_rec.teacher_model import Teacher
 
 logger = logging.getLogger(__name__)
 
@@ -94,8 +94,8 @@ def export_student(  # noqa: PLR0913
         link = export_folder / LINK
         report = replace(report, version=link.resolve().name, digest=digest)
         report.write(export_folder)
-        if section.torch_export and model.kind == "transformer":
-            write_program(model.onnx_module(), export_folder / "pt2" / f"{report.version}.pt2")
+        if section.torch_export:
+            model.write_program(export_folder / "pt2" / f"{report.version}.pt2")
         task.advance()
     return report
 
@@ -162,7 +162,7 @@ def _manifest(  # noqa: PLR0913
     config = model.config
     settings = ("kind", "dim", "max_history", "layers", "heads")
     return Manifest(
-        kind=model.kind,
+        kind=student_spec(model.kind).artifact,
         dim=config["dim"],
         max_tokens=config["max_tokens"],
         prefix=config["prefix"],
@@ -174,7 +174,7 @@ def _manifest(  # noqa: PLR0913
         parameters=model.parameters_count,
         files={},
         precision=precisions[0],
-        precisions={name: file_names(model.kind, name) for name in precisions},
+        precisions={name: file_names(model, name) for name in precisions},
         metrics=metrics,
         fingerprints=fingerprints | {"data": dataset.fingerprint, KEY: dataset.item_ids_digest},
         trunk=config["trunk"],

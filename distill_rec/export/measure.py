@@ -18,7 +18,7 @@ from distill_rec.export.parity import measure_parity
 from distill_rec.files import read_json
 from distill_rec.runtime import Student
 from distill_rec.runtime.manifest import MANIFEST
-from distill_rec.students import StudentModel
+from distill_rec.student_model import StudentModel
 
 VALIDATION_SAMPLES = 2000
 

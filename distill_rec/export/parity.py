@@ -13,7 +13,7 @@ from distill_rec.data.ragged import Ragged
 from distill_rec.data.slices import Rows
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import ArtifactError
-from distill_rec.students import StudentModel
+from distill_rec.student_model import StudentModel
 
 TOP = 10
 LONG = 16

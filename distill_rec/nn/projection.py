@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+RIDGE = 1e-3
+
 
 class Projection(nn.Module):
     """`linear(x)`, or `linear(x) + down(gelu(up(x)))`; the second starts equal to the first (`down` is zero).
@@ -66,3 +68,12 @@ def whitening(x: Tensor, floor: float = 1e-3) -> tuple[Tensor, Tensor]:
     values = values[order].clamp_min(float(values.max()) * floor)
     matrix = vectors[:, order] / (values * x.shape[1]).sqrt()
     return mean, matrix.to(x.dtype)
+
+
+def ridge(x: Tensor, y: Tensor, strength: float = RIDGE) -> Tensor:
+    """The map `[width, dim]` from `x` `[n, width]` to `y` `[n, dim]` by least squares, with a ridge in x's scale."""
+    x64, y64 = x.double(), y.double()
+    gram = x64.t() @ x64
+    gram += torch.eye(len(gram), dtype=gram.dtype) * gram.diagonal().mean() * strength
+    solved: Tensor = torch.linalg.solve(gram, x64.t() @ y64)
+    return solved.to(x.dtype)

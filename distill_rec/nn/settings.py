@@ -8,11 +8,11 @@ import torch
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.nn.offsets import ItemOffsets
-from distill_rec.recipe import ModelSection
+from distill_rec.recipe import ModelSection, UserSection
 from distill_rec.runtime.errors import RecipeError
 
 
-def user_settings(section: ModelSection, dataset: Dataset) -> dict[str, Any]:
+def user_settings(section: UserSection, dataset: Dataset) -> dict[str, Any]:
     """Arguments of `make_user_encoder`; "auto" is causal for ordered clicks and attention for impressions."""
     kind = section.user_encoder
     if kind == "auto":

@@ -48,13 +48,14 @@ def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Pro
 
 def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress) -> dict[str, Scorer]:
     """The columns in their order; those whose model the run does not hold are left out."""
+    from distill_rec.contracts import teacher_spec
     from distill_rec.evaluation.scorer import popularity
-    from distill_rec.students import load_student
-    from distill_rec.teachers import Teacher, untrained_scorer
+    from distill_rec.student_model import load_student
+    from distill_rec.teacher_model import Teacher
 
     found = {"popularity": popularity(dataset.train_clicks)}
-    if recipe.teacher is not None:
-        found["untrained"] = untrained_scorer(recipe.teacher, dataset, progress)
+    if recipe.teacher is not None and (untrained := teacher_spec(recipe.teacher.kind).untrained) is not None:
+        found["untrained"] = untrained.get()(recipe.teacher, dataset, progress)
     for name, folder in STUDENTS.items():
         if (run.path / folder / "model.json").exists():
             student = load_student(run.path / folder)

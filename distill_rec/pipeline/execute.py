@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from distill_rec.files import read_json
 from distill_rec.pipeline.evaluate import MODELS
 from distill_rec.pipeline.folder import RunFolder
-from distill_rec.pipeline.stages import Context
+from distill_rec.pipeline.stages import Context, trunk_of
 from distill_rec.progress import Progress
 
 if TYPE_CHECKING:
@@ -60,10 +60,11 @@ def prepare_stage(work: Work) -> None:
 
 
 def teach_stage(work: Work) -> None:
-    from distill_rec.teachers import teach
+    from distill_rec.contracts import teacher_spec
 
     section = work.context.resolved.teacher
     assert section is not None
+    teach = teacher_spec(section.kind).teach.get()
     teach(section, work.dataset(), work.folder("teach"), progress=work.progress)
 
 
@@ -73,7 +74,7 @@ def distill_stage(work: Work) -> None:
 
     section, teacher = work.context.resolved.student, work.context.resolved.teacher
     assert section is not None
-    trunk = section.trunk or (teacher.trunk if teacher is not None else "")
+    trunk = trunk_of(work.context.resolved)
     knowledge = work.folder("teach") / "knowledge" if teacher is not None else None
     folder, dataset = work.folder("distill"), work.dataset()
     train = partial(distill, section, dataset=dataset, trunk=trunk, progress=work.progress)
@@ -91,7 +92,7 @@ def export_stage(work: Work) -> None:
     assert section is not None
     teacher = None
     if (work.folder("teach") / "model.json").exists():
-        from distill_rec.teachers import Teacher
+        from distill_rec.teacher_model import Teacher
 
         teacher = Teacher.load(work.folder("teach"))
     export_student(

@@ -6,31 +6,24 @@ import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
-from distill_rec.data.cautions import Caution
+from distill_rec.contracts import student_spec, teacher_spec
 from distill_rec.data.rows import find_files, suffix_of
 from distill_rec.data.table import distinct_items, has_no_items
+from distill_rec.estimates import TRAINING, Sizes, training_seconds
 from distill_rec.files import cache_folder
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.pipeline.stages import stages_of
 from distill_rec.pipeline.users import heavy_of, rows_of_users, windows_of
-from distill_rec.recipe import DataSection, ModelSection, OptimizerSection, Recipe, StudentSection, TeacherSection
-from distill_rec.recipe_io import merge
+from distill_rec.recipe import DataSection, Recipe, StudentSection, UserSection
 from distill_rec.runtime.errors import DataError
 from distill_rec.stages import STAGES
 
-# Orders of magnitude on two cores (a head on MovieLens-100k and on Amazon Video Games); a plan is not a promise.
 ROWS_A_SECOND = 200_000
-TEXTS_A_SECOND = 200
-SECONDS_A_CLICK = 7e-5
-SECONDS_A_SCORE = 6e-11  # per click, item of the catalogue and dimension
-VOCABULARY_SECONDS = 15.0  # a static student: the PLM over its own vocabulary, once
-USUAL_EPOCHS = 20
 # Peak of resident memory, bytes: what a process takes whatever the data, and what a row, an item and a place add.
 BYTES = {"prepare": 130 << 20, "teach": 900 << 20, "distill": 1000 << 20, "export": 1000 << 20, "evaluate": 1000 << 20}
 BYTES_A_ROW = 200
 BYTES_AN_ITEM = 1500
 USUAL_HISTORY = 40
-TRAINING = 0.7  # share of the rows that are training clicks
 PATTERNS = {"recbole": ("*.inter", "*.item"), "mind": ("behaviors.tsv", "news.tsv")}
 
 
@@ -50,21 +43,6 @@ class Step:
     work: str
     seconds: float
     memory: int
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Rows of the inputs; nought where they are not here yet.
-
-    Attributes:
-        samples: what a batch is made of: windows of users' clicks, or impressions.
-        heavy: users with a large part of the rows, where they could be counted cheaply.
-    """
-
-    clicks: int
-    items: int
-    samples: int
-    heavy: tuple[Caution, ...] = ()
 
 
 def plan_of(
@@ -139,37 +117,22 @@ def _estimate(stage: str, recipe: Recipe, sizes: Sizes) -> tuple[str, float]:
     if stage == "prepare":
         return f"{sizes.clicks:,} clicks, {sizes.items:,} items", 1 + sizes.clicks / ROWS_A_SECOND
     if stage == "teach" and recipe.teacher is not None:
-        return _teach(recipe.teacher, sizes)
+        return teacher_spec(recipe.teacher.kind).estimate.get()(recipe.teacher, sizes)
     if stage == "distill" and recipe.student is not None:
         return _distill(recipe.student, sizes, recipe.teacher is not None)
     if stage == "export" and recipe.student is not None:
-        seconds = 5 if recipe.student.kind == "static" else 40
+        seconds = student_spec(recipe.student.kind).export_seconds
         return f"{recipe.student.kind}, parity on real items and histories", seconds
     cost = 20 if recipe.evaluate is not None and recipe.evaluate.cost else 0
     return "all models on the test, report", 5 + cost + 5e-9 * sizes.clicks * sizes.items
 
 
-def _teach(section: TeacherSection, sizes: Sizes) -> tuple[str, float]:
-    base = section.model_dump(exclude={"choose"}, exclude_none=True)
-    variants = [TeacherSection.model_validate(merge(base, variant)) for variant in section.choose or [{}]]
-    # variants of the same head share its training
-    seconds = sizes.items / TEXTS_A_SECOND + _training(section, section.optimizer, sizes)
-    for variant in variants:
-        if variant.tuning != "head":  # every window passes the catalogue through the tuned layers, forwards and back
-            optimizer = variant.trunk_optimizer or variant.optimizer
-            share = 1.0 if variant.tuning == "full" else int(variant.tuning.split(":")[1]) / 6
-            windows = _updates(optimizer, sizes) / optimizer.window
-            tuned = windows * 3 * sizes.items / TEXTS_A_SECOND * share
-            seconds += min(tuned, optimizer.max_seconds or tuned)
-    return f"{sizes.items:,} texts through the PLM, tuning {', '.join(variant.tuning for variant in variants)}", seconds
-
-
 def _distill(section: StudentSection, sizes: Sizes, distilled: bool) -> tuple[str, float]:
-    seconds = _training(section, section.optimizer, sizes) * (2 if distilled else 1)
-    seconds += VOCABULARY_SECONDS if section.kind == "static" else 0.0
+    seconds = training_seconds(section, section.optimizer, sizes) * (2 if distilled else 1)
+    seconds += student_spec(section.kind).start_seconds
     others = {"without distillation": section.undistilled, "from the teacher's start": section.initialised}
     beside = [name for name, wanted in others.items() if distilled and wanted]
-    seconds += len(beside) * _training(section, section.optimizer, sizes)
+    seconds += len(beside) * training_seconds(section, section.optimizer, sizes)
     return ", and ".join([f"{section.kind}, {section.dim} dimensions", *beside]), seconds
 
 
@@ -178,23 +141,6 @@ def _memory(stage: str, recipe: Recipe, sizes: Sizes) -> int:
     held = BYTES["prepare"] + sizes.clicks * BYTES_A_ROW + sizes.items * BYTES_AN_ITEM
     if stage == "prepare":
         return held
-    dims = [section.dim for section in (recipe.teacher, recipe.student) if section is not None]
+    dims = [section.dim for section in (recipe.teacher, recipe.student) if isinstance(section, UserSection)]
     # weights, gradient, two moments and the copies that a window works on
     return max(held, BYTES[stage] + sizes.items * max(dims, default=64) * 4 * 12)
-
-
-def _per_epoch(optimizer: OptimizerSection, sizes: Sizes) -> float:
-    return max(1.0, sizes.samples / optimizer.batch_size)
-
-
-def _updates(optimizer: OptimizerSection, sizes: Sizes) -> float:
-    per_epoch = _per_epoch(optimizer, sizes)
-    if optimizer.max_updates is not None:
-        return min(optimizer.max_updates, optimizer.max_epochs * per_epoch)
-    return min(optimizer.max_epochs, USUAL_EPOCHS) * per_epoch
-
-
-def _training(section: ModelSection, optimizer: OptimizerSection, sizes: Sizes) -> float:
-    epochs = _updates(optimizer, sizes) / _per_epoch(optimizer, sizes)
-    seconds = epochs * sizes.clicks * 0.7 * (SECONDS_A_CLICK + sizes.items * section.dim * SECONDS_A_SCORE)
-    return min(seconds, optimizer.max_seconds or seconds)

@@ -132,14 +132,9 @@ def chain(context: Context, stages: list[str], frames: dict[str, str], run: RunF
 def resolved(recipe: Recipe) -> Recipe:
     """The recipe with 'demo:' values fetched and replaced by folders."""
     out = recipe.model_copy(update={"data": recipe.data.model_copy(update={"path": resolve(recipe.data.path)})})
-    if recipe.teacher is not None:
-        trunks = [{"trunk": resolve(str(one["trunk"]))} if "trunk" in one else {} for one in recipe.teacher.choose]
-        choose = [one | trunk for one, trunk in zip(recipe.teacher.choose, trunks, strict=True)]
-        teacher = recipe.teacher.model_copy(update={"trunk": resolve(recipe.teacher.trunk), "choose": choose})
-        out = out.model_copy(update={"teacher": teacher})
-    if recipe.student is not None:
-        student = recipe.student.model_copy(update={"trunk": resolve(recipe.student.trunk)})
-        out = out.model_copy(update={"student": student})
+    for name in ("teacher", "student"):
+        if (section := getattr(recipe, name)) is not None:
+            out = out.model_copy(update={name: section.resolved(resolve)})
     return out
 
 

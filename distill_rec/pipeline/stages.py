@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from distill_rec.files import fingerprint, sha256_file
 from distill_rec.pipeline.folder import Record
-from distill_rec.recipe import Recipe
+from distill_rec.recipe import Recipe, Sourced
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.stages import SECTION, STAGES
 
@@ -49,9 +49,17 @@ def stages_of(recipe: Recipe) -> list[str]:
     if "export" in stages and "distill" not in stages:
         raise RecipeError("section export", "no section student to export", "sections student and export together")
     student = recipe.student
-    if student is not None and recipe.teacher is None and not student.trunk:
-        raise RecipeError("key student.trunk", "neither a teacher nor a trunk", "a section teacher, or student.trunk")
+    if student is not None and not trunk_of(recipe):
+        found = "no teacher with a trunk, and none of its own"
+        raise RecipeError("key student.trunk", found, "a section teacher that has a trunk, or student.trunk")
     return stages
+
+
+def trunk_of(recipe: Recipe) -> str:
+    """The PLM of the student's tokens and first weights: its own, or else its teacher's; "" where there is none."""
+    sections: tuple[Sourced | None, ...] = (recipe.student, recipe.teacher)
+    found = [section.sources()["trunk"][0] for section in sections if section and "trunk" in section.sources()]
+    return found[0] if found else ""
 
 
 def settings_of(stage: str, recipe: Recipe) -> dict[str, Any]:
@@ -93,10 +101,9 @@ def inputs_of(stage: str, context: Context, frames: dict[str, str]) -> dict[str,
         from distill_rec.data import read_inputs_fingerprint
 
         return {"data.path": read_inputs_fingerprint(recipe.data, context.base)}
-    if stage == "teach" and recipe.teacher is not None:
-        return {"teacher.trunk": trunk_hash(recipe.teacher.trunk, recipe.teacher.revision)}
-    if stage == "distill" and recipe.student is not None and recipe.student.trunk:
-        return {"student.trunk": trunk_hash(recipe.student.trunk)}
+    section: Sourced | None = {"teach": recipe.teacher, "distill": recipe.student}.get(stage)
+    if section is not None:
+        return {f"{SECTION[stage]}.{key}": trunk_hash(*value) for key, value in section.sources().items()}
     return {}
 
 

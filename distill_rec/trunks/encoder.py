@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -17,37 +18,49 @@ from distill_rec.trunks.prefix import forward_all, forward_upper, pad_tokens
 log = logging.getLogger(__name__)
 
 
+def learning(layers: Iterable[nn.Module]) -> nn.ModuleList:
+    """These layers, made to learn."""
+    return nn.ModuleList(list(layers)).requires_grad_(True)
+
+
 class TrunkEncoder(TextEncoder):
     """Trunk, pooling over tokens, head.
 
     Args:
-        trunk: its top `tuned` layers learn, the rest stays frozen and in evaluation mode.
+        trunk: what `tuned` holds of it learns where it asks for gradients; the rest is frozen, in evaluation mode.
         tokens: token ids of each text.
         head: fitted head; pools itself where it has attention.
-        tuned: layers that learn; 0 for none, None for the whole model, embeddings included.
-        states: what enters the lowest tuned layer (see `cached_states`); the whole trunk runs where not given.
+        tuned: the part of the trunk that is saved with the model.
+        start: layer that the states enter; the depth where no layer learns.
+        states: what enters it (see `cached_states`); the whole trunk runs where not given.
         chunk: texts encoded at once.
     """
 
     def __init__(  # noqa: PLR0913
-        self, trunk: Trunk, tokens: Ragged, head: TextHead, tuned: int | None, states: Ragged | None, chunk: int
+        self,
+        trunk: Trunk,
+        tokens: Ragged,
+        head: TextHead,
+        tuned: nn.Module,
+        start: int,
+        states: Ragged | None,
+        chunk: int,
     ) -> None:
         super().__init__()
         self.trunk, self.tokens, self.head, self.states, self.chunk = trunk, tokens, head, states, chunk
         self.n_texts, self.dim = len(tokens), head.projection.linear.out_features
-        self.start = len(trunk.layers) - tuned if tuned is not None else 0
-        self.tuned = nn.ModuleList(list(trunk.layers)[self.start :]) if tuned is not None else trunk.model
-        self.tuned.requires_grad_(True)
+        self.start, self.tuned = start, tuned
 
     def trunk_parameters(self) -> list[nn.Parameter]:
-        return list(self.tuned.parameters())
+        return [p for p in self.tuned.parameters() if p.requires_grad]
 
     def trunk_groups(self) -> dict[str, list[nn.Parameter]]:
+        learning = {id(p) for p in self.trunk_parameters()}
         groups = {
-            f"trunk layer {number}": list(layer.parameters())
+            f"trunk layer {number}": [p for p in layer.parameters() if id(p) in learning]
             for number, layer in enumerate(self.trunk.layers)
-            if number >= self.start
         }
+        groups = {name: parameters for name, parameters in groups.items() if parameters}
         in_layers = {id(p) for group in groups.values() for p in group}
         others = [p for p in self.trunk_parameters() if id(p) not in in_layers]
         return groups | ({"trunk embeddings": others} if others else {})

@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny import make_dataset, write_trunk
+from tiny import make_dataset, student_section, write_trunk
 
 from distill_rec.distillation import distill
 from distill_rec.export import export_student
-from distill_rec.recipe import ExportSection, OptimizerSection, StudentSection, TeacherSection
+from distill_rec.recipe import ExportSection, OptimizerSection
 from distill_rec.runtime import Student
-from distill_rec.students import load_student
-from distill_rec.teachers import Teacher, teach
+from distill_rec.student_model import load_student
+from distill_rec.teacher_model import Teacher
+from teachers.bi_encoder.spec import BiEncoderSection
+from teachers.bi_encoder.teach import teach
 
 QUICK = OptimizerSection(batch_size=32, window=2, max_epochs=1)
 
@@ -20,8 +22,8 @@ QUICK = OptimizerSection(batch_size=32, window=2, max_epochs=1)
 def test_teacher_student_and_artifact_read_entities_as_the_data_set_did(tmp_path, monkeypatch, flag):
     monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / "cache"))
     trunk, dataset = str(write_trunk(tmp_path / "trunk")), replace(make_dataset(), unescape_html=flag)
-    teach(TeacherSection(trunk=trunk, dim=8, optimizer=QUICK), dataset, tmp_path / "teach")
-    section = StudentSection(dim=8, table_dim=8, hidden=8, optimizer=QUICK)
+    teach(BiEncoderSection(trunk=trunk, dim=8, optimizer=QUICK), dataset, tmp_path / "teach")
+    section = student_section(optimizer=QUICK)
     distill(section, tmp_path / "teach" / "knowledge", dataset, tmp_path / "student", trunk=trunk)
     export_student(ExportSection(), tmp_path / "student", dataset, tmp_path / "export")
     student = Student.load(tmp_path / "export" / "student", verify=True)

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import make_dataset, write_trunk
+from tiny import make_dataset, student_section, write_trunk
 
 import distill_rec
 from distill_rec.distillation import distill
 from distill_rec.export import export_student, gates
-from distill_rec.recipe import ExportSection, OptimizerSection, StudentSection
+from distill_rec.recipe import ExportSection, OptimizerSection
 from distill_rec.runtime import ArtifactError, DataError, Student
-from distill_rec.students import load_student
+from distill_rec.student_model import load_student
 
 QUICK = OptimizerSection(batch_size=32, window=2, max_epochs=2)
 ODD = ["", "ξψω ξψω", "red ξψω cat", "red cat " * 1250, "\U0001f600\U0001f680", "\x00\x07\x1b", "red", "  "]
@@ -29,7 +29,7 @@ def world(request, tmp_path_factory):
     os.environ["DISTILL_REC_CACHE"] = str(folder / "cache")
     kind, users = request.param.split("-")
     dataset = make_dataset()
-    section = StudentSection(kind=kind, user_encoder=users, dim=8, table_dim=8, hidden=8, optimizer=QUICK)
+    section = student_section(kind, user_encoder=users, optimizer=QUICK)
     distill(section, None, dataset, folder / "student", trunk=str(write_trunk(folder / "trunk")))
     export_student(ExportSection(), folder / "student", dataset, folder / "export")
     return dataset, folder

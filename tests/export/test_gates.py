@@ -6,17 +6,19 @@ import shutil
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from tiny import make_dataset, write_trunk
+from tiny import make_dataset, student_section, write_trunk
 
 from distill_rec.distillation import distill
 from distill_rec.export import export_student, gates
 from distill_rec.export.gates import spread_of
-from distill_rec.recipe import ExportSection, OptimizerSection, StudentSection, TeacherSection
+from distill_rec.recipe import ExportSection, OptimizerSection
 from distill_rec.runtime import ArtifactError, Student
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.runtime.publish import rollback
-from distill_rec.students import load_student
-from distill_rec.teachers import Teacher, teach
+from distill_rec.student_model import load_student
+from distill_rec.teacher_model import Teacher
+from teachers.bi_encoder.spec import BiEncoderSection
+from teachers.bi_encoder.teach import teach
 
 QUICK = OptimizerSection(batch_size=32, window=2, max_epochs=2)
 STATIC = pytest.mark.parametrize("world", ["static"], indirect=True)  # a graph takes seconds to export
@@ -29,8 +31,8 @@ def world(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DISTILL_REC_CACHE", str(folder / "cache"))
         dataset, trunk = make_dataset(), str(write_trunk(folder / "trunk"))
-        teach(TeacherSection(trunk=trunk, dim=8, optimizer=QUICK), dataset, folder / "teach")
-        section = StudentSection(kind=request.param, dim=8, table_dim=8, hidden=8, optimizer=QUICK)
+        teach(BiEncoderSection(trunk=trunk, dim=8, optimizer=QUICK), dataset, folder / "teach")
+        section = student_section(request.param, optimizer=QUICK)
         distill(section, folder / "teach" / "knowledge", dataset, folder / "student", trunk=trunk)
     return request.param, dataset, folder, Teacher.load(folder / "teach")
 

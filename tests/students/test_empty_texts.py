@@ -5,14 +5,16 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from tiny import make_dataset, write_trunk
+from tiny import make_dataset, student_section, write_trunk
 
 from distill_rec.distillation import distill
 from distill_rec.export import export_student
-from distill_rec.recipe import ExportSection, OptimizerSection, StudentSection, TeacherSection
+from distill_rec.recipe import ExportSection, OptimizerSection
 from distill_rec.runtime import Student
-from distill_rec.students import load_student
-from distill_rec.teachers import Teacher, teach
+from distill_rec.student_model import load_student
+from distill_rec.teacher_model import Teacher
+from teachers.bi_encoder.spec import BiEncoderSection
+from teachers.bi_encoder.teach import teach
 
 QUICK = OptimizerSection(batch_size=32, window=2, max_epochs=1)
 COLD, WARM = 57, 3
@@ -31,8 +33,8 @@ def with_empty(item):
 def made(kind, dataset, folder, monkeypatch):
     monkeypatch.setenv("DISTILL_REC_CACHE", str(folder / "cache"))
     trunk = str(write_trunk(folder / "trunk"))
-    teach(TeacherSection(trunk=trunk, dim=8, optimizer=QUICK), dataset, folder / "teach")
-    section = StudentSection(kind=kind, dim=8, table_dim=8, hidden=8, optimizer=QUICK)
+    teach(BiEncoderSection(trunk=trunk, dim=8, optimizer=QUICK), dataset, folder / "teach")
+    section = student_section(kind, optimizer=QUICK)
     distill(section, folder / "teach" / "knowledge", dataset, folder / "student", trunk=trunk)
     export_student(ExportSection(), folder / "student", dataset, folder / "export")
     return Teacher.load(folder / "teach"), load_student(folder / "student"), Student.load(folder / "export" / "student")

@@ -3,19 +3,19 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from tiny import make_dataset, write_trunk
+from tiny import make_dataset, student_section, write_trunk
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.distillation import DistillationObjective, distill
 from distill_rec.files import read_json
 from distill_rec.knowledge import Knowledge
-from distill_rec.nn.projection import Projection
-from distill_rec.recipe import LossSection, OptimizerSection, StudentSection, TeacherSection
-from distill_rec.students import load_student
-from distill_rec.students.static_encoder import StaticEncoder
-from distill_rec.students.static_start import ridge
-from distill_rec.teachers import teach
+from distill_rec.nn.projection import Projection, ridge
+from distill_rec.recipe import LossSection, OptimizerSection
+from distill_rec.student_model import load_student
 from distill_rec.training.optimizers import make_optimizers
+from students.static.encoder import StaticEncoder
+from teachers.bi_encoder.spec import BiEncoderSection
+from teachers.bi_encoder.teach import teach
 
 NAMES = ("student", "initialised", "other")
 QUICK = OptimizerSection(batch_size=32, window=2, max_epochs=2)
@@ -26,13 +26,13 @@ def world(tmp_path, monkeypatch):
     monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / "cache"))
     trunk = str(write_trunk(tmp_path / "trunk"))
     dataset = make_dataset()
-    teach(TeacherSection(trunk=trunk, dim=8, optimizer=QUICK), dataset, tmp_path / "teach")
+    teach(BiEncoderSection(trunk=trunk, dim=8, optimizer=QUICK), dataset, tmp_path / "teach")
     return dataset, trunk, tmp_path
 
 
 def trained(world, **settings):
     dataset, trunk, folder = world
-    section = StudentSection(dim=8, table_dim=8, hidden=8, optimizer=QUICK).model_copy(update=settings)
+    section = student_section(**{"optimizer": QUICK, **settings})
     distill(section, folder / "teach" / "knowledge", dataset, folder / "student", trunk=trunk)
     return load_student(folder / "student")
 
@@ -71,7 +71,7 @@ def test_fallback_rows_carry_sub_words_that_training_never_saw():
 
 def test_an_initialised_student_starts_as_the_distilled_one_and_learns_from_clicks_alone(world):
     dataset, trunk, folder = world
-    section = StudentSection(dim=8, table_dim=8, hidden=8, optimizer=QUICK)
+    section = student_section(optimizer=QUICK)
     train = partial(distill, section, folder / "teach" / "knowledge", dataset, trunk=trunk)
     train(folder=folder / "student")
     train(folder=folder / "initialised", clicks_only=True)
@@ -91,11 +91,11 @@ def test_ridge_finds_a_linear_map():
 def test_adapters_learn_with_the_student_and_never_on_the_teachers_side(world):
     dataset, trunk, folder = world
     from distill_rec.progress import Quiet
-    from distill_rec.students import build_student
+    from students.static.build import build
 
-    section = StudentSection(dim=6, table_dim=8, user_heads=2, optimizer=QUICK)
+    section = student_section(dim=6, user_heads=2, optimizer=QUICK)
     knowledge = Knowledge.load(folder / "teach" / "knowledge")
-    model = build_student(section, trunk, dataset, knowledge, Quiet()).model
+    model = build(section, trunk, dataset, knowledge, Quiet()).model
     objective = DistillationObjective(knowledge, LossSection(), 6, torch.arange(5), torch.device("cpu"))
     held = {
         id(p)

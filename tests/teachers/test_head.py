@@ -9,16 +9,19 @@ from distill_rec.evaluation.protocol import evaluate
 from distill_rec.files import read_json
 from distill_rec.nn.projection import principal_directions, whitening
 from distill_rec.progress import Quiet
-from distill_rec.recipe import OptimizerSection, TeacherSection
-from distill_rec.teachers import Teacher, teach, untrained_scorer
-from distill_rec.teachers.build import build_teacher, open_source
+from distill_rec.recipe import OptimizerSection
+from distill_rec.teacher_model import Teacher
 from distill_rec.training import scorer_of
+from teachers.bi_encoder.build import build_teacher, open_source
+from teachers.bi_encoder.spec import BiEncoderSection
+from teachers.bi_encoder.teach import teach
+from teachers.bi_encoder.untrained import untrained_scorer
 
 
 def test_an_untrained_linear_head_of_full_width_ranks_as_the_untrained_plm(tmp_path, monkeypatch):
     monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path))
     dataset = make_dataset("impressions")
-    section = TeacherSection(
+    section = BiEncoderSection(
         trunk=str(write_trunk(tmp_path / "trunk")), dim=32, user_encoder="attention", offsets=False
     )
     device = torch.device("cpu")
@@ -44,7 +47,7 @@ def test_whitened_vectors_are_uncorrelated():
 def test_the_best_variant_on_validation_is_the_teacher_and_new_texts_encode_as_the_catalogue(tmp_path, monkeypatch):
     monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / "cache"))
     dataset = make_dataset()
-    section = TeacherSection(
+    section = BiEncoderSection(
         trunk=str(write_trunk(tmp_path / "trunk")),
         dim=8,
         optimizer=OptimizerSection(batch_size=32, max_epochs=2),
@@ -68,7 +71,7 @@ def test_a_start_that_already_ranks_is_kept_unless_training_beats_it_by_an_inter
 
     def taught(name, rate):
         optimizer = OptimizerSection(batch_size=32, max_epochs=2, learning_rate=rate, keep_start=True)
-        teach(TeacherSection(trunk=trunk, dim=8, seed=1, optimizer=optimizer), dataset, tmp_path / name)
+        teach(BiEncoderSection(trunk=trunk, dim=8, seed=1, optimizer=optimizer), dataset, tmp_path / name)
         weights = load_file(tmp_path / name / "weights.safetensors")
         return read_json(tmp_path / name / "history.json"), weights["user_encoder.position"]
 

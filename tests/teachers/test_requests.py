@@ -8,7 +8,7 @@ from artifacts import KINDS, arrays_of, random_user_encoder
 
 from distill_rec.files import write_array, write_json
 from distill_rec.runtime.user_encoders import make_user_encoder
-from distill_rec.teachers import Teacher
+from distill_rec.teacher_model import Teacher
 from distill_rec.training.checkpoint import save_weights
 
 DIM, ITEMS = 64, 50_000

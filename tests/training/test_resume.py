@@ -7,10 +7,13 @@ from tiny import make_dataset, write_trunk
 
 from distill_rec.distillation import distill
 from distill_rec.evaluation.protocol import validation_metric
-from distill_rec.recipe import OptimizerSection, StudentSection, TeacherSection
+from distill_rec.recipe import OptimizerSection
 from distill_rec.runtime.errors import TrainingError
-from distill_rec.teachers import Teacher, teach
+from distill_rec.teacher_model import Teacher
 from distill_rec.training.loop import Training
+from students.static.spec import StaticSection
+from teachers.bi_encoder.spec import BiEncoderSection
+from teachers.bi_encoder.teach import teach
 
 QUICK = OptimizerSection(batch_size=16, window=2, max_epochs=4, checkpoint_seconds=0, patience=9, item_chunk=16)
 
@@ -23,7 +26,7 @@ class Killed(BaseException):
 def world(tmp_path, monkeypatch):
     monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / "cache"))
     trunk = str(write_trunk(tmp_path / "trunk"))
-    section = TeacherSection(trunk=trunk, dim=8, tuning="last:1", optimizer=QUICK, trunk_optimizer=QUICK)
+    section = BiEncoderSection(trunk=trunk, dim=8, tuning="last:1", optimizer=QUICK, trunk_optimizer=QUICK)
     return make_dataset(), section, tmp_path
 
 
@@ -61,7 +64,7 @@ def test_killed_teacher_resumes_to_the_same_weights(world, monkeypatch, windows)
 def test_killed_student_resumes_to_the_same_weights(world, monkeypatch):
     dataset, section, folder = world
     teach(section.model_copy(update={"tuning": "head"}), dataset, folder / "teach")
-    student = StudentSection(dim=8, table_dim=8, optimizer=QUICK)
+    student = StaticSection(dim=8, table_dim=8, optimizer=QUICK)
     knowledge = folder / "teach" / "knowledge"
     distill(student, knowledge, dataset, folder / "whole", trunk=section.trunk)
     with monkeypatch.context() as patch, pytest.raises(Killed):
@@ -74,7 +77,7 @@ def test_killed_student_resumes_to_the_same_weights(world, monkeypatch):
 
 def test_a_checkpoint_of_other_settings_is_refused(world, monkeypatch):
     dataset, section, folder = world
-    student = StudentSection(dim=8, table_dim=8, optimizer=QUICK)
+    student = StaticSection(dim=8, table_dim=8, optimizer=QUICK)
     with monkeypatch.context() as patch, pytest.raises(Killed):
         kill_after(patch, 2)
         distill(student, None, dataset, folder / "student", trunk=section.trunk)
@@ -85,7 +88,7 @@ def test_a_checkpoint_of_other_settings_is_refused(world, monkeypatch):
 
 def test_a_loss_that_is_not_finite_stops_at_that_step_and_leaves_the_checkpoint(world, monkeypatch):
     dataset, section, folder = world
-    student = StudentSection(dim=8, table_dim=8, optimizer=QUICK)
+    student = StaticSection(dim=8, table_dim=8, optimizer=QUICK)
     plain, calls = Training._window, []
 
     def poisoned(self):
@@ -120,6 +123,6 @@ def test_a_run_that_the_clock_stops_says_that_it_will_not_reproduce(world):
 
     dataset, section, folder = world
     clock = QUICK.model_copy(update={"max_seconds": 1e-6})
-    distill(StudentSection(dim=8, table_dim=8, optimizer=clock), None, dataset, folder / "s", trunk=section.trunk)
+    distill(StaticSection(dim=8, table_dim=8, optimizer=clock), None, dataset, folder / "s", trunk=section.trunk)
     history = read_json(folder / "s" / "history.json")
     assert history["stopped"] == "max_seconds" and history["reproducible"] is False

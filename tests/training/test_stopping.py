@@ -7,11 +7,13 @@ from tiny import make_dataset, write_trunk
 
 from distill_rec.distillation import distill
 from distill_rec.files import read_json
-from distill_rec.recipe import OptimizerSection, StudentSection, TeacherSection
+from distill_rec.recipe import OptimizerSection
 from distill_rec.runtime.errors import TrainingError
-from distill_rec.teachers import teach
 from distill_rec.training import loop
 from distill_rec.training.plateau import Plateau
+from students.static.spec import StaticSection
+from teachers.bi_encoder.spec import BiEncoderSection
+from teachers.bi_encoder.teach import teach
 
 SHORT = {"batch_size": 16, "window": 2, "checkpoint_seconds": 0, "item_chunk": 16}
 
@@ -24,7 +26,7 @@ def world(tmp_path, monkeypatch):
 
 def train(world, name, **optimizer):
     dataset, trunk, folder = world
-    section = StudentSection(dim=8, table_dim=8, optimizer=OptimizerSection(**SHORT | optimizer))
+    section = StaticSection(dim=8, table_dim=8, optimizer=OptimizerSection(**SHORT | optimizer))
     distill(section, None, dataset, folder / name, trunk=trunk)
     return read_json(folder / name / "history.json")
 
@@ -78,7 +80,7 @@ def test_tuned_layers_move_as_their_rate_says_and_the_history_tells_how_far(worl
         tuned = OptimizerSection(
             **SHORT, max_updates=24, trunk_learning_rate=rate, learning_rate=1e-9, warmup_updates=2, weight_decay=0.0
         )
-        section = TeacherSection(
+        section = BiEncoderSection(
             trunk=trunk,
             dim=8,
             tuning="last:1",

@@ -7,11 +7,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny import make_dataset, write_trunk
 
-from distill_rec.recipe import TeacherSection
 from distill_rec.runtime.errors import ModelError, RecipeError
-from distill_rec.teachers import Teacher, teach
+from distill_rec.teacher_model import Teacher
 from distill_rec.trunks.load import load_trunk
 from distill_rec.trunks.vectors import read_vectors
+from teachers.bi_encoder.spec import BiEncoderSection
+from teachers.bi_encoder.teach import teach
 
 
 def test_a_folder_without_weights_is_refused(tmp_path):
@@ -92,8 +93,8 @@ def test_a_file_of_vectors_is_a_trunk_for_the_head_alone(tmp_path, monkeypatch):
     dataset = make_dataset()
     ids = dataset.items["item_id"].to_list()
     file = vector_file(tmp_path / "v.parquet", ids, np.random.default_rng(0).normal(size=(len(ids), 12)))
-    section = TeacherSection(trunk=file, dim=8).model_copy(
-        update={"optimizer": TeacherSection().optimizer.model_copy(update={"max_epochs": 1})}
+    section = BiEncoderSection(trunk=file, dim=8).model_copy(
+        update={"optimizer": BiEncoderSection().optimizer.model_copy(update={"max_epochs": 1})}
     )
     teach(section, dataset, tmp_path / "teach")
     teacher = Teacher.load(tmp_path / "teach")

@@ -7,14 +7,14 @@ from tiny import make_dataset, write_trunk
 
 from distill_rec.nn.text_head import TextHead
 from distill_rec.progress import Quiet
-from distill_rec.recipe import TeacherSection
-from distill_rec.teachers.build import build_teacher, open_source
 from distill_rec.training import Objective
 from distill_rec.training.optimizers import make_optimizers
 from distill_rec.trunks import prefix
 from distill_rec.trunks.encoder import TrunkEncoder
 from distill_rec.trunks.load import load_trunk
 from distill_rec.trunks.tokens import tokenize
+from teachers.bi_encoder.build import build_teacher, open_source
+from teachers.bi_encoder.spec import BiEncoderSection
 
 CPU = torch.device("cpu")
 
@@ -56,7 +56,7 @@ def test_an_items_vector_is_the_same_alone_and_in_a_mixed_batch(tmp_path):
 def test_lower_layers_hold_no_gradient_and_no_state_and_are_not_called_after_the_first_pass(tmp_path):
     dataset = make_dataset()
     trunk_folder = str(write_trunk(tmp_path / "trunk", layers=4))
-    section = TeacherSection(trunk=trunk_folder, dim=8, tuning="last:2")
+    section = BiEncoderSection(trunk=trunk_folder, dim=8, tuning="last:2")
     model = build_teacher(section, open_source(section, dataset, CPU), dataset, CPU, Quiet())
     layers = model.text_encoder.trunk.layers
     calls = [0] * 4

@@ -17,17 +17,18 @@ from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.settings import user_settings
 from distill_rec.progress import Progress, Quiet
-from distill_rec.recipe import RATES, OptimizerSection, TeacherSection
-from distill_rec.teachers.build import Source, build_teacher, empty_texts, open_source
-from distill_rec.teachers.settings import variants_of
+from distill_rec.recipe import RATES, OptimizerSection
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights, trainable
 from distill_rec.training.search import search
+from teachers.bi_encoder.build import Source, build_teacher, empty_texts, open_source
+from teachers.bi_encoder.spec import BiEncoderSection
+from teachers.bi_encoder.variants import variants_of
 
 FORMAT_VERSION = 1
 
 
-def teach(section: TeacherSection, dataset: Dataset, folder: Path, *, progress: Progress | None = None) -> None:
+def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress: Progress | None = None) -> None:
     """Train the teacher, or go on where a killed run stopped; leave model, history and knowledge in `folder`.
 
     Raises:
@@ -48,12 +49,12 @@ def teach(section: TeacherSection, dataset: Dataset, folder: Path, *, progress: 
     write_json(folder / "history.json", outcomes[best] | {"variants": choice, "chosen": best})
 
 
-def _differences(variant: TeacherSection, section: TeacherSection) -> dict[str, Any]:
+def _differences(variant: BiEncoderSection, section: BiEncoderSection) -> dict[str, Any]:
     base = section.model_dump(exclude={"choose"})
     return {key: value for key, value in variant.model_dump(exclude={"choose"}).items() if value != base[key]}
 
 
-def _train(variant: TeacherSection, dataset: Dataset, root: Path, progress: Progress) -> Path:
+def _train(variant: BiEncoderSection, dataset: Dataset, root: Path, progress: Progress) -> Path:
     """Train one variant in a folder named by its settings; a finished one is not trained again.
 
     Trunk tuning starts from the head alone, trained to its plateau on cached activations: that training has the
@@ -71,12 +72,12 @@ def _train(variant: TeacherSection, dataset: Dataset, root: Path, progress: Prog
     return folder
 
 
-def _folder_of(variant: TeacherSection, dataset: Dataset, root: Path) -> Path:
+def _folder_of(variant: BiEncoderSection, dataset: Dataset, root: Path) -> Path:
     """A variant's folder. An unfinished one that differs by its rates alone becomes it: its checkpoint serves both."""
     rates = set(RATES)
-    plain = variant.model_dump(exclude={"optimizer": rates, "trunk_optimizer": rates})
+    plain = variant.model_dump(exclude={"kind": True, "optimizer": rates, "trunk_optimizer": rates})
     start = f"{variant.tuning.replace(':', '-')}-{fingerprint(plain, dataset.fingerprint)}"
-    folder = root / "variants" / f"{start}-{fingerprint(variant.model_dump())[:8]}"
+    folder = root / "variants" / f"{start}-{fingerprint(variant.model_dump(exclude={'kind'}))[:8]}"
     if not folder.exists() and folder.parent.exists():
         for other in sorted(folder.parent.iterdir()):
             if other.name.startswith(start) and not (other / "history.json").exists():
@@ -86,7 +87,7 @@ def _folder_of(variant: TeacherSection, dataset: Dataset, root: Path) -> Path:
 
 
 def _train_once(  # noqa: PLR0913
-    variant: TeacherSection,
+    variant: BiEncoderSection,
     dataset: Dataset,
     warm_start: Path | None,
     progress: Progress,
@@ -109,14 +110,14 @@ def _train_once(  # noqa: PLR0913
         seed=variant.seed,
         name=f"teacher {variant.tuning}",
         offset_decay=variant.offset_decay,
-        settings=variant.model_dump(exclude={"optimizer", "trunk_optimizer"}),
+        settings=variant.model_dump(exclude={"kind", "optimizer", "trunk_optimizer"}),
         progress=progress,
     )
     training.run()
     training.checkpoints.clear()
 
 
-def _publish(variant: TeacherSection, dataset: Dataset, trained: Path, folder: Path, progress: Progress) -> None:
+def _publish(variant: BiEncoderSection, dataset: Dataset, trained: Path, folder: Path, progress: Progress) -> None:
     """Write the chosen variant as the teacher, with its knowledge."""
     device = choose_device(variant.device)
     source = open_source(variant, dataset, device)
@@ -140,14 +141,15 @@ def _publish(variant: TeacherSection, dataset: Dataset, trained: Path, folder: P
 
 
 def _record(
-    variant: TeacherSection, source: Source, dataset: Dataset, model: Recommender, settings: dict[str, Any]
+    variant: BiEncoderSection, source: Source, dataset: Dataset, model: Recommender, settings: dict[str, Any]
 ) -> dict[str, Any]:
     total = sum(p.numel() for p in model.parameters())
     if source.trunk is not None:
-        tuned = sum(p.numel() for p in model.text_encoder.trunk_parameters())
-        total += sum(p.numel() for p in source.trunk.model.parameters()) - tuned
+        own = {id(p) for p in model.parameters()}
+        total += sum(p.numel() for p in source.trunk.model.parameters() if id(p) not in own)
     return {
         "format_version": FORMAT_VERSION,
+        "kind": variant.kind,
         "section": variant.model_dump(),
         "trunk": source.record,
         "user_encoder": settings,

@@ -10,18 +10,18 @@ from torch import Tensor
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
-from distill_rec.nn.projection import Projection, principal_directions
+from distill_rec.nn.projection import Projection, principal_directions, ridge
 from distill_rec.nn.settings import training_texts
 from distill_rec.progress import Progress
-from distill_rec.recipe import StudentSection
 from distill_rec.runtime.tokenizer import TextTokenizer
-from distill_rec.students.static_encoder import StaticEncoder
+from distill_rec.student_build import TextTarget, start_map
 from distill_rec.trunks.load import Trunk
 from distill_rec.trunks.tokens import cached_tokens
 from distill_rec.trunks.vocabulary import vocabulary_vectors
+from students.static.encoder import StaticEncoder
+from students.static.spec import StaticSection
 
 RARE = 1e-3
-RIDGE = 1e-3
 
 
 def static_tokenizer(tokenizer_json: str, max_tokens: int) -> TextTokenizer:
@@ -49,7 +49,7 @@ class SubWords:
     tokens: Ragged
 
 
-def sub_words(section: StudentSection, trunk: Trunk, dataset: Dataset, progress: Progress) -> SubWords:
+def sub_words(section: StaticSection, trunk: Trunk, dataset: Dataset, progress: Progress) -> SubWords:
     """Cut the vocabulary and reduce the trunk's vectors; both are fitted without new items."""
     tokenizer = static_tokenizer(trunk.tokenizer_json, section.max_tokens)
     key = f"static|{section.max_tokens}|{trunk.tokenizer_json}"
@@ -68,8 +68,8 @@ def sub_words(section: StudentSection, trunk: Trunk, dataset: Dataset, progress:
     return SubWords(vocabulary, used, others, weight, reduced, tokens)
 
 
-def start_static(section: StudentSection, words: SubWords, dataset: Dataset, target: Tensor | None) -> StaticEncoder:
-    """A static encoder whose linear map is a ridge fit to `target` `[n_texts, dim]`.
+def start_static(section: StaticSection, words: SubWords, dataset: Dataset, target: TextTarget | None) -> StaticEncoder:
+    """A static encoder whose linear map is a ridge fit to the target.
 
     Args:
         target: the teacher's text vectors; where not given (an undistilled student, or another number of
@@ -86,17 +86,8 @@ def start_static(section: StudentSection, words: SubWords, dataset: Dataset, tar
         told = torch.from_numpy(encoder.rows.lengths[rows.numpy()] > 0)
         if bool(told.any()):  # where items without a text are learned from, they start among the others
             encoder.no_tokens.copy_(unit[told].mean(0))
-        projection.start_from(principal_directions(unit, section.dim) if target is None else ridge(unit, target[rows]))
+        projection.start_from(start_map(unit, rows, section.dim, target))
     return encoder
-
-
-def ridge(x: Tensor, y: Tensor, strength: float = RIDGE) -> Tensor:
-    """The map `[width, dim]` from `x` `[n, width]` to `y` `[n, dim]` by least squares, with a ridge in x's scale."""
-    x64, y64 = x.double(), y.double()
-    gram = x64.t() @ x64
-    gram += torch.eye(len(gram), dtype=gram.dtype) * gram.diagonal().mean() * strength
-    solved: Tensor = torch.linalg.solve(gram, x64.t() @ y64)
-    return solved.to(x.dtype)
 
 
 def fit_fallback(encoder: StaticEncoder, words: SubWords) -> None:

@@ -1,4 +1,4 @@
-"""A trained teacher, for notebooks and comparison: ranks from its cached item vectors, encodes with its trunk."""
+"""A trained teacher of any kind, for notebooks and comparison: ranks from cached item vectors, encodes as it can."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.scorer import Scorer
@@ -18,16 +16,9 @@ from distill_rec.files import read_json
 from distill_rec.handover import ITEM_IDS
 from distill_rec.knowledge import Knowledge, history_rows
 from distill_rec.nn.recommender import user_vectors
-from distill_rec.nn.text_head import TextHead
-from distill_rec.recipe import TeacherSection
+from distill_rec.registry import TEACHERS, Late, find
 from distill_rec.runtime.errors import ModelError, RunError
 from distill_rec.runtime.item_ids import digest_of_ids
-from distill_rec.runtime.template import unescaped_text
-from distill_rec.teachers.settings import tuned_layers
-from distill_rec.training.checkpoint import under
-from distill_rec.trunks.encoder import TrunkEncoder
-from distill_rec.trunks.load import load_trunk
-from distill_rec.trunks.tokens import tokenize
 
 
 @dataclass
@@ -99,37 +90,17 @@ class Teacher:
         """Text vectors `[n, d]` of any texts, through the whole trunk.
 
         Raises:
-            ModelError: the trunk is a file of vectors, or its weights are not those the teacher was trained on.
+            ModelError: it reads no texts, or its weights are not those that it was trained on.
         """
         return self.encoder()(texts)
 
     def encoder(self) -> Callable[[list[str]], NDArray[np.float32]]:
         """`encode_items` with the trunk loaded once, for those who encode often."""
-        section = TeacherSection.model_validate(self.config["section"])
-        record = self.config["trunk"]
-        if "pooling" not in record:
-            raise ModelError(record["source"], "a file of vectors cannot encode new texts", "a trunk that is a model")
-        trunk = load_trunk(section.trunk, section.revision, section.pooling, section.max_tokens)
-        if trunk.digest != record["digest"]:
+        kind = self.config.get("kind", "bi_encoder")  # releases that knew one kind named none
+        encoder: Late[Any] | None = find(TEACHERS, kind).encoder
+        if encoder is None:
             raise ModelError(
-                section.trunk, f"weights {trunk.digest[:12]}", f"weights {record['digest'][:12]}, as trained"
+                self.folder, f"a teacher of kind {kind!r} cannot encode texts", "a teacher that reads them"
             )
-        hidden = section.hidden if section.projection == "mlp" else 0
-        head = TextHead(trunk.width, section.dim, hidden, section.whiten, trunk.pooling == "attention")
-        module = TrunkEncoder(trunk, Ragged.from_rows([]), head, tuned_layers(section, trunk), None, chunk=64)
-        weights = load_file(self.folder / "weights.safetensors")
-        module.load_state_dict(under(weights, "text_encoder"))
-        module.neutral = weights.get("neutral")
-        module.eval()
-        tokenizer = trunk.tokenizer()
-
-        unescape = self.config.get("unescape_html", False)
-
-        def encode(texts: list[str]) -> NDArray[np.float32]:
-            texts = [unescaped_text(text) for text in texts] if unescape else texts
-            module.tokens = tokenize(texts, tokenizer)
-            module.n_texts = len(texts)
-            module.empty = torch.from_numpy(tokenizer.reads_empty(module.tokens.values, module.tokens.offsets))
-            return module.encode().float().cpu().numpy()
-
+        encode: Callable[[list[str]], NDArray[np.float32]] = encoder.get()(self)
         return encode

@@ -11,11 +11,11 @@ from distill_rec.data.ragged import Ragged
 from distill_rec.device import choose_device
 from distill_rec.evaluation.scorer import Scorer
 from distill_rec.progress import Progress, Quiet
-from distill_rec.recipe import TeacherSection
-from distill_rec.teachers.build import open_source, pooled_vectors
+from teachers.bi_encoder.build import open_source, pooled_vectors
+from teachers.bi_encoder.spec import BiEncoderSection
 
 
-def untrained_scorer(section: TeacherSection, dataset: Dataset, progress: Progress | None = None) -> Scorer:
+def untrained_scorer(section: BiEncoderSection, dataset: Dataset, progress: Progress | None = None) -> Scorer:
     """The column that a teacher must beat to have learnt anything."""
     source = open_source(section, dataset, choose_device(section.device))
     pooled = pooled_vectors(source, dataset, progress or Quiet())

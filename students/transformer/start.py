@@ -9,13 +9,12 @@ from torch import Tensor, nn
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
-from distill_rec.nn.projection import principal_directions
 from distill_rec.nn.settings import training_texts
 from distill_rec.nn.text_head import TextHead
-from distill_rec.recipe import StudentSection
-from distill_rec.students.static_start import ridge
-from distill_rec.trunks.encoder import TrunkEncoder
+from distill_rec.student_build import TextTarget, start_map
+from distill_rec.trunks.encoder import TrunkEncoder, learning
 from distill_rec.trunks.load import Trunk, layer_list, pool
+from students.transformer.spec import TransformerSection
 
 
 def cut_trunk(trunk: Trunk, layers: int) -> None:
@@ -29,12 +28,12 @@ def cut_trunk(trunk: Trunk, layers: int) -> None:
 
 
 def start_transformer(
-    section: StudentSection, trunk: Trunk, tokens: Ragged, dataset: Dataset, target: Tensor | None
+    section: TransformerSection, trunk: Trunk, tokens: Ragged, dataset: Dataset, target: TextTarget | None
 ) -> TrunkEncoder:
-    """A cut trunk (all its layers learn, its embeddings do not) with a linear map fitted as `start_static` does."""
+    """A cut trunk (all its layers learn, its embeddings do not) with a linear map fitted to the target."""
     hidden = section.hidden if section.projection == "mlp" else 0
     head = TextHead(trunk.width, section.dim, hidden)
-    encoder = TrunkEncoder(trunk, tokens, head, len(trunk.layers), None, section.optimizer.item_chunk)
+    encoder = TrunkEncoder(trunk, tokens, head, learning(trunk.layers), 0, None, section.optimizer.item_chunk)
     encoder.eval()
     rows = training_texts(dataset)
     pooled = torch.empty(len(rows), trunk.width)
@@ -44,8 +43,7 @@ def start_transformer(
         for chunk in encoder.chunks(rows):
             pooled[place[chunk]] = encoder.pooled(chunk)
         unit = head.normalise(pooled)
-        directions = principal_directions(unit, section.dim) if target is None else ridge(unit, target[rows])
-        head.projection.start_from(directions)
+        head.projection.start_from(start_map(unit, rows, section.dim, target))
     return encoder
 
 

@@ -17,13 +17,12 @@ from distill_rec.nn.settings import make_offsets, training_texts, user_settings
 from distill_rec.nn.text_head import TextHead
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.progress import Progress
-from distill_rec.recipe import TeacherSection
-from distill_rec.teachers.settings import tuned_layers
 from distill_rec.trunks.encoder import TrunkEncoder
 from distill_rec.trunks.load import Trunk, load_trunk
 from distill_rec.trunks.prefix import cached_pooled, cached_states
 from distill_rec.trunks.tokens import cached_tokens
 from distill_rec.trunks.vectors import is_vector_file, read_vectors
+from teachers.bi_encoder.spec import BiEncoderSection
 
 
 @dataclass
@@ -39,7 +38,7 @@ class Source:
     record: dict[str, Any]
 
 
-def open_source(section: TeacherSection, dataset: Dataset, device: torch.device) -> Source:
+def open_source(section: BiEncoderSection, dataset: Dataset, device: torch.device) -> Source:
     """Load the trunk (onto the device), or read the file of vectors."""
     if is_vector_file(section.trunk):
         vectors, digest = read_vectors(section.trunk, dataset.items["item_id"].to_list())
@@ -85,7 +84,7 @@ def empty_texts(trunk: Trunk, dataset: Dataset) -> NDArray[np.bool_]:
 
 
 def build_teacher(
-    section: TeacherSection, source: Source, dataset: Dataset, device: torch.device, progress: Progress
+    section: BiEncoderSection, source: Source, dataset: Dataset, device: torch.device, progress: Progress
 ) -> Recommender:
     """A teacher with fitted, untrained head; `section.seed` draws what is random in it."""
     torch.manual_seed(section.seed)
@@ -97,7 +96,7 @@ def build_teacher(
     fitted = torch.from_numpy(np.flatnonzero(~dataset.new)) if by_item else training_texts(dataset)
     head.fit(pooled[fitted])
     encoder: TextEncoder
-    if source.trunk is None or (section.tuning == "head" and not attention):
+    if source.trunk is None or (frozen(section, source.trunk) and not attention):
         encoder = PooledEncoder(pooled, head)
     else:
         encoder = _trunk_encoder(section, source.trunk, head, dataset, progress)
@@ -106,17 +105,21 @@ def build_teacher(
     return Recommender(encoder, users, item_text, make_offsets(section, dataset)).to(device)
 
 
-def _trunk_encoder(
-    section: TeacherSection, trunk: Trunk, head: TextHead, dataset: Dataset, progress: Progress
-) -> TrunkEncoder:
+def frozen(section: BiEncoderSection, trunk: Trunk) -> bool:
+    """Whether nothing of the trunk learns."""
     depth = len(trunk.layers)
+    return section.how.lowest(depth) == depth
+
+
+def _trunk_encoder(
+    section: BiEncoderSection, trunk: Trunk, head: TextHead, dataset: Dataset, progress: Progress
+) -> TrunkEncoder:
     tokens = cached_tokens(dataset.texts, trunk.tokenizer(), _tokens_key(trunk))
     optimizer = section.trunk_optimizer or section.optimizer
-    tuned = tuned_layers(section, trunk)
-    if tuned is None:
-        return TrunkEncoder(trunk, tokens, head, None, None, optimizer.item_chunk)
-    states = cached_states(dataset.texts, tokens, trunk, depth - tuned, progress)
-    encoder = TrunkEncoder(trunk, tokens, head, tuned, states, optimizer.item_chunk)
+    lowest = section.how.lowest(len(trunk.layers))
+    states = None if lowest is None else cached_states(dataset.texts, tokens, trunk, lowest, progress)
+    tuned = section.how.prepare(trunk)
+    encoder = TrunkEncoder(trunk, tokens, head, tuned, lowest or 0, states, optimizer.item_chunk)
     encoder.to(next(trunk.model.parameters()).device)
     encoder.check_states()
     return encoder

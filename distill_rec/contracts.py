@@ -1,0 +1,186 @@
+"""What a teacher, a tuning and a student must be.
+
+A spec is light: it says what its part is and names the code that does the work, which is imported when it is used.
+Entry points lead to specs; `distill_rec.registry` finds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from distill_rec.registry import STUDENTS, TEACHERS, TUNINGS, Late, find
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import nn
+
+    from distill_rec.data.dataset import Dataset
+    from distill_rec.estimates import Sizes
+    from distill_rec.evaluation.scorer import Scorer
+    from distill_rec.knowledge import Knowledge
+    from distill_rec.progress import Progress
+    from distill_rec.recipe import StudentSection, TeacherSection
+    from distill_rec.student_build import Built
+    from distill_rec.student_model import StudentModel
+    from distill_rec.teacher_model import Teacher
+    from distill_rec.trunks.load import Trunk
+
+Signal = Literal["scores", "item vectors", "user vectors"]
+"""What a teacher can hand over."""
+
+
+class Teach(Protocol):
+    """Train into a folder, or go on where a killed run stopped: `knowledge/`, `history.json`, `model.json` last."""
+
+    def __call__(self, section: Any, dataset: Dataset, folder: Path, *, progress: Progress | None = None) -> None: ...
+
+
+class OpenEncoder(Protocol):
+    """A trained teacher's encoder of any texts, to `[n, d]`, with what it needs loaded once."""
+
+    def __call__(self, teacher: Teacher) -> Callable[[list[str]], NDArray[np.float32]]: ...
+
+
+class Untrained(Protocol):
+    """The column that a teacher must beat to have learnt anything."""
+
+    def __call__(self, section: Any, dataset: Dataset, progress: Progress | None = None) -> Scorer: ...
+
+
+class EstimateTeacher(Protocol):
+    """What teaching does, in words, and seconds on two cores; an order of magnitude."""
+
+    def __call__(self, section: Any, sizes: Sizes) -> tuple[str, float]: ...
+
+
+@dataclass(frozen=True)
+class TeacherSpec:
+    """A kind of teacher.
+
+    Attributes:
+        settings: subclass of `recipe.TeacherSection`: the keys of `[teacher]`.
+        supplies: the signals that it hands over.
+        teach, estimate: what it does and what that costs.
+        encoder: None where it cannot encode texts.
+        untrained: None where nothing of it can rank before it is trained.
+    """
+
+    kind: str
+    help: str
+    settings: type[TeacherSection]
+    supplies: frozenset[Signal]
+    teach: Late[Teach]
+    estimate: Late[EstimateTeacher]
+    encoder: Late[OpenEncoder] | None = None
+    untrained: Late[Untrained] | None = None
+
+
+class Tuning(Protocol):
+    """How much of a trunk learns, with the argument of its recipe's string where it takes one (`last:2`)."""
+
+    @property
+    def name(self) -> str:
+        """As the recipe writes it."""
+
+    def lowest(self, depth: int) -> int | None:
+        """The lowest of `depth` layers that learns, so where cached states may stand; `depth` where none does.
+
+        None where what is below the layers learns too.
+        """
+
+    def prepare(self, trunk: Trunk) -> nn.Module:
+        """Change a frozen trunk, in place, so that something of it learns.
+
+        Returns:
+            The part of the trunk that is saved with the teacher; of its weights those that ask for gradients learn.
+        """
+
+    def merge(self, trunk: Trunk) -> None:
+        """Give a trained trunk the form that it had before, in place; it encodes the same."""
+
+
+@dataclass(frozen=True)
+class TuningSpec:
+    """A kind of tuning.
+
+    Attributes:
+        form: how a recipe writes it, as "last:k".
+        make: from what stands after the colon ("" where nothing does) to a tuning; ValueError where that is wrong.
+    """
+
+    name: str
+    form: str
+    help: str
+    make: Callable[[str], Tuning]
+
+
+class BuildStudent(Protocol):
+    """From settings to a model ready to train; `section.seed` draws what is random in it.
+
+    `trunk` is the PLM of tokens and first weights. `knowledge` is the teacher that it starts from, or None.
+    """
+
+    def __call__(
+        self, section: Any, trunk: str, dataset: Dataset, knowledge: Knowledge | None, progress: Progress
+    ) -> Built: ...
+
+
+class EstimateStart(Protocol):
+    """Seconds before the first batch, beyond those of every student."""
+
+    def __call__(self, section: Any, sizes: Sizes) -> float: ...
+
+
+@dataclass(frozen=True)
+class StudentSpec:
+    """A kind of student.
+
+    Attributes:
+        settings: subclass of `recipe.StudentSection`: the keys of `[student]`.
+        artifact: the runtime's kind that reads what is exported.
+        build: makes one.
+        model: subclass of `StudentModel`, which reads and exports one.
+        start_seconds, export_seconds: for the plan, on two cores.
+    """
+
+    kind: str
+    help: str
+    settings: type[StudentSection]
+    artifact: str
+    build: Late[BuildStudent]
+    model: Late[type[StudentModel]]
+    start_seconds: float = 0.0
+    export_seconds: float = 5.0
+
+
+def teacher_spec(kind: str) -> TeacherSpec:
+    """See `registry.find`."""
+    found: TeacherSpec = find(TEACHERS, kind)
+    return found
+
+
+def student_spec(kind: str) -> StudentSpec:
+    """See `registry.find`."""
+    found: StudentSpec = find(STUDENTS, kind)
+    return found
+
+
+def tuning_spec(name: str) -> TuningSpec:
+    """See `registry.find`."""
+    found: TuningSpec = find(TUNINGS, name)
+    return found
+
+
+def tuning_of(text: str) -> Tuning:
+    """The tuning that a recipe's string names, as "last:2".
+
+    Raises:
+        RecipeError: there is no such tuning.
+        ValueError: its argument is wrong.
+    """
+    name, _, argument = text.partition(":")
+    return tuning_spec(name).make(argument)

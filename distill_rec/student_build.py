@@ -1,0 +1,161 @@
+"""What students of every kind share while they are built: their start from a teacher, and what is written of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from distill_rec.data.dataset import Dataset
+from distill_rec.files import write_json, write_text
+from distill_rec.handover import marks_of
+from distill_rec.knowledge import Knowledge
+from distill_rec.nn.neutral import set_neutral
+from distill_rec.nn.projection import principal_directions, ridge
+from distill_rec.nn.recommender import Recommender, TextEncoder
+from distill_rec.nn.settings import make_offsets, user_settings
+from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
+from distill_rec.recipe import StudentSection
+from distill_rec.training.checkpoint import save_weights
+from distill_rec.trunks.load import Trunk
+
+
+@dataclass
+class Built:
+    """A student ready to train.
+
+    Attributes:
+        config: what `model.json` records: enough to load it without trunk or data.
+        empty: bool `[n_texts]`, texts that read as the empty one.
+        after: what its kind does once it is trained.
+        encoder_tensors: the text encoder's tensors as they are written; its own state where not given.
+    """
+
+    model: Recommender
+    config: dict[str, Any]
+    tokenizer_json: str
+    empty: NDArray[np.bool_]
+    after: Callable[[], None] = lambda: None
+    encoder_tensors: Callable[[], dict[str, Tensor]] | None = None
+
+    def finish(self, dataset: Dataset) -> None:
+        """What remains after training: its kind's own part, and the vector of a text that says nothing."""
+        self.after()
+        set_neutral(self.model, self.empty, dataset)
+
+
+@dataclass(frozen=True)
+class TextTarget:
+    """The vectors that a text encoder starts near.
+
+    Attributes:
+        vectors: `[n_texts, dim]`.
+        known: bool `[n_texts]`, texts that have one; None where all have.
+    """
+
+    vectors: Tensor
+    known: Tensor | None = None
+
+    @staticmethod
+    def of(knowledge: Knowledge | None, dim: int) -> TextTarget | None:
+        """A teacher's, where it has as many dimensions."""
+        if knowledge is None or knowledge.dim != dim:
+            return None
+        known = None if knowledge.knows_texts is None else torch.from_numpy(np.array(knowledge.knows_texts))
+        return TextTarget(torch.from_numpy(np.array(knowledge.text_vectors)), known)
+
+
+def start_map(x: Tensor, rows: Tensor, dim: int, target: TextTarget | None) -> Tensor:
+    """A linear map `[width, dim]` to start from: a ridge fit to the target, else the principal directions of `x`.
+
+    Args:
+        x: `[n, width]`, what the encoder has of the texts `rows` before its map.
+    """
+    if target is None:
+        return principal_directions(x, dim)
+    if target.known is not None:
+        kept = target.known[rows]
+        x, rows = x[kept], rows[kept]
+    return ridge(x, target.vectors[rows])
+
+
+def assemble(
+    section: StudentSection, encoder: TextEncoder, dataset: Dataset, knowledge: Knowledge | None
+) -> tuple[Recommender, dict[str, Any]]:
+    """A student of a text encoder, and its user encoder's settings.
+
+    Args:
+        knowledge: where the shapes are equal its user encoder and offsets are copied.
+    """
+    settings = user_settings(section, dataset)
+    users = make_user_encoder(**settings)
+    offsets = make_offsets(section, dataset)
+    model = Recommender(encoder, users, torch.from_numpy(dataset.item_text.astype(np.int64)), offsets)
+    if knowledge is not None and knowledge.dim == section.dim:
+        _start_from_teacher(model, users, knowledge, settings)
+    return model, settings
+
+
+def _start_from_teacher(model: Recommender, users: UserEncoder, knowledge: Knowledge, settings: dict[str, Any]) -> None:
+    """Copy the teacher's user encoder and offsets where their shapes are the student's."""
+    shape = ("kind", "dim", "max_history", "layers", "heads")
+    if all(settings[key] == knowledge.user_settings[key] for key in shape):
+        users.load_state_dict(knowledge.user_encoder.state_dict())
+    if model.offsets is not None and knowledge.offsets is not None:
+        with torch.no_grad():
+            model.offsets.weight.copy_(torch.from_numpy(np.array(knowledge.offsets)))
+
+
+def config_of(
+    section: StudentSection, trunk: Trunk, dataset: Dataset, user_encoder: dict[str, Any], parameters: int
+) -> dict[str, Any]:
+    """What `model.json` records of every kind; each kind adds its own.
+
+    Args:
+        parameters: numbers that the model holds.
+    """
+    return {
+        "format_version": 1,
+        "kind": section.kind,
+        "dim": section.dim,
+        "hidden": section.hidden if section.projection == "mlp" else 0,
+        "projection": section.projection,
+        "max_tokens": trunk.max_tokens,
+        "prefix": "",
+        "pooling": trunk.pooling,
+        "template": dataset.template,
+        **marks_of(dataset),
+        "unescape_html": dataset.unescape_html,
+        "user_encoder": user_encoder,
+        "offsets": section.offsets,
+        "trunk": {"source": trunk.source, "revision": trunk.revision, "digest": trunk.digest},
+        "parameters": parameters,
+    }
+
+
+def under_text_encoder(model: Recommender) -> dict[str, Tensor]:
+    """The state of a model's text encoder, by the names that it is written under."""
+    return {f"text_encoder.{name}": value for name, value in model.text_encoder.state_dict().items()}
+
+
+def write_student(built: Built, folder: Path) -> None:
+    """Write a trained student: tokenizer, weights with its catalogue's vectors, and `model.json` last."""
+    model = built.model.eval()
+    tensors: dict[str, Tensor] = {
+        f"user_encoder.{name}": value for name, value in model.user_encoder.state_dict().items()
+    }
+    tensors |= under_text_encoder(model) if built.encoder_tensors is None else built.encoder_tensors()
+    tensors["item_vectors"] = model.item_vectors()
+    if model.offsets is not None:
+        tensors["offsets"] = model.offsets().detach()
+    if model.text_encoder.neutral is not None:
+        tensors["neutral"] = model.text_encoder.neutral
+    write_text(folder / "tokenizer.json", built.tokenizer_json)
+    save_weights(folder / "weights.safetensors", tensors)
+    write_json(folder / "model.json", built.config)

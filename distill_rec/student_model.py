@@ -1,0 +1,156 @@
+"""A trained student in torch: written after training, read by the exporter, the evaluation and further training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor
+
+from distill_rec.data.ragged import Ragged
+from distill_rec.evaluation.scorer import Scorer
+from distill_rec.files import read_json
+from distill_rec.nn.recommender import TextEncoder, user_vectors
+from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
+from distill_rec.registry import STUDENTS, Late, find
+from distill_rec.runtime.errors import ArtifactError, RunError
+from distill_rec.runtime.template import unescaped_text
+from distill_rec.runtime.tokenizer import TextTokenizer
+from distill_rec.training.checkpoint import under
+from distill_rec.trunks.tokens import tokenize
+
+
+@dataclass
+class StudentModel:
+    """A student's folder, read. Everything that torch knows of it, for parity with what is exported.
+
+    Each kind has a subclass, which says how its item encoder is read, fed and exported.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+    @property
+    def kind(self) -> str:
+        return str(self.config["kind"])
+
+    @property
+    def tokenizer_file(self) -> Path:
+        return self.folder / "tokenizer.json"
+
+    @property
+    def weights_file(self) -> Path:
+        return self.folder / "weights.safetensors"
+
+    @property
+    def parameters_count(self) -> int:
+        return int(self.config["parameters"])
+
+    @cached_property
+    def tokenizer(self) -> TextTokenizer:
+        """As the student reads texts; kinds that read them otherwise have their own."""
+        content = self.tokenizer_file.read_text(encoding="utf-8")
+        return TextTokenizer(content, self.config["max_tokens"], special_tokens=True, prefix=self.config["prefix"])
+
+    @property
+    def item_vectors(self) -> NDArray[np.float32]:
+        """`[n_items, d]`, offsets included."""
+        return self.tensors["item_vectors"].numpy()
+
+    @property
+    def offsets(self) -> NDArray[np.float32] | None:
+        """`[n_items, d]`."""
+        offsets = self.tensors.get("offsets")
+        return None if offsets is None else offsets.numpy()
+
+    @property
+    def neutral(self) -> Tensor | None:
+        """`[d]`, the vector of a text that says nothing; None where it was learned, or by an older release."""
+        return self.tensors.get("neutral")
+
+    @cached_property
+    def user_encoder(self) -> UserEncoder:
+        encoder = make_user_encoder(**self.config["user_encoder"])
+        encoder.load_state_dict(under(self.tensors, "user_encoder"))
+        return encoder.eval().requires_grad_(False)
+
+    def user_vectors(self, history: Ragged) -> NDArray[np.float32]:
+        """User vectors `[n, d]` of rows of item indices."""
+        return user_vectors(self.user_encoder, history, self.tensors["item_vectors"])
+
+    def scorer(self, name: str) -> Scorer:
+        """As the evaluation sees it."""
+        return Scorer(name, self.item_vectors, self.user_vectors)
+
+    def encode_texts(self, texts: list[str]) -> NDArray[np.float32]:
+        """Text part of item vectors `[n, d]` of any texts."""
+        if self.config.get("unescape_html", False):
+            texts = [unescaped_text(text) for text in texts]
+        tokens = tokenize(texts, self.tokenizer)
+        encoder = self._text_encoder
+        self.set_texts(encoder, tokens)
+        encoder.neutral = self.neutral
+        encoder.empty = torch.from_numpy(self.tokenizer.reads_empty(tokens.values, tokens.offsets))
+        return encoder.encode().numpy()
+
+    @cached_property
+    def _text_encoder(self) -> TextEncoder:
+        return self.text_encoder().eval().requires_grad_(False)
+
+    def text_encoder(self) -> TextEncoder:
+        """The trained text encoder, of no texts yet."""
+        raise NotImplementedError
+
+    def set_texts(self, encoder: TextEncoder, tokens: Ragged) -> None:
+        """Let the text encoder encode these texts from now on."""
+        raise NotImplementedError
+
+    def require_precisions(self, precisions: list[str]) -> None:
+        """Refuse forms that this kind has not.
+
+        Raises:
+            RecipeError: naming one.
+        """
+
+    def encoder_file(self, precision: str) -> str:
+        """Name of the artifact's file that holds the item encoder."""
+        raise NotImplementedError
+
+    def write_encoders(self, folder: Path, precisions: list[str], sample: list[str]) -> None:
+        """Write the item encoder of each precision for the runtime.
+
+        Args:
+            sample: real texts, for what is calibrated.
+        """
+        raise NotImplementedError
+
+    def write_program(self, path: Path) -> None:
+        """Write torch.export's program of the item encoder; nothing for kinds that have none."""
+
+
+def load_student(folder: Path | str) -> StudentModel:
+    """Read a student's folder (`distill/student` or `distill/undistilled` of a run).
+
+    Raises:
+        RunError: it is not there or not finished.
+        ArtifactError: its weights cannot be read.
+    """
+    folder = Path(folder)
+    if not (folder / "model.json").exists():
+        raise RunError(folder, "no finished student here", "model.json", "Run `distill-rec distill` first.")
+    try:
+        tensors = load_file(folder / "weights.safetensors")
+    except Exception as error:  # safetensors raises its own kind, and the system's
+        raise ArtifactError(
+            folder / "weights.safetensors", f"cannot be read: {error}", "a whole file", "Use --restart distill."
+        ) from error
+    config = read_json(folder / "model.json")
+    model: Late[type[StudentModel]] = find(STUDENTS, config["kind"]).model
+    return model.get()(folder, config, {name: value.clone() for name, value in tensors.items()})

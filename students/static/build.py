@@ -1,0 +1,31 @@
+"""From a static student's settings to a model, started from the teacher or from the public PLM."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+
+from distill_rec.data.dataset import Dataset
+from distill_rec.knowledge import Knowledge
+from distill_rec.progress import Progress
+from distill_rec.student_build import Built, TextTarget, assemble, config_of
+from distill_rec.trunks.load import load_trunk
+from students.static.spec import StaticSection
+from students.static.start import fit_fallback, start_static, static_tokenizer, sub_words
+
+
+def build(
+    section: StaticSection, trunk: str, dataset: Dataset, knowledge: Knowledge | None, progress: Progress
+) -> Built:
+    """See `contracts.BuildStudent`."""
+    torch.manual_seed(section.seed)
+    plm = load_trunk(trunk, max_tokens=section.max_tokens)
+    words = sub_words(section, plm, dataset, progress)
+    encoder = start_static(section, words, dataset, TextTarget.of(knowledge, section.dim))
+    model, users = assemble(section, encoder, dataset, knowledge)
+    parameters = sum(p.numel() for p in model.parameters()) + encoder.fallback.numel()
+    config = config_of(section, plm, dataset, users, parameters) | {"table_dim": section.table_dim}
+    tokenizer = static_tokenizer(plm.tokenizer_json, section.max_tokens)
+    empty = tokenizer.reads_empty(words.tokens.values, words.tokens.offsets)
+    return Built(model, config, plm.tokenizer_json, empty, after=partial(fit_fallback, encoder, words))

@@ -1,0 +1,66 @@
+"""A trained static student, read back and exported."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from safetensors.numpy import save
+
+from distill_rec.data.ragged import Ragged
+from distill_rec.files import write_bytes
+from distill_rec.nn.projection import Projection
+from distill_rec.nn.recommender import TextEncoder
+from distill_rec.runtime.errors import RecipeError
+from distill_rec.runtime.tokenizer import TextTokenizer
+from distill_rec.runtime.vectors import store
+from distill_rec.student_model import StudentModel
+from distill_rec.training.checkpoint import under
+from students.static.encoder import StaticEncoder
+from students.static.start import static_tokenizer
+
+
+class StaticStudent(StudentModel):
+    """See `StudentModel`."""
+
+    @cached_property
+    def tokenizer(self) -> TextTokenizer:
+        return static_tokenizer(self.tokenizer_file.read_text(encoding="utf-8"), self.config["max_tokens"])
+
+    def text_encoder(self) -> StaticEncoder:
+        weights = under(self.tensors, "text_encoder")
+        projection = Projection(self.config["table_dim"], self.config["dim"], self.config["hidden"])
+        table, others = weights["table"], weights["fallback"].float()
+        encoder = StaticEncoder(weights["vocabulary"], table.clone(), others, projection, Ragged.from_rows([]))
+        encoder.load_state_dict(weights)
+        return encoder
+
+    def set_texts(self, encoder: TextEncoder, tokens: Ragged) -> None:
+        cast(StaticEncoder, encoder).set_texts(tokens)
+
+    def require_precisions(self, precisions: list[str]) -> None:
+        if "int8-static" in precisions:
+            found = "int8-static for a static student, which has no activations to calibrate"
+            raise RecipeError("export.precisions", found, "int8")
+
+    def encoder_file(self, precision: str) -> str:
+        return "static.safetensors" if precision == "fp32" else f"static.{precision}.safetensors"
+
+    def write_encoders(self, folder: Path, precisions: list[str], sample: list[str]) -> None:
+        tensors = cast(StaticEncoder, self._text_encoder).tensors()
+        for precision in precisions:
+            write_bytes(folder / self.encoder_file(precision), save(_smaller(tensors, precision)))
+
+
+def _smaller(tensors: dict[str, Any], precision: str) -> dict[str, Any]:
+    """A static encoder's arrays: fp16 rounds all that are float32, int8 the table alone, which is the large one."""
+    out = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    if precision == "fp16":
+        return {name: value.astype(np.float16) if value.dtype == np.float32 else value for name, value in out.items()}
+    if precision == "int8":
+        table = store(out["table"], "int8")
+        assert table.scales is not None
+        out |= {"table": table.values, "table_scale": table.scales}
+    return out

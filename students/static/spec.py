@@ -1,0 +1,38 @@
+"""What a static student is, and its settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from distill_rec.contracts import BuildStudent, StudentSpec
+from distill_rec.recipe import StudentSection
+from distill_rec.registry import Late
+
+if TYPE_CHECKING:
+    from students.static.model import StaticStudent
+
+VOCABULARY_SECONDS = 15.0
+"""The PLM over its own vocabulary, once."""
+
+
+class StaticSection(StudentSection):
+    """Keys of a static student."""
+
+    kind: Literal["static"] = Field("static", description="what the student is")
+    table_dim: int = Field(128, ge=2, description="dimensions of the sub-word table")
+
+
+_build: Late[BuildStudent] = Late("students.static.build:build")
+_model: Late[type[StaticStudent]] = Late("students.static.model:StaticStudent")
+
+SPEC = StudentSpec(
+    kind="static",
+    help="sub-word table",
+    settings=StaticSection,
+    artifact="static",
+    build=_build,
+    model=_model,
+    start_seconds=VOCABULARY_SECONDS,
+)

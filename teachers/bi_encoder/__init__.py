@@ -1,0 +1,1 @@
+"""The bi-encoder: a PLM with a small head; `tuning` says how much of the PLM learns."""

@@ -1,0 +1,81 @@
+"""What a bi-encoder teacher is, and its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field
+
+from distill_rec.contracts import EstimateTeacher, OpenEncoder, Teach, TeacherSpec, Tuning, Untrained, tuning_of
+from distill_rec.recipe import ModelSection, OptimizerSection, TeacherSection
+from distill_rec.registry import TUNINGS, Late, every, names
+
+
+def _forms() -> str:
+    """How recipes write the tunings that are installed."""
+    *others, last = sorted((spec.form for spec in every(TUNINGS).values()), key=lambda form: (form == "full", form))
+    return f"{', '.join(others)}, or {last}"
+
+
+def _known(text: str) -> str:
+    if text.partition(":")[0] not in names(TUNINGS):
+        raise ValueError(f"one of {_forms()}")
+    tuning_of(text)
+    return text
+
+
+class BiEncoderSection(ModelSection, TeacherSection):
+    """Keys of a bi-encoder: the PLM, its head, and how much of it learns."""
+
+    kind: Literal["bi_encoder"] = Field("bi_encoder", description="what the teacher is")
+    trunk: str = Field(
+        "demo:all-MiniLM-L6-v2", description="folder, hub id, 'demo:all-MiniLM-L6-v2', or a Parquet/NPZ file of vectors"
+    )
+    revision: str = Field("main", description="revision of a hub id")
+    tuning: Annotated[str, AfterValidator(_known)] = Field("head", description=_forms())
+    pooling: Literal["auto", "mean", "attention", "cls", "last"] = Field(
+        "auto", description="over tokens; auto: the folder's own, else mean for encoders and last for decoders"
+    )
+    whiten: bool = Field(False, description="whiten the pooled vectors with the catalogue's covariance")
+    max_tokens: int = Field(32, ge=4, description="tokens of a text that are read")
+    choose: list[dict[str, object]] = Field(
+        default_factory=list,
+        description="variants of this section; each is trained and the best on validation data is the teacher",
+    )
+    optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="how the head is trained")
+    trunk_optimizer: OptimizerSection | None = Field(
+        None, description="how the trunk is tuned, after the head has converged; the same as optimizer where not given"
+    )
+
+    @property
+    def how(self) -> Tuning:
+        """The tuning that `tuning` names."""
+        return tuning_of(self.tuning)
+
+    def sources(self) -> dict[str, tuple[str, str]]:
+        return {"trunk": (self.trunk, self.revision)}
+
+    def resolved(self, resolve: Callable[[str], str]) -> Self:
+        trunks: list[dict[str, Any]] = [
+            {"trunk": resolve(str(one["trunk"]))} if "trunk" in one else {} for one in self.choose
+        ]
+        choose = [one | trunk for one, trunk in zip(self.choose, trunks, strict=True)]
+        return super().resolved(resolve).model_copy(update={"choose": choose})
+
+
+_teach: Late[Teach] = Late("teachers.bi_encoder.teach:teach")
+_estimate: Late[EstimateTeacher] = Late("teachers.bi_encoder.estimate:estimate")
+_encoder: Late[OpenEncoder] = Late("teachers.bi_encoder.encoder:open_encoder")
+_untrained: Late[Untrained] = Late("teachers.bi_encoder.untrained:untrained_scorer")
+
+SPEC = TeacherSpec(
+    kind="bi_encoder",
+    help="a PLM with a small head",
+    settings=BiEncoderSection,
+    supplies=frozenset({"scores", "item vectors", "user vectors"}),
+    teach=_teach,
+    estimate=_estimate,
+    encoder=_encoder,
+    untrained=_untrained,
+)

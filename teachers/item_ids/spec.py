@@ -1,0 +1,31 @@
+"""What a teacher of item ids is, and its settings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from distill_rec.contracts import EstimateTeacher, Teach, TeacherSpec
+from distill_rec.recipe import OptimizerSection, TeacherSection, UserSection
+from distill_rec.registry import Late
+
+
+class ItemIdsSection(UserSection, TeacherSection):
+    """Keys of a teacher of item ids."""
+
+    kind: Literal["item_ids"] = Field("item_ids", description="what the teacher is")
+    optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="how it is trained")
+
+
+_teach: Late[Teach] = Late("teachers.item_ids.teach:teach")
+_estimate: Late[EstimateTeacher] = Late("teachers.item_ids.estimate:estimate")
+
+SPEC = TeacherSpec(
+    kind="item_ids",
+    help="a user encoder over free item vectors, no texts",
+    settings=ItemIdsSection,
+    supplies=frozenset({"scores", "item vectors", "user vectors"}),
+    teach=_teach,
+    estimate=_estimate,
+)

@@ -1,0 +1,85 @@
+"""Train free item vectors and the user encoder over them; hand over what they know of the items with clicks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from distill_rec.data.dataset import Dataset
+from distill_rec.device import choose_device
+from distill_rec.files import write_json
+from distill_rec.knowledge import write_knowledge
+from distill_rec.nn.offsets import ItemOffsets
+from distill_rec.nn.pooled_encoder import NoText
+from distill_rec.nn.recommender import Recommender
+from distill_rec.nn.settings import user_settings
+from distill_rec.nn.user_encoders import make_user_encoder
+from distill_rec.progress import Progress, Quiet
+from distill_rec.recipe import OptimizerSection
+from distill_rec.training import Objective, Training
+from distill_rec.training.checkpoint import load_trainable, save_weights
+from distill_rec.training.search import search
+from teachers.item_ids.spec import ItemIdsSection
+
+FORMAT_VERSION = 1
+SPREAD = 0.05
+"""Standard deviation of the first item vectors."""
+
+
+def build(section: ItemIdsSection, dataset: Dataset) -> Recommender:
+    """Untrained; `section.seed` draws what is random in it."""
+    torch.manual_seed(section.seed)
+    users = make_user_encoder(**user_settings(section, dataset))
+    items = ItemOffsets(torch.from_numpy(dataset.warm.copy()), section.dim, drop=0.0, spread=SPREAD)
+    item_text = torch.from_numpy(dataset.item_text.astype(np.int64))
+    model = Recommender(NoText(len(dataset.texts), section.dim), users, item_text, items)
+    return model.to(choose_device(section.device))
+
+
+def teach(section: ItemIdsSection, dataset: Dataset, folder: Path, *, progress: Progress | None = None) -> None:
+    """See `contracts.Teach`.
+
+    Raises:
+        TrainingError: a loss that is not finite.
+    """
+    progress = progress or Quiet()
+
+    def train(optimizer: OptimizerSection, place: Path) -> None:
+        training = Training(
+            build(section, dataset),
+            Objective(),
+            dataset,
+            optimizer,
+            place,
+            seed=section.seed,
+            name="teacher of item ids",
+            settings=section.model_dump(exclude={"optimizer"}),
+            progress=progress,
+        )
+        training.run()
+        training.checkpoints.clear()
+
+    if not (folder / "history.json").exists():
+        search(section.optimizer, folder, train)
+    model = build(section, dataset)
+    load_trainable(load_file(folder / "best.safetensors"), model, Objective())
+    _publish(section, model.eval(), dataset, folder)
+
+
+def _publish(section: ItemIdsSection, model: Recommender, dataset: Dataset, folder: Path) -> None:
+    settings = user_settings(section, dataset)
+    write_knowledge(folder / "knowledge", model, None, dataset, settings)
+    save_weights(folder / "weights.safetensors", dict(model.state_dict()))
+    record = {
+        "format_version": FORMAT_VERSION,
+        "kind": section.kind,
+        "section": section.model_dump(),
+        "user_encoder": settings,
+        "items": dataset.n_items,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+    }
+    write_json(folder / "model.json", record)

@@ -1,0 +1,99 @@
+"""A package of somebody else's adds a teacher, a tuning and a student; and a wheel works where it is installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from test_layers import BLOCK
+
+pytest.importorskip("hatchling", reason="builds wheels; in the extra dev")
+PLUGIN = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Python of its own: this project's wheel and the plugin's, and what else they need from this environment."""
+    folder = tmp_path_factory.mktemp("fresh")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    site = next((folder / "venv" / "lib").glob("python*/site-packages"))
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "-q", "--no-deps", "--no-index"]
+    subprocess.run([*pip, "--no-build-isolation", "--target", site, ROOT, PLUGIN], check=True)
+    (site / "others.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    return folder / "venv" / "bin" / "python"
+
+
+def python(installed: Path, code: str, cwd: Path, *arguments: object) -> str:
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"PYTHONWARNINGS": "ignore"}
+    command = [installed, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+CLI = "from distill_rec.cli.main import main; main()"
+
+
+def test_a_run_of_the_plugins_teacher_and_student_goes_to_the_report_and_its_student_ranks_in_the_light_install(
+    installed: Path, tiny_recipe: Path, tiny_trunk: Path, tmp_path: Path
+) -> None:
+    changes = ["teacher.kind=short", "teacher.batches=12", "student.kind=loud", "student.gain=3"]
+    text = tiny_recipe.read_text("utf-8").replace("initialised = true", f'trunk = "{tiny_trunk}"')
+    text = text.replace(f'trunk = "{tiny_trunk}"\ndim', "dim", 1)
+    (tmp_path / "recipe.toml").write_text(text, "utf-8")
+    sets = [word for change in changes for word in ("--set", change)]
+    told = json.loads(python(installed, CLI, tmp_path, "run", "recipe.toml", "--out", "run", "--json", *sets))
+    assert [stage["stage"] for stage in told["stages"]] == ["prepare", "teach", "distill", "export", "evaluate"]
+    assert json.loads((tmp_path / "run/teach/history.json").read_text())["updates"] == 12
+    assert json.loads((tmp_path / "run/distill/student/model.json").read_text())["kind"] == "loud"
+    assert (tmp_path / "run/evaluate/report.html").exists()
+    ranked = python(installed, BLOCK + CLI, tmp_path, "rank", "run", "--history", "1,4", "--candidates", "7,8")
+    assert sorted(line.split("\t")[0] for line in ranked.splitlines()) == ["7", "8"]
+
+
+def test_the_plugins_tuning_teaches_its_part_of_the_trunk(installed: Path, tiny_recipe: Path, tmp_path: Path) -> None:
+    sets = ["--set", "teacher.tuning=norms", "--set", "teacher.optimizer.max_updates=20"]
+    python(installed, CLI, tmp_path, "teach", tiny_recipe, "--out", "run", *sets)
+    moved = json.loads((tmp_path / "run/teach/history.json").read_text())["moved"]
+    assert moved["trunk layer 1"] > 0 and moved["trunk layer 2"] > 0
+    record = json.loads((tmp_path / "run/teach/model.json").read_text())
+    assert record["section"]["tuning"] == "norms" and record["trained_parameters"] < record["parameters"]
+
+
+def test_keys_of_a_plugin_are_known_and_refused_elsewhere(installed: Path, tmp_path: Path) -> None:
+    rows = json.loads(python(installed, CLI, tmp_path, "keys", "--json"))
+    told = {row["key"]: row["description"] for row in rows}
+    assert told["teacher.batches"].startswith("short: ") and told["student.gain"].startswith("loud: ")
+    assert "norms" in told["teacher.tuning"]
+
+
+def test_a_wheel_holds_the_shelves_and_works_beside_a_foreign_students_package(
+    installed: Path, tiny_run: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "students").mkdir()
+    (tmp_path / "students" / "__init__.py").write_text("raise ImportError('not ours')")
+    light = (
+        "import sys\nfrom distill_rec.runtime import Student\nstudent = Student.load(sys.argv[1])\n"
+        "print(len(student.recommend(history=['1', '4'], k=3)))"
+    )
+    assert python(installed, BLOCK + light, tmp_path, tiny_run / "export" / "student").strip() == "3"
+    code = (
+        "import distill_rec\nfrom distill_rec.recipe_io import load_recipe, shelf_names\n"
+        "from distill_rec.runtime.errors import RecipeError\nprint(distill_rec.__file__)\n"
+        "try:\n    [load_recipe(name) for name in shelf_names()]\nexcept RecipeError as error:\n    print(error)"
+    )
+    told = python(installed, code, tmp_path).splitlines()
+    assert "site-packages" in told[0] and str(tmp_path / "students" / "__init__.py") in told[1]
+    (tmp_path / "elsewhere").mkdir()
+    count = code.replace("[load_recipe", "print(len([load_recipe").replace("shelf_names()]\n", "shelf_names()]))\n")
+    assert python(installed, count, tmp_path / "elsewhere").splitlines()[1:] == [str(len(list_of_shelves()))]
+
+
+def list_of_shelves() -> list[Path]:
+    return [path for shelf in ("students", "teachers") for path in (ROOT / shelf).glob("*/*.toml")]

@@ -1,0 +1,57 @@
+"""Tunings say where the cache may stand, and make that much of a trunk learn and no more."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tiny import write_trunk
+
+from distill_rec.contracts import tuning_of
+from distill_rec.estimates import Sizes
+from distill_rec.trunks.load import load_trunk
+from teachers.bi_encoder.estimate import estimate
+from teachers.bi_encoder.spec import BiEncoderSection
+
+SIZES = Sizes(clicks=10_000, items=1_000, samples=500)
+
+
+@pytest.mark.parametrize(
+    ("name", "lowest", "learning"),
+    [("head", 4, ()), ("last:1", 3, (3,)), ("last:3", 1, (1, 2, 3)), ("last:9", 0, (0, 1, 2, 3)), ("full", None, None)],
+)
+def test_a_tuning_makes_its_part_of_the_trunk_learn(tmp_path: Path, name: str, lowest: int, learning: object) -> None:
+    tuning = tuning_of(name)
+    assert tuning.name == name and tuning.lowest(4) == lowest
+    trunk = load_trunk(str(write_trunk(tmp_path / "trunk", layers=4)))
+    held = tuning.prepare(trunk)
+    learns = {id(p) for p in trunk.model.parameters() if p.requires_grad}
+    assert learns == {id(p) for p in held.parameters() if p.requires_grad}
+    if learning is None:
+        assert len(learns) == len(list(trunk.model.parameters()))
+    else:
+        layers = [n for n, layer in enumerate(trunk.layers) if any(id(p) in learns for p in layer.parameters())]
+        assert tuple(layers) == learning
+        assert len(learns) == sum(len(list(trunk.layers[n].parameters())) for n in layers)
+
+
+@pytest.mark.parametrize("name", ["last", "last:0", "last:two", "head:1", "full:2"])
+def test_a_wrong_argument_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=r"argument|number of layers"):
+        tuning_of(name)
+
+
+def test_an_estimate_asks_the_tuning_and_the_trunk_how_many_layers_a_window_passes(tmp_path: Path) -> None:
+    def seconds(layers: int, tuning: str) -> float:
+        folder = tmp_path / str(layers)
+        folder.mkdir(exist_ok=True)
+        (folder / "config.json").write_text(json.dumps({"num_hidden_layers": layers}))
+        return estimate(BiEncoderSection(trunk=str(folder), tuning=tuning), SIZES)[1]
+
+    head = seconds(12, "head")
+    assert seconds(4, "head") == head
+    share = (seconds(12, "last:3") - head) / (seconds(12, "full") - head)
+    assert share == pytest.approx(3 / 12)
+    assert (seconds(4, "last:3") - head) / (seconds(4, "full") - head) == pytest.approx(3 / 4)
+    assert seconds(4, "last:4") == pytest.approx(seconds(4, "full"))
