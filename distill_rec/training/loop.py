@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -309,7 +310,7 @@ class Training:
 @contextlib.contextmanager
 def _deterministic(device: torch.device) -> Iterator[None]:
     """Deterministic algorithms on a CPU; fresh memory is not filled, as nothing here reads it before it is written."""
-    settings = torch.utils.deterministic  # type: ignore[attr-defined]
+    settings: Any = torch.utils.deterministic
     before = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory
     torch.use_deterministic_algorithms(device.type == "cpu")
     settings.fill_uninitialized_memory = False
