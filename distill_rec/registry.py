@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from distill_rec.runtime.errors import RecipeError
 
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
 
 TEACHERS, TUNINGS, STUDENTS = "distill_rec.teachers", "distill_rec.tunings", "distill_rec.students"
 OURS = ("students", "teachers")
