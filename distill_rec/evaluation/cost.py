@@ -79,9 +79,10 @@ def served_bytes(manifest: dict[str, Any], precision: str) -> int:
 
 def _teacher_size(folder: Path) -> Size:
     config = read_json(folder / "model.json")
-    source = Path(config["trunk"]["source"])
     weights = [folder / "weights.safetensors", *(folder / "knowledge").iterdir()]
-    weights += list(source.glob("*.safetensors")) if source.is_dir() else [source] if source.is_file() else []
+    if "trunk" in config:  # of kinds that have one
+        source = Path(config["trunk"]["source"])
+        weights += list(source.glob("*.safetensors")) if source.is_dir() else [source] if source.is_file() else []
     return int(config["parameters"]), sum(path.stat().st_size for path in weights if path.is_file())
 
 
