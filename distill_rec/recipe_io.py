@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from distill_rec.recipe import Recipe
+from distill_rec.losses.checks import refuse_kind
+from distill_rec.losses.spec import Kind
+from distill_rec.recipe import DataSection, Recipe
 from distill_rec.recipe_errors import recipe_error
 from distill_rec.runtime.errors import RecipeError
 
@@ -47,7 +49,7 @@ def load_recipe(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] |
 
 
 def check(settings: Settings, where: str = "recipe") -> Recipe:
-    """Validate sections, the teacher's variants included.
+    """Validate sections, the teacher's variants included, and that each loss has a form for the data.
 
     Raises:
         RecipeError: for the first fault.
@@ -60,7 +62,14 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
             Recipe.model_validate({"teacher": merge(base, variant)})
     except ValidationError as error:
         raise recipe_error(error, where) from None
+    if recipe.teacher is not None and recipe.student is not None:
+        refuse_kind(recipe.student.loss, kind_of(recipe.data))
     return recipe
+
+
+def kind_of(section: DataSection) -> Kind:
+    """What the data is read as; MIND's behaviours are impressions whatever `read_as` says."""
+    return "impressions" if section.format == "mind" else section.read_as
 
 
 def find_recipe(name: str | Path) -> Path:
