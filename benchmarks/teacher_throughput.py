@@ -74,7 +74,7 @@ def plain_step(model: Recommender, batch: ImpressionBatch, dedup: bool) -> torch
     history, candidates = vectors.split([texts[0].numel(), texts[1].numel()])
     users = model.user_encoder(history.view(*texts[0].shape, -1), torch.from_numpy(batch.mask))
     scores = (candidates.view(*texts[1].shape, -1) * users[:, None]).sum(-1)
-    return impression_click_loss(scores, torch.from_numpy(batch.labels), torch.from_numpy(batch.shown))
+    return impression_click_loss(scores, None, torch.from_numpy(batch.labels), torch.from_numpy(batch.shown))
 
 
 def encode_padded(encoder: TrunkEncoder, rows: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,10 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.handover import require_same
 from distill_rec.knowledge import Knowledge
-from distill_rec.losses import TeacherScores, catalogue_loss, cosine_loss, impression_click_loss, kl_loss, mse_loss
+from distill_rec.losses import TeacherScores, catalogue_loss
+from distill_rec.losses.active import Active, active_losses
+from distill_rec.losses.checks import refuse_kind, refuse_signals
+from distill_rec.losses.spec import ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.nn.settings import training_texts
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import LossSection, OptimizerSection, StudentSection
@@ -30,11 +33,11 @@ EXTRA_TEXTS = 1024
 
 
 class DistillationObjective(Objective):
-    """The click loss beside a teacher's signals.
+    """A recipe's losses over a teacher's signals and the clicks.
 
     Args:
         knowledge: the teacher's cached item and text vectors and user encoder.
-        loss: weights and temperature.
+        loss: weights and settings of the losses.
         dim: the student's dimensions; where they differ from the teacher's, linear adapters on the student's side
             are learned with it (a map on the teacher's side would admit the zero solution).
         texts: indices of texts whose vectors are knowledge even where nobody clicked them; never new items'.
@@ -42,7 +45,11 @@ class DistillationObjective(Objective):
 
     def __init__(self, knowledge: Knowledge, loss: LossSection, dim: int, texts: Tensor, device: torch.device) -> None:
         super().__init__()
-        self.loss = loss
+        losses = active_losses(loss)
+        self.score_losses = [one for one in losses if not one.spec.vectors]
+        self.item_losses = [one for one in losses if one.spec.vectors and ITEM_VECTORS in one.spec.needs]
+        self.user_losses = [one for one in losses if one.spec.vectors and USER_VECTORS in one.spec.needs]
+        self.asks_teacher = any({SCORES, USER_VECTORS} & one.spec.needs for one in losses)
         self.items = knowledge.tensor("item_vectors", device)
         self.text_vectors = knowledge.tensor("text_vectors", device)
         # A plain attribute, so that the teacher is neither trained nor saved with the student.
@@ -59,62 +66,68 @@ class DistillationObjective(Objective):
         self.user_adapter: nn.Module = nn.Identity() if same else nn.Linear(dim, knowledge.dim)
 
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
-        batch = scene.batch
-        teacher_items = functional.embedding(scene.items, self.items)
-        if isinstance(batch, SequenceBatch):
-            return self._sequence_loss(scene, batch, place, teacher_items)
-        return self._impression_loss(scene, batch, place, teacher_items)
+        teacher = self._teacher(scene) if self.asks_teacher else None
+        if isinstance(scene.batch, SequenceBatch):
+            loss = self._sequence_loss(scene, scene.batch, place, teacher)
+        else:
+            loss = self._impression_loss(scene, scene.batch, place, teacher)
+        if teacher is None:
+            return loss
+        return loss + _of_vectors(self.user_losses, scene.users, teacher.users, self.user_adapter)
 
-    def _sequence_loss(self, scene: Scene, batch: SequenceBatch, place: Tensor, teacher_items: Tensor) -> Tensor:
+    @torch.no_grad()
+    def _teacher(self, scene: Scene) -> TeacherScores:
+        """The teacher's vectors of the window's items and of the batch's users."""
+        items = functional.embedding(scene.items, self.items)
+        clicked, encoder = functional.embedding(scene.history, items), self.teacher_users[0]
+        if isinstance(scene.batch, SequenceBatch):
+            return TeacherScores(gather_users(encoder.all_positions(clicked, scene.mask), scene.batch), items)
+        return TeacherScores(encoder(clicked, scene.mask), items)
+
+    def _sequence_loss(
+        self, scene: Scene, batch: SequenceBatch, place: Tensor, teacher: TeacherScores | None
+    ) -> Tensor:
         target, weight = sequence_targets(scene, batch, place)
-        with torch.no_grad():
-            clicked = functional.embedding(scene.history, teacher_items)
-            users = gather_users(self.teacher_users[0].all_positions(clicked, scene.mask), batch)
-        teacher = None
-        if self.loss.kl > 0:
-            teacher = TeacherScores(users, teacher_items, self.loss.kl, self.loss.temperature)
-        loss = catalogue_loss(scene.users, scene.vectors, target, weight, self.loss.click, teacher)
-        return loss + self._user_loss(scene.users, users)
+        terms = [one.term() for one in self.score_losses]
+        return catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher)
 
-    def _impression_loss(self, scene: Scene, batch: ImpressionBatch, place: Tensor, teacher_items: Tensor) -> Tensor:
+    def _impression_loss(
+        self, scene: Scene, batch: ImpressionBatch, place: Tensor, teacher: TeacherScores | None
+    ) -> Tensor:
         candidates, shown, labels = candidates_of(scene, batch, place)
         scores = (functional.embedding(candidates, scene.vectors) * scene.users[:, None]).sum(-1)
-        with torch.no_grad():
-            clicked = functional.embedding(scene.history, teacher_items)
-            users = self.teacher_users[0](clicked, scene.mask)
-            teacher = (functional.embedding(candidates, teacher_items) * users[:, None]).sum(-1)
-        loss = self.loss.click * impression_click_loss(scores, labels, shown)
-        taught = shown if self.knows is None else shown & self.knows[scene.items][candidates]
-        loss = loss + self.loss.kl * kl_loss(scores, teacher, taught, self.loss.temperature)
-        return loss + self._user_loss(scene.users, users)
-
-    def _user_loss(self, student: Tensor, teacher: Tensor) -> Tensor:
-        loss = student.new_zeros(())
-        if self.loss.user_cosine > 0:
-            loss = loss + self.loss.user_cosine * cosine_loss(self.user_adapter(student), teacher)
-        if self.loss.user_mse > 0:
-            loss = loss + self.loss.user_mse * mse_loss(self.user_adapter(student), teacher)
+        taught, covered = None, shown
+        if teacher is not None:
+            taught = (functional.embedding(candidates, teacher.items) * teacher.users[:, None]).sum(-1)
+            covered = shown if self.knows is None else shown & self.knows[scene.items][candidates]
+        # Times zero, so that there is a graph where no loss reads the scores.
+        loss = scores.sum() * 0.0 if not self.score_losses else scores.new_zeros(())
+        for one in self.score_losses:
+            mask = covered if SCORES in one.spec.needs else shown
+            loss = loss + one.of_candidates(scores, taught, labels, mask)
         return loss
 
     def text_loss(self, rows: Tensor, vectors: Tensor) -> Tensor | None:
-        if self.loss.item_cosine == 0 and self.loss.item_mse == 0:
+        if not self.item_losses:
             return None
         if self.knows_texts is not None:
             kept = self.knows_texts[rows]
             rows, vectors = rows[kept], vectors[kept]
             if not len(rows):
                 return None
-        teacher, student = self.text_vectors[rows], self.item_adapter(vectors)
-        loss = vectors.new_zeros(())
-        if self.loss.item_cosine > 0:
-            loss = loss + self.loss.item_cosine * cosine_loss(student, teacher)
-        if self.loss.item_mse > 0:
-            loss = loss + self.loss.item_mse * mse_loss(student, teacher)
-        return loss
+        return _of_vectors(self.item_losses, vectors, self.text_vectors[rows], self.item_adapter)
 
     def extra_texts(self, generator: torch.Generator) -> Tensor | None:
         drawn = torch.randint(len(self.texts), (min(EXTRA_TEXTS, len(self.texts)),), generator=generator)
         return self.texts[torch.unique(drawn).to(self.texts.device)]
+
+
+def _of_vectors(losses: list[Active], student: Tensor, teacher: Tensor, adapter: nn.Module) -> Tensor:
+    """Sum of losses of vectors `[n, d]`, those that want it through the adapter."""
+    loss = student.new_zeros(())
+    for one in losses:
+        loss = loss + one.of_vectors(adapter(student) if one.spec.adapter else student, teacher)
+    return loss
 
 
 def distill(  # noqa: PLR0913
@@ -138,6 +151,7 @@ def distill(  # noqa: PLR0913
     Raises:
         TrainingError: a loss that is not finite.
         RunError: the knowledge is of another catalogue, or of other data.
+        RecipeError: a loss needs a signal that the teacher does not supply, or has no form for this data.
     """
     progress = progress or Quiet()
     if (folder / "model.json").exists():
@@ -146,6 +160,9 @@ def distill(  # noqa: PLR0913
     knowledge = None if knowledge_folder is None else Knowledge.load(knowledge_folder)
     if knowledge is not None:
         require_same(knowledge.folder, "the teacher's knowledge", knowledge.marks, dataset)
+        if not clicks_only:
+            refuse_kind(section.loss, dataset.kind)
+            refuse_signals(section.loss, knowledge.supplies)
     build = student_spec(section.kind).build.get()
     built = build(section, section.trunk or trunk, dataset, knowledge, progress)
     built.model.to(device)

@@ -16,6 +16,7 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.files import read_array, read_json, write_array, write_json
 from distill_rec.handover import DATA, ITEM_IDS, marks_of
+from distill_rec.losses.spec import ALL_SUPPLIED
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
 from distill_rec.runtime.errors import RunError
@@ -39,6 +40,7 @@ class Knowledge:
         marks: of the data that it was made from; see `handover`.
         knows: bool `[n_items]`, items that the teacher knows; None where it knows all.
         knows_texts: bool `[n_texts]`, texts that have a vector; likewise.
+        supplies: signals that it gives to losses (`distill_rec.losses.spec`).
     """
 
     item_vectors: NDArray[np.float32]
@@ -48,6 +50,7 @@ class Knowledge:
     user_settings: dict[str, Any]
     folder: Path = Path()
     marks: dict[str, str] = field(default_factory=dict)
+    supplies: frozenset[str] = ALL_SUPPLIED
     knows: NDArray[np.bool_] | None = None
     knows_texts: NDArray[np.bool_] | None = None
 
@@ -79,6 +82,7 @@ class Knowledge:
             manifest["user_encoder"],
             folder,
             {key: manifest[key] for key in (ITEM_IDS, DATA) if key in manifest},
+            frozenset(manifest.get("supplies", ALL_SUPPLIED)),
             **{name: read_array(path) for name in KNOWN if (path := folder / f"{name}.npy").exists()},
         )
 
@@ -110,6 +114,7 @@ def write_knowledge(
     write_json(folder / "item_ids.json", dataset.items["item_id"].to_list())
     manifest = {
         **marks_of(dataset),
+        "supplies": sorted(ALL_SUPPLIED),
         "user_encoder": user_settings,
         "dtype": "float32",
         "items": dataset.n_items,

@@ -7,11 +7,13 @@ recipe, and the errors quote them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationInfo, field_validator
 
 from distill_rec.kinds import validated
+from distill_rec.losses.registry import losses
+from distill_rec.losses.section import loss_section
 
 RATES = ("learning_rate", "trunk_learning_rate", "clip")
 """Keys of an optimizer that an unfinished training may go on with at other values: what helps one that diverged."""
@@ -192,16 +194,12 @@ class TeacherSection(Sourced):
     seed: int = Field(0, description="initial weights, order of the data, dropout")
 
 
-class LossSection(Section):
-    """Weights of the distillation objective, L = a·L_score + b·L_repr + c·L_click (design: three signals)."""
+if TYPE_CHECKING:
 
-    kl: float = Field(1.0, ge=0, description="KL to the teacher's softened scores (catalogue, or shown candidates)")
-    temperature: float = Field(1.0, gt=0, description="temperature of both sides of the KL")
-    click: float = Field(0.5, ge=0, description="cross-entropy of the clicks")
-    item_cosine: float = Field(1.0, ge=0, description="1 - cosine between student's and teacher's item vectors")
-    item_mse: float = Field(0.0, ge=0, description="mean squared error between item vectors")
-    user_cosine: float = Field(1.0, ge=0, description="1 - cosine between user vectors")
-    user_mse: float = Field(0.0, ge=0, description="mean squared error between user vectors")
+    class LossSection(Section):
+        """Weights of the distillation objective; its keys are those of the registered losses."""
+else:
+    LossSection = loss_section(Section, losses())
 
 
 class StudentSection(ModelSection, Sourced):

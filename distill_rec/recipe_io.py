@@ -11,7 +11,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from distill_rec.kinds import without_other_kinds
-from distill_rec.recipe import Recipe
+from distill_rec.losses.checks import refuse_kind
+from distill_rec.losses.spec import Kind
+from distill_rec.recipe import DataSection, Recipe
 from distill_rec.recipe_errors import recipe_error
 from distill_rec.runtime.errors import RecipeError
 
@@ -48,7 +50,7 @@ def load_recipe(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] |
 
 
 def check(settings: Settings, where: str = "recipe") -> Recipe:
-    """Validate sections, the teacher's variants included.
+    """Validate sections, the teacher's variants included, and that each loss has a form for the data.
 
     Raises:
         RecipeError: for the first fault.
@@ -58,6 +60,8 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
     base = {key: value for key, value in teacher.items() if key != "choose"}
     for variant in teacher.get("choose", []):
         _checked({"teacher": merge(base, variant)}, where)
+    if recipe.teacher is not None and recipe.student is not None:
+        refuse_kind(recipe.student.loss, kind_of(recipe.data))
     return recipe
 
 
@@ -75,6 +79,11 @@ def _checked(settings: Settings, where: str) -> Recipe:
         return Recipe.model_validate(settings)
     except ValidationError as error:
         raise recipe_error(error, where, settings) from None
+
+
+def kind_of(section: DataSection) -> Kind:
+    """What the data is read as; MIND's behaviours are impressions whatever `read_as` says."""
+    return "impressions" if section.format == "mind" else section.read_as
 
 
 def find_recipe(name: str | Path) -> Path:

@@ -1,8 +1,33 @@
-"""Losses: pure functions of tensors, one subject a file."""
+"""Losses: pure functions of tensors, one a file; what a recipe may name is in `registry`.
 
-from distill_rec.losses.catalogue import TeacherScores, catalogue_loss
-from distill_rec.losses.impression import impression_click_loss
-from distill_rec.losses.kl import kl_loss
-from distill_rec.losses.representation import cosine_loss, mse_loss
+Importing this package loads no torch, so that a recipe knows its keys without it.
+"""
 
-__all__ = ["TeacherScores", "catalogue_loss", "cosine_loss", "impression_click_loss", "kl_loss", "mse_loss"]
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from distill_rec.losses.spec import LossSpec
+
+if TYPE_CHECKING:
+    from distill_rec.losses.catalogue import TeacherScores, catalogue_loss
+    from distill_rec.losses.chunk import Chunk, Term
+    from distill_rec.losses.click import impression_click_loss
+
+_HOME = {
+    "Chunk": "chunk",
+    "TeacherScores": "catalogue",
+    "Term": "chunk",
+    "catalogue_loss": "catalogue",
+    "impression_click_loss": "click",
+}
+
+__all__ = ["Chunk", "LossSpec", "TeacherScores", "Term", "catalogue_loss", "impression_click_loss"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs torch when it is first asked for."""
+    if name in _HOME:
+        return getattr(import_module(f"distill_rec.losses.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

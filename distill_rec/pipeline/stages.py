@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from distill_rec.files import fingerprint, sha256_file
+from distill_rec.losses.section import unused_keys
 from distill_rec.pipeline.folder import Record
 from distill_rec.recipe import Recipe, Sourced
 from distill_rec.runtime.errors import RecipeError
@@ -109,6 +110,9 @@ def inputs_of(stage: str, context: Context, frames: dict[str, str]) -> dict[str,
 
 def wanted(stage: str, context: Context, frames: dict[str, str], before: str) -> Record:
     """The record that a stage would have if it were made now."""
-    settings, inputs = settings_of(stage, context.recipe), inputs_of(stage, context, frames)
-    name = fingerprint(stage, VERSION[stage], settings, inputs, before)
+    recipe = context.recipe
+    settings, inputs = settings_of(stage, recipe), inputs_of(stage, context, frames)
+    unused = set() if recipe.student is None else unused_keys(recipe.student.loss, "student.loss.")
+    deciding = {key: value for key, value in settings.items() if key not in unused}
+    name = fingerprint(stage, VERSION[stage], deciding, inputs, before)
     return Record(stage, VERSION[stage], name, settings, inputs, before)

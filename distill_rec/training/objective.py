@@ -82,7 +82,7 @@ class Objective(nn.Module):
             return catalogue_loss(scene.users, scene.vectors, target, weight)
         candidates, shown, labels = candidates_of(scene, batch, place)
         scores = (functional.embedding(candidates, scene.vectors) * scene.users[:, None]).sum(-1)
-        return impression_click_loss(scores, labels, shown)
+        return impression_click_loss(scores, None, labels, shown)
 
     def text_loss(self, rows: Tensor, vectors: Tensor) -> Tensor | None:
         """Loss of text vectors `[n, dim]` themselves, added where the text encoder is run with its graph."""

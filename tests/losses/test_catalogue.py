@@ -2,8 +2,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from distill_rec.losses import TeacherScores, catalogue_loss
+from distill_rec.losses import TeacherScores, Term, catalogue_loss
 from distill_rec.losses import catalogue as module
+from distill_rec.losses.click import catalogue_click
+from distill_rec.losses.kl import catalogue_kl
 
 
 def world(n=37, n_items=101, dim=8, dtype=torch.float64, seed=0):
@@ -47,13 +49,13 @@ def test_click_loss_and_gradients_are_those_of_cross_entropy(dtype, tolerance):
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
 def test_kl_and_gradients_are_those_of_autograd(temperature):
     users, items, targets, weights, teacher = world()
-    teacher = TeacherScores(teacher.users, teacher.items, weight=0.7, temperature=temperature)
+    terms = [Term(catalogue_click, 0.3), Term(catalogue_kl, 0.7, True, {"temperature": temperature})]
     student_log = torch.log_softmax(users @ items.t() / temperature, 1)
     teacher_log = torch.log_softmax(teacher.users @ teacher.items.t() / temperature, 1)
     kl = (teacher_log.exp() * (teacher_log - student_log)).sum(1) * temperature**2
     click = functional.cross_entropy(users @ items.t(), targets, reduction="none")
     expected = ((0.7 * kl + 0.3 * click) * weights).sum() / weights.sum()
-    loss = catalogue_loss(users, items, targets, weights, click=0.3, teacher=teacher)
+    loss = catalogue_loss(users, items, targets, weights, terms, teacher)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-10)
     close(gradients(loss, users, items), gradients(expected, users, items), 1e-10)
 
@@ -69,6 +71,6 @@ def test_a_target_of_vanishing_probability_has_a_finite_loss():
 def test_a_student_equal_to_its_teacher_has_no_kl_and_no_gradient():
     users, items, targets, _, _ = world()
     teacher = TeacherScores(users.detach(), items.detach())
-    loss = catalogue_loss(users, items, targets, click=0.0, teacher=teacher)
+    loss = catalogue_loss(users, items, targets, None, [Term(catalogue_kl, 1.0, True)], teacher)
     assert loss.item() == pytest.approx(0.0, abs=1e-12)
     assert max(part.abs().max().item() for part in gradients(loss, users, items)) < 1e-12

@@ -1,0 +1,56 @@
+"""The losses of a recipe that have a weight, with their functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from pydantic import BaseModel
+from torch import Tensor
+
+from distill_rec.losses.checks import used
+from distill_rec.losses.chunk import Term, by_rows
+from distill_rec.losses.spec import SCORES, LossSpec
+
+
+@dataclass(frozen=True)
+class Active:
+    """A loss with its weight and settings."""
+
+    spec: LossSpec
+    weight: float
+    settings: dict[str, Any]
+
+    def term(self) -> Term:
+        """Its form over the catalogue."""
+        reads = SCORES in self.spec.needs
+        function = _function(self.spec.catalogue) if self.spec.catalogue else by_rows(_function(self.spec.rows), reads)
+        return Term(function, self.weight, reads, self.settings)
+
+    def of_candidates(self, student: Tensor, teacher: Tensor | None, clicks: Tensor, mask: Tensor) -> Tensor:
+        """Its value over shown candidates, times its weight."""
+        if self.spec.impressions:
+            loss: Tensor = _function(self.spec.impressions)(student, teacher, clicks, mask, **self.settings)
+        else:
+            loss = _function(self.spec.rows)(student, teacher, clicks, mask, **self.settings).mean()
+        return self.weight * loss
+
+    def of_vectors(self, student: Tensor, teacher: Tensor) -> Tensor:
+        """Its value of pairs of vectors, times its weight."""
+        loss: Tensor = _function(self.spec.vectors)(student, teacher, **self.settings)
+        return self.weight * loss
+
+
+def active_losses(section: BaseModel) -> list[Active]:
+    """Those with a weight; the ones that read no teacher first, because the rest add to their gradient."""
+    values = {key: getattr(section, key) for key in type(section).model_fields}
+    found = [Active(spec, values[spec.name], spec.arguments(values)) for spec in used(section)]
+    return sorted(found, key=lambda one: SCORES in one.spec.needs)
+
+
+def _function(name: str) -> Callable[..., Tensor]:
+    module, _, attribute = name.partition(":")
+    function: Callable[..., Tensor] = getattr(import_module(module), attribute)
+    return function

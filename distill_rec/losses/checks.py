@@ -1,0 +1,46 @@
+"""What a recipe asks of a loss that data or teacher cannot give is refused before training."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from distill_rec.losses.registry import losses
+from distill_rec.losses.spec import CLICKS, KINDS, Kind, LossSpec
+from distill_rec.runtime.errors import RecipeError
+
+
+def used(section: BaseModel) -> list[LossSpec]:
+    """Losses with a weight."""
+    return [spec for spec in losses().values() if getattr(section, spec.name) > 0]
+
+
+def refuse_kind(section: BaseModel, kind: Kind) -> None:
+    """Refuse a loss that has no form for this kind of data.
+
+    Raises:
+        RecipeError: naming key and kind.
+    """
+    for spec in used(section):
+        if not spec.works_on(kind):
+            other = next(one for one in KINDS if one != kind)
+            raise RecipeError(f"key student.loss.{spec.name}", f"a loss on {kind}", f"data of {other}", _off(spec))
+
+
+def refuse_signals(section: BaseModel, supplies: frozenset[str]) -> None:
+    """Refuse a loss that needs a signal which the teacher does not supply.
+
+    Raises:
+        RecipeError: naming key and signal.
+    """
+    for spec in used(section):
+        for signal in sorted(spec.needs - supplies - {CLICKS}):
+            raise RecipeError(
+                f"key student.loss.{spec.name}",
+                f"needs {signal}, and the teacher supplies {', '.join(sorted(supplies)) or 'none'}",
+                f"a teacher that supplies {signal}",
+                _off(spec),
+            )
+
+
+def _off(spec: LossSpec) -> str:
+    return f"Set student.loss.{spec.name} = 0 to leave it out."

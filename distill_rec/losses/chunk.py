@@ -1,0 +1,101 @@
+"""A chunk of users against the whole catalogue: what a catalogue loss reads, and where it leaves its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Term:
+    """One loss over the catalogue.
+
+    Attributes:
+        function: `function(chunk, weight, **settings)` adds `weight` x its gradient to the chunk, every row by its
+            share, and returns `weight` x the sum over rows of share x loss.
+        reads_teacher: it calls `take_teacher`, once.
+    """
+
+    function: Callable[..., Tensor]
+    weight: float = 1.0
+    reads_teacher: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def softmax(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Softmax of each row and its log normaliser `[rows, 1]`."""
+    largest = logits.amax(1, keepdim=True)
+    probabilities = torch.softmax(logits, 1)
+    # The largest probability is at least 1 / n_items, so that its logarithm is exact where a target's may underflow.
+    return probabilities, largest - probabilities.amax(1, keepdim=True).log()
+
+
+class Chunk:
+    """Users of one chunk.
+
+    Args:
+        logits: `[rows, n_items]`; read by every loss, written by none.
+        target: int64 `[rows, 1]`, the clicked item.
+        share: `[rows, 1]`, each row's share of the mean over the batch.
+        teacher: its logits `[rows, n_items]`, or None.
+        readers: losses that take the teacher's logits.
+    """
+
+    def __init__(self, logits: Tensor, target: Tensor, share: Tensor, teacher: Tensor | None, readers: int) -> None:
+        self.logits, self.target, self.share = logits, target, share
+        self.gradient: Tensor | None = None
+        self._teacher, self._readers = teacher, readers
+        self._softmax: tuple[Tensor, Tensor] | None = None
+
+    def softmax(self) -> tuple[Tensor, Tensor]:
+        """Softmax of the logits and its log normaliser `[rows, 1]`, computed once for all losses."""
+        if self._softmax is None:
+            self._softmax = softmax(self.logits)
+        return self._softmax
+
+    def take_teacher(self) -> Tensor:
+        """The teacher's logits `[rows, n_items]`, the caller's own to write in: no loss after it needs the memory."""
+        assert self._teacher is not None
+        self._readers -= 1
+        return self._teacher.clone() if self._readers > 0 else self._teacher
+
+    def clicks(self) -> Tensor:
+        """Bool `[rows, n_items]`, true at the target."""
+        return torch.zeros_like(self.logits, dtype=torch.bool).scatter_(1, self.target, True)
+
+    def add(self, values: Tensor, weight: Tensor, sign: int = 1) -> None:
+        """Add `sign` x values `[rows, n_items]` x weight `[rows, 1]` to the gradient by the logits."""
+        if self.gradient is None:
+            self.gradient = values * (weight if sign == 1 else -weight)
+        else:
+            self.gradient.addcmul_(values, weight, value=sign)
+
+    def add_to_targets(self, values: Tensor) -> None:
+        """Add values `[rows, 1]` to the gradient by the targets' logits."""
+        if self.gradient is None:
+            self.gradient = torch.zeros_like(self.logits)
+        self.gradient.scatter_add_(1, self.target, values)
+
+
+def by_rows(rows: Callable[..., Tensor], reads_teacher: bool) -> Callable[..., Tensor]:
+    """A catalogue loss from one that gives a loss per row; its gradient is autograd's, within the chunk.
+
+    Args:
+        rows: `rows(student, teacher, clicks, mask, **settings)` -> `[batch]`.
+    """
+
+    def catalogue(chunk: Chunk, weight: float, **settings: Any) -> Tensor:
+        teacher = chunk.take_teacher() if reads_teacher else None
+        clicks = chunk.clicks()
+        with torch.enable_grad():
+            student = chunk.logits.detach().requires_grad_()
+            each = rows(student, teacher, clicks, torch.ones_like(clicks), **settings)
+            (slope,) = torch.autograd.grad(each.sum(), student)
+        chunk.add(slope, chunk.share * weight)
+        return weight * (each.detach() * chunk.share[:, 0]).sum()
+
+    return catalogue

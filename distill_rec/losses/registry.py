@@ -1,0 +1,165 @@
+"""Every loss that a recipe may name: those built in, and those of other packages (entry points `distill_rec.losses`).
+
+[project.entry-points."distill_rec.losses"]
+mine = "my_package.specs:MINE"  # a LossSpec, in a module that loads no torch
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from pydantic import Field
+
+from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS, LossSpec
+from distill_rec.runtime.errors import RecipeError
+
+GROUP = "distill_rec.losses"
+
+BUILT_IN = (
+    LossSpec(
+        "kl",
+        "KL to the teacher's softened scores (catalogue, or shown candidates)",
+        frozenset({SCORES}),
+        weight=1.0,
+        settings={"temperature": (float, Field(1.0, gt=0, description="temperature of both sides of the KL"))},
+        impressions="distill_rec.losses.kl:kl_loss",
+        catalogue="distill_rec.losses.kl:catalogue_kl",
+        at_teacher="zero",
+    ),
+    LossSpec(
+        "click",
+        "cross-entropy of the clicks",
+        frozenset({CLICKS}),
+        weight=0.5,
+        impressions="distill_rec.losses.click:impression_click_loss",
+        catalogue="distill_rec.losses.click:catalogue_click",
+    ),
+    LossSpec(
+        "item_cosine",
+        "1 - cosine between student's and teacher's item vectors",
+        frozenset({ITEM_VECTORS}),
+        weight=1.0,
+        vectors="distill_rec.losses.cosine:cosine_loss",
+        at_teacher="zero",
+    ),
+    LossSpec(
+        "item_mse",
+        "mean squared error between item vectors",
+        frozenset({ITEM_VECTORS}),
+        vectors="distill_rec.losses.mse:mse_loss",
+        at_teacher="zero",
+    ),
+    LossSpec(
+        "user_cosine",
+        "1 - cosine between user vectors",
+        frozenset({USER_VECTORS}),
+        weight=1.0,
+        vectors="distill_rec.losses.cosine:cosine_loss",
+        at_teacher="zero",
+    ),
+    LossSpec(
+        "user_mse",
+        "mean squared error between user vectors",
+        frozenset({USER_VECTORS}),
+        vectors="distill_rec.losses.mse:mse_loss",
+        at_teacher="zero",
+    ),
+    LossSpec(
+        "margin_mse",
+        "squared error of the margins between clicked and other items",
+        frozenset({SCORES, CLICKS}),
+        rows="distill_rec.losses.margin_mse:margin_mse_rows",
+        at_teacher="zero",
+    ),
+    LossSpec(
+        "ranknet",
+        "pairwise cross-entropy with the teacher's pair probabilities, among its first items",
+        frozenset({SCORES}),
+        settings={"ranknet_top": (int, Field(20, ge=2, description="items of the teacher that ranknet pairs"))},
+        rows="distill_rec.losses.ranknet:ranknet_rows",
+        at_teacher="least",
+    ),
+    LossSpec(
+        "listwise",
+        "Plackett-Luce likelihood of the order of the teacher's first items, all others below",
+        frozenset({SCORES}),
+        settings={"listwise_top": (int, Field(20, ge=1, description="items of the teacher that listwise orders"))},
+        rows="distill_rec.losses.listwise:listwise_rows",
+    ),
+    LossSpec(
+        "bce",
+        "binary cross-entropy of each item with the teacher's sigmoid as target",
+        frozenset({SCORES}),
+        rows="distill_rec.losses.bce:bce_rows",
+        at_teacher="least",
+    ),
+    LossSpec(
+        "relational",
+        "squared error of the cosines between items of a batch",
+        frozenset({ITEM_VECTORS}),
+        vectors="distill_rec.losses.relational:relational_loss",
+        adapter=False,
+        at_teacher="zero",
+    ),
+    LossSpec(
+        "contrastive",
+        "InfoNCE between student's and teacher's vectors of the same item",
+        frozenset({ITEM_VECTORS}),
+        settings={
+            "contrastive_temperature": (float, Field(0.1, gt=0, description="temperature of contrastive's cosines"))
+        },
+        vectors="distill_rec.losses.contrastive:contrastive_loss",
+    ),
+)
+
+
+@cache
+def losses() -> dict[str, LossSpec]:
+    """Every loss by name, those built in first and in the recipe's order; looked up once.
+
+    Raises:
+        RecipeError: another package's loss cannot be loaded, is no `LossSpec`, or takes a key that is taken.
+    """
+    return joined(BUILT_IN, entry_points(group=GROUP))
+
+
+def joined(specs: Iterable[LossSpec], points: Iterable[EntryPoint]) -> dict[str, LossSpec]:
+    """The specs and those that entry points lead to, in order of their names."""
+    found = {spec.name: spec for spec in specs}
+    for point in sorted(points, key=lambda point: point.name):
+        spec = _load(point)
+        _refuse(point, spec, {key for one in found.values() for key in (one.name, *one.settings)})
+        found[spec.name] = spec
+    return found
+
+
+def _load(point: EntryPoint) -> LossSpec:
+    do = "Mend that package, or uninstall it."
+    try:
+        spec = point.load()
+    except Exception as error:  # whatever a foreign module raises, its name is what helps
+        raise RecipeError(_where(point), f"{type(error).__name__}: {error}", "a LossSpec", do) from error
+    if not isinstance(spec, LossSpec):
+        raise RecipeError(_where(point), f"a {type(spec).__name__}", "a LossSpec", do)
+    return spec
+
+
+def _refuse(point: EntryPoint, spec: LossSpec, taken: set[str]) -> None:
+    do = "Mend that package, or uninstall it."
+    for key in (spec.name, *spec.settings):
+        if key in taken:
+            raise RecipeError(_where(point), f"the key student.loss.{key}, which is taken", "a name of its own", do)
+        if not key.isidentifier() or (key != spec.name and not key.startswith(f"{spec.name}_")):
+            raise RecipeError(_where(point), f"the key {key}", f"{spec.name}, or {spec.name}_... for its settings", do)
+    if {ITEM_VECTORS, USER_VECTORS} <= spec.needs or bool(spec.vectors) == bool({SCORES, CLICKS} & spec.needs):
+        found = f"needs {', '.join(sorted(spec.needs)) or 'nothing'} with {'' if spec.vectors else 'no '}`vectors`"
+        raise RecipeError(_where(point), found, "item or user vectors with `vectors`, scores or clicks without", do)
+    if not (spec.vectors or spec.rows or spec.impressions or spec.catalogue):
+        raise RecipeError(_where(point), "names no function", "rows, impressions, catalogue or vectors", do)
+
+
+def _where(point: EntryPoint) -> str:
+    package = f" of {point.dist.name}" if point.dist is not None else ""
+    return f"entry point {point.name}{package} ({GROUP}: {point.value})"

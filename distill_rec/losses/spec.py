@@ -1,0 +1,66 @@
+"""What a loss says of itself: light, so that a recipe knows its keys without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic.fields import FieldInfo
+
+SCORES, ITEM_VECTORS, USER_VECTORS, CLICKS = "scores", "item vectors", "user vectors", "clicks"
+"""Signals: the first three are a teacher's, clicks are the data's."""
+
+ALL_SUPPLIED = frozenset({SCORES, ITEM_VECTORS, USER_VECTORS})
+"""What a teacher with item vectors and a user encoder supplies."""
+
+Kind = Literal["clicks", "impressions"]
+KINDS: tuple[Kind, ...] = ("clicks", "impressions")
+"""Of data: sequences of clicks, each set against the whole catalogue; or candidates that were shown together."""
+
+
+@dataclass(frozen=True)
+class LossSpec:
+    """A loss: its key in the recipe, the signals that it reads and where its functions are.
+
+    A loss of scores or clicks names `rows`, which serves both kinds of data, or `impressions` or `catalogue` where it
+    has a form of its own for one (or works for no other). A loss of vectors names `vectors`. All are dotted names,
+    `package.module:function`:
+
+    - `rows(student, teacher, clicks, mask, **settings)` -> `[batch]`: scores of student and teacher
+      `[batch, n_candidates]`; bool, true where clicked; bool, false where padded. Differentiable by the student's.
+    - `impressions(...)` -> scalar: the same arguments, for a mean of its own.
+    - `catalogue(chunk, weight, **settings)` -> scalar: a closed form on a `distill_rec.losses.chunk.Chunk`.
+    - `vectors(student, teacher, **settings)` -> scalar: `[n, d]` each, row i of both being the same item or user.
+
+    Attributes:
+        name: its key below `student.loss`, whose value is its weight.
+        description: of that key.
+        needs: signals; `clicks` are there with any teacher.
+        weight: default; zero: it is off unless a recipe names it.
+        settings: further keys with type and pydantic's `Field(default, description=...)`. A key begins with the loss's
+            name and an underscore; the function gets it without them.
+        adapter: the student's vectors pass through the learned adapter, so that dimensions may differ.
+        at_teacher: where student equals teacher it is "zero" (and nowhere less), "least", or neither ("").
+    """
+
+    name: str
+    description: str
+    needs: frozenset[str]
+    weight: float = 0.0
+    settings: Mapping[str, tuple[Any, FieldInfo]] = field(default_factory=dict)
+    rows: str = ""
+    impressions: str = ""
+    catalogue: str = ""
+    vectors: str = ""
+    adapter: bool = True
+    at_teacher: Literal["zero", "least", ""] = ""
+
+    def works_on(self, kind: Kind) -> bool:
+        """Whether it has a form for data of this kind."""
+        own = self.catalogue if kind == "clicks" else self.impressions
+        return bool(self.vectors or self.rows or own)
+
+    def arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The functions' keyword arguments, from the recipe's values by key."""
+        return {key.removeprefix(f"{self.name}_"): values[key] for key in self.settings}

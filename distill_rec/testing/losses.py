@@ -1,0 +1,176 @@
+"""What every loss must hold, in each form that it has.
+
+from distill_rec.losses.registry import losses
+from distill_rec.testing.losses import check_loss
+
+check_loss(losses()["mine"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from pydantic import BaseModel
+from torch import Tensor
+
+from distill_rec.losses.active import Active
+from distill_rec.losses.catalogue import TeacherScores, catalogue_loss
+from distill_rec.losses.section import loss_section
+from distill_rec.losses.spec import LossSpec
+
+ROWS, COLUMNS = 6, 7
+EXTREMES = (1e4, 0.0, 1e-8)
+NEAR = 1e-9
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Arguments of one call; `[rows, columns]` each, scores or vectors."""
+
+    student: Tensor
+    teacher: Tensor
+    clicks: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way in which a loss is called.
+
+    Attributes:
+        name: "impressions", "catalogue" or "vectors".
+        call: a scalar of a sample.
+    """
+
+    name: str
+    call: Callable[[Sample], Tensor]
+
+
+def check_loss(spec: LossSpec) -> None:
+    """Run every check on every form, with weight 1 and the settings at their defaults.
+
+    Raises:
+        AssertionError: naming loss, form and check.
+    """
+    for form in forms_of(spec):
+        for check in CHECKS:
+            check(spec, form)
+
+
+def forms_of(spec: LossSpec) -> list[Form]:
+    """The forms that a loss has."""
+    values = loss_section(BaseModel, {spec.name: spec})()
+    settings = spec.arguments({key: getattr(values, key) for key in spec.settings})
+    active = Active(spec, 1.0, settings)
+    if spec.vectors:
+        return [Form("vectors", lambda one: active.of_vectors(one.student, one.teacher))]
+    forms = []
+    if spec.works_on("impressions"):
+        forms.append(
+            Form("impressions", lambda one: active.of_candidates(one.student, one.teacher, one.clicks, one.mask))
+        )
+    if spec.works_on("clicks"):
+        forms.append(Form("catalogue", lambda one: _over_catalogue(active, one)))
+    return forms
+
+
+def _over_catalogue(active: Active, one: Sample) -> Tensor:
+    """Items are unit vectors, so that users are the logits; a row's target is its first click."""
+    items = torch.eye(one.student.shape[1], dtype=one.student.dtype)
+    target = one.clicks.to(torch.uint8).argmax(1)
+    return catalogue_loss(one.student, items, target, None, [active.term()], TeacherScores(one.teacher, items))
+
+
+def sample_of(form: Form, dtype: torch.dtype = torch.float64) -> Sample:
+    """Random scores or vectors; where shown together, each row has a click, another candidate and padding."""
+    generator = torch.Generator().manual_seed(0)
+    student, teacher = (torch.randn(ROWS, COLUMNS, generator=generator, dtype=dtype) for _ in range(2))
+    clicks = torch.zeros(ROWS, COLUMNS, dtype=torch.bool)
+    clicks[torch.arange(ROWS), torch.arange(ROWS) % 3] = True
+    mask = torch.ones(ROWS, COLUMNS, dtype=torch.bool)
+    if form.name == "impressions":
+        mask[:, -2:] = False
+    return Sample(student, teacher, clicks, mask)
+
+
+def check_gradient(spec: LossSpec, form: Form) -> None:
+    """The gradient by the student is that of finite differences."""
+    one = sample_of(form)
+    student = one.student.clone().requires_grad_()
+    passed = torch.autograd.gradcheck(
+        lambda values: form.call(Sample(values, one.teacher, one.clicks, one.mask)), student, raise_exception=False
+    )
+    assert passed, _says(spec, form, "a gradient that differs from finite differences")
+
+
+def check_at_teacher(spec: LossSpec, form: Form) -> None:
+    """Zero or least where student equals teacher, as the spec says."""
+    if not spec.at_teacher:
+        return
+    one = sample_of(form)
+    student = one.teacher.clone().requires_grad_()
+    loss = form.call(Sample(student, one.teacher, one.clicks, one.mask))
+    (slope,) = torch.autograd.grad(loss, student)
+    if spec.at_teacher == "zero":
+        assert abs(loss.item()) < NEAR, _says(spec, form, f"{loss.item()} where student equals teacher, not zero")
+    assert slope.abs().max().item() < 1e-6, _says(spec, form, "a slope where student equals teacher")
+    apart = form.call(one)
+    assert apart.item() > loss.item() + NEAR, _says(spec, form, "no more where student and teacher differ")
+
+
+def check_permutation(spec: LossSpec, form: Form) -> None:
+    """The order of a batch's rows changes nothing."""
+    one, order = sample_of(form), torch.randperm(ROWS, generator=torch.Generator().manual_seed(1))
+    other = Sample(one.student[order], one.teacher[order], one.clicks[order], one.mask[order])
+    _same(form.call(one), form.call(other), _says(spec, form, "another value for the same rows in another order"))
+
+
+def check_padding(spec: LossSpec, form: Form) -> None:
+    """What stands where a row is padded has no effect and gets no gradient."""
+    if form.name != "impressions":
+        return
+    one = sample_of(form)
+    student = torch.where(one.mask, one.student, 50.0).requires_grad_()
+    teacher, clicks = torch.where(one.mask, one.teacher, -50.0), one.clicks & one.mask
+    loss = form.call(Sample(student, teacher, clicks, one.mask))
+    (slope,) = torch.autograd.grad(loss, student)
+    _same(form.call(one), loss, _says(spec, form, "another value for other padding"))
+    assert not slope[~one.mask].any(), _says(spec, form, "a gradient at padding")
+
+
+def check_shares(spec: LossSpec, form: Form) -> None:
+    """Over the catalogue, the mean of two halves is the whole: chunks of users may be cut anywhere."""
+    if form.name != "catalogue":
+        return
+    one, half = sample_of(form), ROWS // 2
+    parts = [
+        form.call(Sample(one.student[part], one.teacher[part], one.clicks[part], one.mask[part]))
+        for part in (slice(half), slice(half, None))
+    ]
+    _same(form.call(one), (parts[0] + parts[1]) / 2, _says(spec, form, "another value when the rows are cut"))
+
+
+def check_extremes(spec: LossSpec, form: Form) -> None:
+    """Value and gradient are finite for huge, equal and tiny inputs in float32, and for a row without clicks."""
+    for scale in EXTREMES:
+        one = sample_of(form, torch.float32)
+        student = (one.student * scale).requires_grad_()
+        clicks = one.clicks.clone()
+        clicks[0] = form.name == "catalogue"
+        loss = form.call(Sample(student, one.teacher * scale, clicks, one.mask))
+        (slope,) = torch.autograd.grad(loss, student)
+        finite = bool(torch.isfinite(loss)) and bool(torch.isfinite(slope).all())
+        assert finite, _says(spec, form, f"a value or gradient that is not finite at inputs of {scale:g}")
+
+
+def _same(one: Tensor, other: Tensor, message: str) -> None:
+    assert abs(one.item() - other.item()) <= NEAR * max(1.0, abs(one.item())), message
+
+
+def _says(spec: LossSpec, form: Form, fault: str) -> str:
+    return f"loss {spec.name} ({form.name}): {fault}"
+
+
+CHECKS = (check_gradient, check_at_teacher, check_permutation, check_padding, check_shares, check_extremes)
