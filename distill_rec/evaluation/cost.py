@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from distill_rec.artifact.link import leads_to
 from distill_rec.data.dataset import Dataset
 from distill_rec.evaluation.results import ModelCost
 from distill_rec.evaluation.unseen import Unseen
 from distill_rec.files import read_json
 from distill_rec.runtime.errors import DistillRecError
-from distill_rec.runtime.link import leads_to
 
 CANDIDATES = 100
 TEXTS = 4096

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from distill_rec.artifact.layout import MANIFEST
 from distill_rec.data.dataset import Dataset, Impressions, Queries
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.cost import measure_student, served_bytes
@@ -17,7 +18,6 @@ from distill_rec.export.gates import Measured, spread_of
 from distill_rec.export.parity import measure_parity
 from distill_rec.files import read_json
 from distill_rec.runtime import Student
-from distill_rec.runtime.manifest import MANIFEST
 from distill_rec.students import StudentModel
 
 VALIDATION_SAMPLES = 2000

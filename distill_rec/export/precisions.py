@@ -8,43 +8,35 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
+from distill_rec.artifact.layout import LAYOUTS, stored_as
+from distill_rec.artifact.save import write_vectors
+from distill_rec.artifact.stored import store
 from distill_rec.data.dataset import Dataset
 from distill_rec.export.onnx import write_onnx
 from distill_rec.export.quantise import to_fp16, to_int8, to_int8_static
 from distill_rec.files import write_bytes
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.runtime.save import base_precision, write_vectors
-from distill_rec.runtime.vectors import store
 from distill_rec.students import StudentModel
 
 CALIBRATION_TEXTS = 256
-
-
-def file_names(kind: str, precision: str) -> dict[str, str]:
-    """Names of the files that one precision loads: `encoder` and `items`."""
-    suffix, vectors = ("" if one == "fp32" else f".{one}" for one in (precision, base_precision(precision)))
-    encoder = f"static{suffix}.safetensors" if kind == "static" else f"item_encoder{suffix}.onnx"
-    return {"encoder": encoder, "items": f"items{vectors}.safetensors"}
 
 
 def write_precisions(model: StudentModel, dataset: Dataset, folder: Path, precisions: list[str]) -> None:
     """Write the files of each precision.
 
     Raises:
-        RecipeError: a static student is asked for calibrated activations, of which it has none.
+        RecipeError: the kind of student has no such precision, as calibrated activations of a static one.
     """
-    if model.kind == "static" and "int8-static" in precisions:
-        raise RecipeError(
-            "export.precisions", "int8-static for a static student, which has no activations to calibrate", "int8"
-        )
+    layout = LAYOUTS[model.kind]
+    if missing := [name for name in precisions if name not in layout.precisions]:
+        found = f"{missing[0]} for a {model.kind} student, which has no such precision"
+        raise RecipeError("export.precisions", found, " or ".join(layout.precisions))
     for precision in precisions:
-        write_vectors(
-            folder / file_names(model.kind, precision)["items"], model.item_vectors, base_precision(precision)
-        )
+        write_vectors(folder / layout.files(precision)["items"], model.item_vectors, stored_as(precision))
     if model.kind == "static":
         for precision in precisions:
             tensors = _smaller(model.static_tensors(), precision)
-            write_bytes(folder / file_names("static", precision)["encoder"], save(tensors))
+            write_bytes(folder / layout.files(precision)["encoder"], save(tensors))
     else:
         _write_graphs(model, dataset, folder, precisions)
 
@@ -62,11 +54,12 @@ def _smaller(tensors: dict[str, Any], precision: str) -> dict[str, Any]:
 
 
 def _write_graphs(model: StudentModel, dataset: Dataset, folder: Path, precisions: list[str]) -> None:
-    whole = folder / file_names(model.kind, "fp32")["encoder"]
+    layout = LAYOUTS[model.kind]
+    whole = folder / layout.files("fp32")["encoder"]
     write_onnx(model.onnx_module(), whole)
     drawn = np.random.default_rng(0).choice(len(dataset.texts), min(CALIBRATION_TEXTS, len(dataset.texts)), False)
     for precision in precisions:
-        target = folder / file_names(model.kind, precision)["encoder"]
+        target = folder / layout.files(precision)["encoder"]
         if precision == "fp16":
             to_fp16(whole, target)
         elif precision == "int8":

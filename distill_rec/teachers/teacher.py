@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
+from distill_rec.artifact.item_ids import digest_of_ids
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.scorer import Scorer
 from distill_rec.files import read_json
@@ -21,7 +22,6 @@ from distill_rec.nn.recommender import user_vectors
 from distill_rec.nn.text_head import TextHead
 from distill_rec.recipe import TeacherSection
 from distill_rec.runtime.errors import ModelError, RunError
-from distill_rec.runtime.item_ids import digest_of_ids
 from distill_rec.runtime.template import unescaped_text
 from distill_rec.teachers.settings import tuned_layers
 from distill_rec.training.checkpoint import under

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime as ort
@@ -34,10 +35,26 @@ from distill_rec.doctor.requirements import fits
         ("2.0", "~=2.1", False),
         ("2.1.1", ">2.1", True),
         ("5", "", True),
+        ("3.14.0rc1", ">=3.11,<3.14", False),
+        ("2.0rc1", ">=2.0", False),
+        ("3.13.1+", ">=3.11,<3.14", True),
+        ("a fork", ">=1", False),
     ],
 )
-def test_a_version_is_compared_number_by_number(found: str, wanted: str, expected: bool) -> None:
+def test_a_version_is_compared_as_pip_does(found: str, wanted: str, expected: bool) -> None:
     assert fits(found, wanted) is expected
+
+
+def test_what_pip_recorded_is_read_by_extra_and_by_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["numpy>=1.26", 'ray[data]>=2.40 ; extra == "ray"', "torch>=2.6; extra == 'train'"]
+    lines += ["old>=1; python_version < '3'", "apart>=1; python_version >= '3' and extra == 'train'"]
+    recorded = SimpleNamespace(
+        json={"requires_python": ">=3.11", "requires_dist": lines, "provides_extra": ["ray", "train", "none"]}
+    )
+    monkeypatch.setattr(requirements, "__file__", "/no/source/tree/here.py")
+    monkeypatch.setattr(requirements, "metadata", lambda name: recorded)
+    packages = {"": ["numpy>=1.26"], "ray": ["ray[data]>=2.40"], "train": ["torch>=2.6", "apart>=1"], "none": []}
+    assert requirements.asked() == requirements.Asked(">=3.11", packages)
 
 
 def test_the_graph_of_three_nodes_is_an_onnx_file() -> None:
