@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_rec.artifact.errors import ArtifactError
-from distill_rec.artifact.layout import LAYOUTS, WHOLE
+from distill_rec.artifact.layout import LAYOUTS, MANIFEST, WHOLE
 from distill_rec.artifact.records import AGAIN, MANIFEST_FORM, as_json, require_types
 
 
@@ -76,6 +76,16 @@ class Manifest:
         if self.precisions or self.kind not in LAYOUTS:
             return self.precisions
         return {self.precision: LAYOUTS[self.kind].files(WHOLE)}
+
+    @staticmethod
+    def read(folder: Path) -> Manifest:
+        """Of an artifact whose files nobody is about to read.
+
+        Raises:
+            ArtifactError: see `from_json`.
+        """
+        where = folder / MANIFEST
+        return Manifest.from_json(where.read_bytes(), where)
 
     def to_json(self) -> str:
         return as_json(asdict(self), indent=2)

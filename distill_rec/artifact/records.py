@@ -52,7 +52,8 @@ def require_types(record: Any, where: Path) -> None:
     Raises:
         ArtifactError: a field is of another type; JSON's `true` is no number.
     """
-    for name, kind in _types(type(record)).items():
+    own: Any = type(record)
+    for name, kind in _types(own).items():
         if type(value := getattr(record, name)) is not kind:
             raise ArtifactError(where, f"{name} = {value!r}", f"a value of type {kind.__name__}", AGAIN)
 

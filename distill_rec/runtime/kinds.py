@@ -6,7 +6,6 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -88,6 +87,8 @@ def find_kind(name: str, where: Path) -> RuntimeKind:
 
 def _added(name: str, where: Path) -> object:
     """What another package registered under this name."""
+    from importlib.metadata import entry_points  # noqa: PLC0415  (built-in kinds load without its time)
+
     points = list(entry_points(group=GROUP, name=name))
     if not points:
         raise ArtifactError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 from conftest import Cli
@@ -62,6 +63,9 @@ def test_the_graph_of_three_nodes_is_an_onnx_file() -> None:
     found = ort.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(None, {"x": given})[0]
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert (expected > 0).any() and (expected == 0).any()
+    model = onnx.load_model_from_string(graph)
+    onnx.checker.check_model(model, full_check=True)
+    assert [node.op_type for node in model.graph.node] == ["MatMul", "Add", "Relu"]
 
 
 def test_every_package_of_the_light_install_is_looked_at() -> None:

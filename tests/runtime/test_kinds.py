@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from test_layers import BLOCK, python
 
 from distill_rec.artifact.layout import LAYOUTS
 from distill_rec.doctor import examine
-from distill_rec.runtime import ArtifactError, Student, kinds
+from distill_rec.runtime import ArtifactError, Student
 from distill_rec.runtime.kinds import BUILT_IN, GROUP, find_kind
 
 LETTERS = """
@@ -89,7 +90,7 @@ def test_a_package_that_does_not_load_or_is_none_is_an_artifact_error(
 
 
 def test_built_in_kinds_have_their_layout_and_no_entry_point_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kinds, "entry_points", lambda **_: pytest.fail("a built-in kind was looked up"))
+    monkeypatch.setattr(metadata, "entry_points", lambda **_: pytest.fail("a built-in kind was looked up"))
     assert BUILT_IN.keys() == LAYOUTS.keys()
     for name in BUILT_IN:
         assert find_kind(name, Path("manifest.json")).layout is LAYOUTS[name]
