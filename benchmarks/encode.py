@@ -28,7 +28,7 @@ from interleaved import compare, rounded, say, with_threads
 if TYPE_CHECKING:
     from distill_rec.evaluation.unseen import Unseen
 
-from distill_rec.runtime.link import artifact_path
+from distill_rec.artifact.link import artifact_path
 
 Encode = Callable[[list[str]], Any]
 MET = 512

@@ -19,7 +19,7 @@ from typing import Any
 
 from interleaved import rounded, with_threads
 
-from distill_rec.runtime.link import artifact_path
+from distill_rec.artifact.link import artifact_path
 
 EMPTY = """
 import json, numpy

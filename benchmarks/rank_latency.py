@@ -139,7 +139,8 @@ def write_random(folder: Path, kind: str, args: argparse.Namespace) -> Path:
     from safetensors.numpy import save
     from tokenizers import Tokenizer, models, pre_tokenizers
 
-    from distill_rec.runtime.manifest import MANIFEST, FileRecord, Manifest
+    from distill_rec.artifact.layout import MANIFEST
+    from distill_rec.artifact.manifest import FileRecord, Manifest
 
     random, dim = np.random.default_rng(0), args.dim
     draw = lambda *shape: (random.standard_normal(shape) / dim**0.5).astype(np.float32)  # noqa: E731

@@ -116,10 +116,10 @@ def recommenders(vectors: Any, users: Any, k: int) -> tuple[dict[str, Callable[[
     """Whole calls by ids, for each precision; every user's history is one item more, which is the user's vector."""
     import numpy as np
 
+    from distill_rec.artifact.stored import store
     from distill_rec.runtime.catalogue import Catalogue
     from distill_rec.runtime.ranker import Ranker
     from distill_rec.runtime.user_encoders import MeanUserEncoder
-    from distill_rec.runtime.vectors import store
 
     dim = vectors.shape[1]
     encoder = MeanUserEncoder({"log_scale": np.zeros(()), "empty": np.zeros(dim, np.float32)})

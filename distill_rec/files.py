@@ -1,4 +1,4 @@
-"""Files that are whole or absent (those of `runtime.whole_files`, and folders, JSON, arrays), hashes and locks."""
+"""Files that are whole or absent (those of `artifact.whole_files`, and folders, JSON, arrays), hashes and locks."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_rec.artifact.whole_files import replacing as replacing
+from distill_rec.artifact.whole_files import sha256_file as sha256_file
+from distill_rec.artifact.whole_files import write_bytes as write_bytes
+from distill_rec.artifact.whole_files import writing as writing
 from distill_rec.runtime.errors import RunError
-from distill_rec.runtime.whole_files import replacing as replacing
-from distill_rec.runtime.whole_files import sha256_file as sha256_file
-from distill_rec.runtime.whole_files import write_bytes as write_bytes
-from distill_rec.runtime.whole_files import writing as writing
 
 
 @contextlib.contextmanager

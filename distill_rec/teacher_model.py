@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_rec.artifact.item_ids import digest_of_ids
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.scorer import Scorer
 from distill_rec.files import read_json
@@ -18,7 +19,6 @@ from distill_rec.knowledge import Knowledge, history_rows
 from distill_rec.nn.recommender import user_vectors
 from distill_rec.registry import TEACHERS, Late, find
 from distill_rec.runtime.errors import ModelError, RunError
-from distill_rec.runtime.item_ids import digest_of_ids
 
 
 @dataclass

@@ -11,9 +11,10 @@ import torch
 from safetensors.numpy import save
 from tiny import WORDS, word_piece
 
+from distill_rec.artifact.layout import MANIFEST
+from distill_rec.artifact.manifest import Manifest
+from distill_rec.artifact.save import record_files
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
-from distill_rec.runtime.manifest import MANIFEST, Manifest
-from distill_rec.runtime.save import record_files
 
 DIM, MAX_HISTORY = 8, 50
 KINDS = ("mean", "attention", "causal")

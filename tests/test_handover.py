@@ -7,6 +7,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from distill_rec.artifact.item_ids import digest_of_ids
 from distill_rec.data import Dataset
 from distill_rec.distillation import distill
 from distill_rec.export import export_student
@@ -17,7 +18,6 @@ from distill_rec.progress import Quiet
 from distill_rec.runs import Run
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import ArtifactError, RunError
-from distill_rec.runtime.item_ids import digest_of_ids
 from distill_rec.teacher_model import Teacher
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from distill_rec.bench.results import Case, Limits, Measured, Settings
 from distill_rec.bench.timing import Times, interleave, ready
-from distill_rec.bench.work import Work, encoding_work, tokens_of
+from distill_rec.bench.work import work_per_text
 from distill_rec.evaluation.serving_cost import memory
 from distill_rec.runtime import Student
 
@@ -50,14 +49,9 @@ def measure(settings: Settings, threads: int, seconds: float) -> dict[str, Any]:
     limits = measure_limits(threads, student.info.dim, items, batches, seconds * LIMITS_SHARE)
     calls = make_calls(student, settings, threads)
     times = interleave(list(calls.values()), settings.rounds, seconds * (1 - LIMITS_SHARE))
-    folder = Path(student.info.folder)
-    text_work = _of_text(encoding_work(folder), tokens_of(folder, new_texts(student, seed=1).take(256)))
+    text_work = work_per_text(student.info.folder, new_texts(student, seed=1).take(256))
     found = [measured(case, one, limits, student.info.dim, text_work) for case, one in zip(calls, times, strict=True)]
     return {"limits": asdict(limits), "cases": [asdict(one) for one in found]}
-
-
-def _of_text(work: Work | None, tokens: float) -> float | None:
-    return None if work is None else work.of_text + tokens * work.of_token
 
 
 def measured(case: Case, times: Times, limits: Limits, dim: int, text_work: float | None) -> Measured:

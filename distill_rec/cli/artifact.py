@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from distill_rec.artifact.link import artifact_path
 from distill_rec.runtime import Student
-from distill_rec.runtime.link import artifact_path
 
 
 def artifact_folder(path: Path) -> Path:

@@ -41,9 +41,9 @@ def export(
 
     Example: distill-rec export students/static --out runs/films --set 'export.precisions=["fp32", "int8"]'
     """
-    from distill_rec.runtime.link import kept
-    from distill_rec.runtime.publish import prune
-    from distill_rec.runtime.publish import rollback as switch_back
+    from distill_rec.artifact.link import kept
+    from distill_rec.artifact.publish import prune
+    from distill_rec.artifact.publish import rollback as switch_back
 
     if to is not None and not rollback:
         raise typer.BadParameter("--to goes with --rollback")

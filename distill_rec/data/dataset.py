@@ -17,13 +17,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from distill_rec.artifact.item_ids import digest_of_ids
 from distill_rec.data.click_log import ClickLog
 from distill_rec.data.ragged import Ragged
 from distill_rec.data.slices import Rows, Slices
 from distill_rec.files import read_array, read_json, write_array, write_json
 from distill_rec.frames import read_frame, write_frame
 from distill_rec.runtime.errors import RunError
-from distill_rec.runtime.item_ids import digest_of_ids
 
 FORMAT_VERSION = 2
 OLDER_VERSIONS = (1,)

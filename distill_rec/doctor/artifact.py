@@ -5,26 +5,25 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from distill_rec.artifact.errors import ArtifactError, DistillRecError
+from distill_rec.artifact.files import faults
+from distill_rec.artifact.layout import GOLDEN, MANIFEST, TRAINING, UNLISTED
+from distill_rec.artifact.link import leads_to, restoring
+from distill_rec.artifact.manifest import Manifest
+from distill_rec.artifact.records import AGAIN
 from distill_rec.doctor.findings import Finding, problem_of
-from distill_rec.doctor.kinds import object_in
 from distill_rec.doctor.machine import size
-from distill_rec.runtime.errors import ArtifactError, DistillRecError
-from distill_rec.runtime.golden import GOLDEN
-from distill_rec.runtime.link import leads_to, restoring
-from distill_rec.runtime.manifest import AGAIN, CARD, MANIFEST, Manifest
-from distill_rec.runtime.whole_files import sha256_file
+from distill_rec.runtime import Student
 
 AREA = "artifact"
-TRAINING = "training"
-"""Folder of the torch weights that training goes on from; a service does not read them."""
 
 
 def artifact(path: Path) -> list[Finding]:
-    """Files against the manifest, then the format version, then a load that replays the golden inputs."""
+    """The manifest, then the files against it, then a load that replays the golden inputs."""
     try:
         folder = leads_to(path)
     except ArtifactError as error:
@@ -36,12 +35,12 @@ def artifact(path: Path) -> list[Finding]:
     if not (folder / MANIFEST).is_file():
         return [Finding("problem", AREA, MANIFEST, "not there: nothing else can be checked", AGAIN)]
     content = (folder / MANIFEST).read_bytes()
-    listed = object_in(folder / MANIFEST).get("files")
-    out = [*_link(path, folder), *_files(folder, listed if isinstance(listed, Mapping) else {})]
-    if any(finding.level == "problem" for finding in out):
-        return [*_format(content, folder), *out]
-    form = _format(content, folder)
-    return form + out + (_works(folder) if form[0].level != "problem" else [])
+    try:
+        manifest = Manifest.from_json(content, folder / MANIFEST)
+    except ArtifactError as error:
+        return [*_link(path, folder), problem_of(AREA, error)]
+    out = [*_described(manifest, content), *_link(path, folder), *_files(folder, manifest)]
+    return out if any(finding.level == "problem" for finding in out) else out + _works(folder)
 
 
 def _link(path: Path, folder: Path) -> list[Finding]:
@@ -53,12 +52,8 @@ def _link(path: Path, folder: Path) -> list[Finding]:
     return [Finding("note", AREA, "the link", found, restoring(path, int(folder.name)))]
 
 
-def _format(content: bytes, folder: Path) -> list[Finding]:
-    """Whether this release reads the manifest, and what it says."""
-    try:
-        manifest = Manifest.from_json(content, folder / MANIFEST)
-    except ArtifactError as error:
-        return [problem_of(AREA, error)]
+def _described(manifest: Manifest, content: bytes) -> list[Finding]:
+    """What the manifest says."""
     version = f"format version {manifest.format_version}"
     found = f"{manifest.kind}, {manifest.dim} dimensions, {manifest.items:,} items, {version}"
     return [
@@ -67,48 +62,21 @@ def _format(content: bytes, folder: Path) -> list[Finding]:
     ]
 
 
-def _files(folder: Path, listed: Mapping[str, Any]) -> list[Finding]:
+def _files(folder: Path, manifest: Manifest) -> list[Finding]:
     """Size and hash of every listed file; what lies beside them."""
-    out = [finding for name, record in listed.items() for finding in _file(folder, str(name), record)]
+    out = [replace(problem_of(AREA, error), what=name) for name, error in faults(folder, manifest.files)]
     if not out:
-        total = sum(int(record["size"]) for record in listed.values())
-        out.append(Finding("ok", AREA, "files", f"all {len(listed)} as listed, sizes and hashes ({size(total)})"))
-    known = {MANIFEST, CARD, *map(str, listed)}
+        total = size(sum(record.size for record in manifest.files.values()))
+        out.append(Finding("ok", AREA, "files", f"all {len(manifest.files)} as listed, sizes and hashes ({total})"))
     others = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() or p.is_symlink())
-    if beside := [name for name in others if name not in known]:
+    if beside := [name for name in others if name not in (*UNLISTED, *manifest.files)]:
         found = f"{', '.join(beside[:5])}{' ...' if len(beside) > 5 else ''}"
         out.append(Finding("note", AREA, "files not listed", found, "They are never read; move them elsewhere."))
     return out
 
 
-def _file(folder: Path, name: str, record: Any) -> list[Finding]:
-    path = (folder / name).resolve()
-    if Path(name).is_absolute() or not path.is_relative_to(folder):
-        do = f"Do not use it: {AGAIN[0].lower()}{AGAIN[1:]}"
-        return [Finding("problem", AREA, name, "leads out of the artifact", do)]
-    if not path.is_file():
-        return [Finding("problem", AREA, name, "missing", AGAIN)]
-    try:
-        expected, digest = int(record["size"]), str(record["sha256"])
-    except (KeyError, TypeError, ValueError):
-        return [Finding("problem", AREA, name, "the manifest lacks its size or hash", AGAIN)]
-    try:
-        found = path.stat().st_size
-        if found != expected:
-            kind = "truncated" if found < expected else "longer than it was"
-            return [Finding("problem", AREA, name, f"{kind}: {found:,} bytes, expected {expected:,}", AGAIN)]
-        actual = sha256_file(path)
-    except OSError as error:
-        return [Finding("problem", AREA, name, f"cannot be read: {error.strerror}", AGAIN)]
-    if actual != digest:
-        return [Finding("problem", AREA, name, f"changed: sha256 {actual[:16]}..., expected {digest[:16]}...", AGAIN)]
-    return []
-
-
 def _works(folder: Path) -> list[Finding]:
     """Load it as a service would, in every precision, and ask it for something."""
-    from distill_rec.runtime import Student
-
     began = time.perf_counter()
     try:
         student = Student.load(folder, threads=1)
@@ -141,8 +109,6 @@ def _precisions(folder: Path, names: Sequence[str], main: str) -> list[Finding]:
 
 
 def _replayed(folder: Path, precision: str) -> list[Finding]:
-    from distill_rec.runtime import Student
-
     try:
         Student.load(folder, threads=1, precision=precision, verify=True).close()
     except DistillRecError as error:

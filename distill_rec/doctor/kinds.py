@@ -7,12 +7,13 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from distill_rec.runtime.link import LINK, kept
+from distill_rec.artifact.layout import ITEM_VECTORS, LAYOUTS, USER_ENCODER, WHOLE
+from distill_rec.artifact.link import LINK, kept
 from distill_rec.stages import STAGES
 
 Kind = Literal["artifact", "run", "data set", "raw data", "recipe", "unknown"]
 
-PARTS = ("items.safetensors", "item_encoder.onnx", "static.safetensors", "user_encoder.safetensors")
+PARTS = (ITEM_VECTORS.format(""), USER_ENCODER, *(layout.files(WHOLE)["encoder"] for layout in LAYOUTS.values()))
 """Files by which an artifact is known that has lost its manifest."""
 RAW = (".inter", ".item", ".tsv", ".csv", ".jsonl", ".ndjson", ".parquet")
 NAMED = (*RAW, ".json", ".txt", ".xlsx", ".xls")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, metadata, version
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+
 NAME = "distill-rec"
-EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]+)['"]""")
 
 
 @dataclass(frozen=True)
@@ -37,18 +39,23 @@ def asked() -> Asked | None:
         recorded = metadata(NAME).json
     except PackageNotFoundError:
         return None
-    packages: dict[str, list[str]] = {"": []}
-    for line in recorded.get("requires_dist", []):
-        requirement, _, marker = str(line).partition(";")
-        extra = EXTRA.search(marker)
-        packages.setdefault(extra[1] if extra else "", []).append(requirement.strip())
-    return Asked(str(recorded.get("requires_python", "")), packages)
+    extras = ["", *recorded.get("provides_extra", [])]
+    return Asked(str(recorded.get("requires_python", "")), _by_extra(recorded.get("requires_dist", []), extras))
+
+
+def _by_extra(lines: list[str], extras: list[str]) -> dict[str, list[str]]:
+    """Requirements of the light install, and of each extra what it adds."""
+    packages: dict[str, list[str]] = {extra: [] for extra in extras}
+    for one in map(Requirement, lines):
+        wanted = [extra for extra in extras if one.marker is None or one.marker.evaluate({"extra": extra})]
+        for extra in wanted[:1] if "" in wanted else wanted:
+            packages[extra].append(str(one).partition(";")[0].strip())
+    return packages
 
 
 def name_of(requirement: str) -> str:
     """`numpy` of `numpy>=1.26`."""
-    found = re.match(r"[A-Za-z0-9._-]+", requirement)
-    return found[0] if found else requirement
+    return Requirement(requirement).name
 
 
 def installed(name: str) -> str | None:
@@ -61,39 +68,12 @@ def installed(name: str) -> str | None:
 
 def range_of(requirement: str) -> str:
     """`>=1.26` of `numpy>=1.26`, extras and markers left out."""
-    return re.sub(r"\[[^]]*\]", "", requirement.partition(";")[0])[len(name_of(requirement)) :].strip()
+    return str(Requirement(requirement).specifier)
 
 
 def fits(found: str, wanted: str) -> bool:
-    """Whether a version is in a range, as ">=3.11,<3.14"; releases are compared number by number.
-
-    `packaging` would know more (pre-releases, epochs), but the light install need not have it.
-    """
-    return all(_holds(found, part.strip()) for part in wanted.split(",") if part.strip())
-
-
-def _holds(found: str, part: str) -> bool:
-    match = re.match(r"(>=|<=|==|!=|~=|>|<)\s*([0-9]+(?:\.[0-9]+)*)(\.\*)?", part)
-    if match is None:
-        return True
-    sign, bound, any_below = match[1], _numbers(match[2]), match[3]
-    have = _numbers(found)
-    if any_below or sign == "~=":
-        width = len(bound) if any_below else len(bound) - 1
-        same = have[:width] == bound[:width]
-        return same and have >= bound if sign == "~=" else same == (sign == "==")
-    width = max(len(have), len(bound))
-    have, bound = have + (0,) * (width - len(have)), bound + (0,) * (width - len(bound))
-    return {
-        ">=": have >= bound,
-        "<=": have <= bound,
-        "==": have == bound,
-        "!=": have != bound,
-        ">": have > bound,
-        "<": have < bound,
-    }[sign]
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    release = re.match(r"[0-9]+(?:\.[0-9]+)*", text)
-    return tuple(int(part) for part in release[0].split(".")) if release else ()
+    """Whether a version is in a range, as ">=3.11,<3.14"; one that nobody can read is in none."""
+    try:
+        return SpecifierSet(wanted).contains(Version(found.rstrip("+")), prereleases=True)  # Python's own may end so
+    except InvalidVersion:
+        return not wanted

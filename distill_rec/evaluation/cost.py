@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from distill_rec.artifact.link import leads_to
+from distill_rec.artifact.manifest import Manifest
 from distill_rec.data.dataset import Dataset
 from distill_rec.evaluation.results import ModelCost
 from distill_rec.evaluation.unseen import Unseen
 from distill_rec.files import read_json
 from distill_rec.processes import PYTHON, environment
 from distill_rec.runtime.errors import DistillRecError
-from distill_rec.runtime.link import leads_to
 
 CANDIDATES = 100
 TEXTS = 4096
@@ -65,15 +66,15 @@ Size = tuple[int | None, int | None]
 
 
 def _student_size(artifact: Path) -> Size:
-    manifest = read_json(leads_to(artifact) / "manifest.json")
-    return int(manifest["parameters"]), served_bytes(manifest, manifest["precision"])
+    manifest = Manifest.read(leads_to(artifact))
+    return manifest.parameters, served_bytes(manifest, manifest.precision)
 
 
-def served_bytes(manifest: dict[str, Any], precision: str) -> int:
+def served_bytes(manifest: Manifest, precision: str) -> int:
     """Bytes of what a service loads of an artifact: one precision, without what other tools read of it."""
-    files = {name: int(record["size"]) for name, record in manifest["files"].items()}
-    parts = {name for one in manifest["precisions"].values() for name in one.values()}
-    own = set(manifest["precisions"].get(precision, {}).values())
+    files = {name: record.size for name, record in manifest.files.items()}
+    parts = {name for one in manifest.exported.values() for name in one.values()}
+    own = set(manifest.exported.get(precision, {}).values())
     return sum(size for name, size in files.items() if "/" not in name and (name not in parts or name in own))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from distill_rec.artifact.manifest import Manifest
 from distill_rec.data.dataset import Dataset
 from distill_rec.export.report import ExportReport
-from distill_rec.runtime.manifest import Manifest
 
 
 def model_card(manifest: Manifest, dataset: Dataset, report: ExportReport) -> str:

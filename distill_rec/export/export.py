@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +9,31 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors.numpy import save
 
+from distill_rec.artifact.item_ids import KEY
+from distill_rec.artifact.layout import (
+    CARD,
+    GOLDEN,
+    ITEM_IDS,
+    ITEM_VECTORS,
+    MANIFEST,
+    NEUTRAL,
+    TEACHER,
+    TEXTS,
+    TOKENIZER,
+    TRAINING,
+    USER_ENCODER,
+)
+from distill_rec.artifact.link import LINK, version_of
+from distill_rec.artifact.manifest import Manifest
+from distill_rec.artifact.publish import new_version
+from distill_rec.artifact.save import seal, write_list, write_vectors
 from distill_rec.contracts import student_spec
 from distill_rec.data.dataset import Dataset
 from distill_rec.export.card import model_card
 from distill_rec.export.gates import Gate, Measured, failed, gates_of, require_gates
-from distill_rec.export.golden import write_golden
+from distill_rec.export.golden import golden_inputs
 from distill_rec.export.measure import Yardstick, exported_scorer, measure, test_metrics
-from distill_rec.export.precisions import file_names, write_precisions
+from distill_rec.export.precisions import write_precisions
 from distill_rec.export.report import ExportReport
 from distill_rec.files import read_json, sha256_file, write_bytes, write_text
 from distill_rec.handover import require_same
@@ -24,12 +41,6 @@ from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import ExportSection
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.runtime.item_ids import KEY
-from distill_rec.runtime.link import version_of
-from distill_rec.runtime.loading import NEUTRAL, TEACHER, TEXTS
-from distill_rec.runtime.manifest import CARD, MANIFEST, Manifest
-from distill_rec.runtime.publish import LINK, new_version
-from distill_rec.runtime.save import record_files, write_vectors
 from distill_rec.student_model import StudentModel, load_student
 
 if TYPE_CHECKING:
@@ -74,7 +85,7 @@ def export_student(  # noqa: PLR0913
             _write_parts(section, model, dataset, teacher, folder)
             write_precisions(model, dataset, folder, precisions)
             manifest = _manifest(model, dataset, precisions, folder, metrics or {}, fingerprints or {})
-            manifest = _seal(manifest, folder)
+            manifest = seal(manifest, folder)
             task.advance()
             measured = []
             for precision in precisions:
@@ -86,8 +97,8 @@ def export_student(  # noqa: PLR0913
             require_gates(gates, [section.precision, *section.require])
             kept = [name for name in precisions if not failed(gates, name)]
             manifest = _without(manifest, kept, folder)
-            write_golden(folder, dataset, kept)
-            manifest = _seal(_described(manifest, measured, gates, teacher, yardstick, folder), folder)
+            write_text(folder / GOLDEN, golden_inputs(folder, dataset, kept).to_json())
+            manifest = seal(_described(manifest, measured, gates, teacher, yardstick, folder), folder)
             digest = sha256_file(folder / MANIFEST)
             write_text(folder / CARD, model_card(manifest, dataset, report))
             task.advance()
@@ -126,29 +137,25 @@ def _write_parts(
     section: ExportSection, model: StudentModel, dataset: Dataset, teacher: Teacher | None, folder: Path
 ) -> None:
     """What all precisions share, and what the artifact carries for others than the runtime."""
-    write_bytes(folder / "tokenizer.json", model.tokenizer_file.read_bytes())
-    _write_json_list(folder / "items.json", dataset.items["item_id"].to_list())
+    write_bytes(folder / TOKENIZER, model.tokenizer_file.read_bytes())
+    write_list(folder / ITEM_IDS, dataset.items["item_id"].to_list())
     if section.texts:
-        _write_json_list(folder / TEXTS, [dataset.texts[text] for text in dataset.item_text])
+        write_list(folder / TEXTS, [dataset.texts[text] for text in dataset.item_text])
     users = {name: value.numpy() for name, value in model.user_encoder.state_dict().items()}
-    write_bytes(folder / "user_encoder.safetensors", save(users))
+    write_bytes(folder / USER_ENCODER, save(users))
     if model.neutral is not None:
         write_bytes(folder / NEUTRAL, save({"vector": model.neutral.numpy()}))
     if section.weights:
         for path in (model.folder / "model.json", model.weights_file, model.tokenizer_file):
-            write_bytes(folder / "training" / path.name, path.read_bytes())
+            write_bytes(folder / TRAINING / path.name, path.read_bytes())
     if section.teacher:
         if teacher is None:
             raise RecipeError("key export.teacher", "true, and the run has no teacher", "false")
         knowledge = teacher.knowledge
-        _write_json_list(folder / TEACHER / "items.json", teacher.item_ids)
-        write_vectors(folder / TEACHER / "items.safetensors", knowledge.item_vectors, "fp32")
+        write_list(folder / TEACHER / ITEM_IDS, teacher.item_ids)
+        write_vectors(folder / TEACHER / ITEM_VECTORS.format(""), knowledge.item_vectors, "fp32")
         users = {name: value.cpu().numpy() for name, value in knowledge.user_encoder.state_dict().items()}
-        write_bytes(folder / TEACHER / "user_encoder.safetensors", save(users))
-
-
-def _write_json_list(path: Path, values: list[str]) -> None:
-    write_text(path, json.dumps(values, ensure_ascii=False) + "\n")
+        write_bytes(folder / TEACHER / USER_ENCODER, save(users))
 
 
 def _manifest(  # noqa: PLR0913
@@ -217,10 +224,3 @@ def _described(  # noqa: PLR0913
         gates=[gate.to_dict() for gate in gates],
         teacher=sides,
     )
-
-
-def _seal(manifest: Manifest, folder: Path) -> Manifest:
-    """Write the manifest with the files as they are now."""
-    manifest = replace(manifest, files=record_files(folder))
-    write_text(folder / MANIFEST, manifest.to_json())
-    return manifest

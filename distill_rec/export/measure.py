@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from distill_rec.artifact.manifest import Manifest
 from distill_rec.data.dataset import Dataset, Impressions, Queries
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.cost import measure_student, served_bytes
@@ -15,9 +16,7 @@ from distill_rec.evaluation.protocol import evaluate, user_means, validation_met
 from distill_rec.evaluation.scorer import Scorer
 from distill_rec.export.gates import Measured, spread_of
 from distill_rec.export.parity import measure_parity
-from distill_rec.files import read_json
 from distill_rec.runtime import Student
-from distill_rec.runtime.manifest import MANIFEST
 from distill_rec.student_model import StudentModel
 
 VALIDATION_SAMPLES = 2000
@@ -62,7 +61,7 @@ def measure(folder: Path, precision: str, yardstick: Yardstick, parity_samples: 
         torch_ndcg=yardstick.torch_ndcg,
         spread=spread_of(scorer.item_vectors),
         text_spread=text_spread(student, dataset, parity_samples),
-        bytes=served_bytes(read_json(folder / MANIFEST), precision),
+        bytes=served_bytes(Manifest.read(folder), precision),
         p50_ms=cost.p50_ms,
         p99_ms=cost.p99_ms,
         items_per_second=cost.items_per_second,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from distill_rec.artifact.layout import stored_as
+from distill_rec.artifact.save import write_vectors
 from distill_rec.data.dataset import Dataset
-from distill_rec.runtime.save import base_precision, write_vectors
 from distill_rec.student_model import StudentModel
 
 CALIBRATION_TEXTS = 256
@@ -15,7 +16,7 @@ CALIBRATION_TEXTS = 256
 
 def file_names(model: StudentModel, precision: str) -> dict[str, str]:
     """Names of the files that one precision loads: `encoder` and `items`."""
-    vectors = base_precision(precision)
+    vectors = stored_as(precision)
     items = "items.safetensors" if vectors == "fp32" else f"items.{vectors}.safetensors"
     return {"encoder": model.encoder_file(precision), "items": items}
 
@@ -28,6 +29,6 @@ def write_precisions(model: StudentModel, dataset: Dataset, folder: Path, precis
     """
     model.require_precisions(precisions)
     for precision in precisions:
-        write_vectors(folder / file_names(model, precision)["items"], model.item_vectors, base_precision(precision))
+        write_vectors(folder / file_names(model, precision)["items"], model.item_vectors, stored_as(precision))
     drawn = np.random.default_rng(0).choice(len(dataset.texts), min(CALIBRATION_TEXTS, len(dataset.texts)), False)
     model.write_encoders(folder, precisions, [dataset.texts[text] for text in drawn])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill_rec.artifact.item_ids import KEY
+from distill_rec.artifact.layout import MANIFEST
+from distill_rec.artifact.link import kept, leads_to
 from distill_rec.files import read_json
 from distill_rec.handover import ITEM_IDS, require_same
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.progress import Progress
 from distill_rec.recipe import Recipe
-from distill_rec.runtime.item_ids import KEY
-from distill_rec.runtime.link import kept, leads_to
-from distill_rec.runtime.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from distill_rec.data.dataset import Dataset

@@ -1,4 +1,4 @@
-"""The transformer item encoder: an ONNX graph, run by onnxruntime from verified bytes."""
+"""The transformer kind: its item encoder is an ONNX graph, run by onnxruntime from verified bytes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from distill_rec.runtime.errors import ArtifactError
-from distill_rec.runtime.external_data import has_external_data
+from distill_rec.artifact.errors import ArtifactError
+from distill_rec.artifact.external_data import has_external_data
+from distill_rec.artifact.files import Files
+from distill_rec.artifact.layout import LAYOUTS, TOKENIZER
+from distill_rec.artifact.reading import read_neutral
 from distill_rec.runtime.forks import watch
+from distill_rec.runtime.kinds import RuntimeKind, Work
 from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.tokenizer import TextTokenizer
 
@@ -114,3 +118,37 @@ def _require_self_contained(graph: bytes, where: Path) -> None:
         raise ArtifactError(where, f"no ONNX graph: {error}", "a self-contained graph") from error
     if outside:
         raise ArtifactError(where, "keeps tensors in other files", "a self-contained graph", "Export it again.")
+
+
+class TransformerKind(RuntimeKind):
+    """Needs onnxruntime and tokenizers."""
+
+    layout = LAYOUTS["transformer"]
+
+    def tokenizer(self, files: Files) -> TextTokenizer:
+        manifest = files.manifest
+        return TextTokenizer(files.read(TOKENIZER), manifest.max_tokens, special_tokens=True, prefix=manifest.prefix)
+
+    def item_encoder(self, files: Files, name: str, threads: int | None) -> OnnxItemEncoder:
+        where, dim = files.folder / name, files.manifest.dim
+        tokenizer, neutral = self.tokenizer(files), read_neutral(files)
+        return OnnxItemEncoder(lambda: files.read(name), tokenizer, dim, threads, where, neutral)
+
+    def work(self, files: Files, name: str) -> Work | None:
+        return work_of(files.read(name))
+
+
+def work_of(graph: bytes) -> Work | None:
+    """From the matrices that the graph's products take; None where `onnx` is not installed, or there are none."""
+    try:
+        import onnx  # noqa: PLC0415  (not in the light install)
+    except ImportError:
+        return None
+    found = onnx.load_model_from_string(graph).graph
+    sizes = {one.name: int(np.prod(one.dims)) for one in found.initializer if len(one.dims) > 1}
+    products = [node for node in found.node if "MatMul" in node.op_type or "Gemm" in node.op_type]
+    weights = sum(sizes.get(name, 0) for node in products for name in node.input)
+    return Work(0.0, 2.0 * weights) if weights else None
+
+
+KIND = TransformerKind()

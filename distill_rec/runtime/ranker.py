@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from distill_rec.artifact.errors import DataError
 from distill_rec.runtime.catalogue import Catalogue, Rows
-from distill_rec.runtime.errors import DataError
 from distill_rec.runtime.forks import watch
 from distill_rec.runtime.index import ApproximateIndex
 from distill_rec.runtime.projection import Floats

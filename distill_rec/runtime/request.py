@@ -1,4 +1,4 @@
-"""One user's wish."""
+"""What a user is recommended, and from what."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The static item encoder: mean of sub-word rows, unit length, projection."""
+"""The static kind: an item's vector is the mean of its sub-words' rows, of unit length, projected."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_rec.artifact.files import Files
+from distill_rec.artifact.layout import LAYOUTS, TOKENIZER
+from distill_rec.artifact.reading import read_neutral, read_tensors
+from distill_rec.artifact.stored import Stored
+from distill_rec.runtime.kinds import RuntimeKind, Work
 from distill_rec.runtime.projection import Floats, project
 from distill_rec.runtime.tokenizer import TextTokenizer
 
@@ -88,3 +93,37 @@ def _by_length(lengths: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int
     ends = np.append(first, len(order))[1:]
     for length, start, end in zip(kinds.tolist(), first, ends, strict=True):
         yield length, order[start:end]
+
+
+class StaticKind(RuntimeKind):
+    """Needs numpy and tokenizers."""
+
+    layout = LAYOUTS["static"]
+
+    def tokenizer(self, files: Files) -> TextTokenizer:
+        manifest = files.manifest
+        return TextTokenizer(
+            files.read(TOKENIZER), manifest.max_tokens, special_tokens=False, prefix=manifest.prefix, drop_unknown=True
+        )
+
+    def item_encoder(self, files: Files, name: str, threads: int | None) -> StaticItemEncoder:
+        return StaticItemEncoder(_widened(read_tensors(files, name)), self.tokenizer(files), read_neutral(files))
+
+    def work(self, files: Files, name: str) -> Work:
+        arrays = read_tensors(files, name)
+        products = [array.size for part, array in arrays.items() if "projection" in part and array.ndim == 2]
+        return Work(2.0 * sum(products), float(arrays["table"].shape[1]))
+
+
+def _widened(tensors: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Arrays of a smaller precision in float32; the table is small, and gathering from float32 is quickest.
+
+    The fallback stays int8 in the file: it is the large one and rarely read.
+    """
+    out = {name: value.astype(np.float32) if value.dtype == np.float16 else value for name, value in tensors.items()}
+    if out["table"].dtype == np.int8:
+        out["table"] = Stored(out["table"], out["table_scale"]).rows(slice(None))
+    return out
+
+
+KIND = StaticKind()

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from distill_rec.runtime.errors import ArtifactError, DataError
-from distill_rec.runtime.golden import require_golden
+from distill_rec.artifact.errors import ArtifactError, DataError
+from distill_rec.artifact.files import Files
+from distill_rec.artifact.golden import require_golden
+from distill_rec.artifact.layout import MANIFEST
 from distill_rec.runtime.index import PROBES, ApproximateIndex
-from distill_rec.runtime.manifest import Files
 from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.ranker import Ranker, require_list
 from distill_rec.runtime.template import fields_of, render, unescaped_text
@@ -88,18 +89,20 @@ class Student(Ranker):
 
         Raises:
             ArtifactError: a file is missing, damaged, of another format version, or leads out of the folder; the digest
-                is another; the precision was not exported; a golden answer differs.
+                is another; nothing installed reads its kind; the precision was not exported; a golden answer differs.
         """
-        from distill_rec.runtime.loading import read_parts  # noqa: PLC0415  (imports late: importing us stays quick)
+        from distill_rec.runtime.kinds import find_kind  # noqa: PLC0415  (late imports: importing us stays quick)
+        from distill_rec.runtime.loading import read_parts  # noqa: PLC0415
 
         files = Files(path, digest)
         manifest = files.manifest
+        kind = find_kind(manifest.kind, files.folder / MANIFEST)
         chosen = precision or manifest.precision
-        exported = tuple(manifest.precisions) or (manifest.precision,)
+        exported = manifest.exported
         if chosen not in exported:
             do = "Name it in export.precisions of the recipe and export again."
             raise ArtifactError(files.folder, f"precision {chosen!r} was not exported", " or ".join(exported), do)
-        student = Student(files, read_parts(files, threads, chosen), chosen)
+        student = Student(files, read_parts(files, kind, threads, chosen), chosen)
         if verify:
             require_golden(student, files, chosen)
         if approximate_above is not None and len(student._catalogue) > approximate_above:
@@ -125,7 +128,7 @@ class Student(Ranker):
             dim=manifest.dim,
             items=len(self._catalogue),
             precision=self._precision,
-            precisions=tuple(manifest.precisions) or (manifest.precision,),
+            precisions=tuple(manifest.exported),
             metrics=manifest.metrics,
             index_recall=None if self._index is None else self._index.recall,
         )
@@ -149,7 +152,7 @@ class Student(Ranker):
 
     @cached_property
     def _texts(self) -> list[str] | None:
-        from distill_rec.runtime.loading import read_texts  # noqa: PLC0415
+        from distill_rec.artifact.reading import read_texts  # noqa: PLC0415
 
         return read_texts(self._files)
 
@@ -250,17 +253,13 @@ class Student(Ranker):
         Raises:
             ArtifactError: this student was loaded from no such folder, and none was given.
         """
-        from distill_rec.runtime.save import save_catalogue  # noqa: PLC0415  (serving seldom writes)
+        from distill_rec.artifact.save import SavedCatalogue, save_catalogue  # noqa: PLC0415  (serving seldom writes)
 
         with self._changing:
-            return save_catalogue(
-                self._files,
-                self._catalogue,
-                self.item_texts,
-                self._precision,
-                folder,
-                lambda path, precision: Student.load(path, precision=precision),
-            )
+            now = self._catalogue
+            saved = SavedCatalogue(now.ids, now.vectors, now.removed, self.item_texts, self._precision)
+            where = None if folder is None else Path(folder)
+            return save_catalogue(self._files, saved, where, lambda path, name: Student.load(path, precision=name))
 
     def export_vectors(self, path: str | Path) -> None:
         """Write ids and item vectors for a vector database: `.parquet`, or `.npy` with the ids beside it in `.json`.
@@ -270,7 +269,7 @@ class Student(Ranker):
         Raises:
             DataError: another ending, or pyarrow is not installed for Parquet.
         """
-        from distill_rec.runtime.save import export_vectors  # noqa: PLC0415
+        from distill_rec.runtime.vector_files import export_vectors  # noqa: PLC0415
 
         export_vectors(Path(path), self._catalogue)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from distill_rec.runtime.errors import ArtifactError, DataError
+from distill_rec.artifact.errors import ArtifactError, DataError
 from distill_rec.runtime.words import Words, reads_word_by_word
 
 LONGEST_TEXT = 10_000

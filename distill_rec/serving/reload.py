@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from distill_rec.artifact.link import leads_to
 from distill_rec.runtime import ArtifactError, DistillRecError
-from distill_rec.runtime.link import leads_to
 from distill_rec.serving.live import Live, Version
 from distill_rec.serving.metrics import Metrics
 from distill_rec.serving.refusal import Refusal

@@ -10,8 +10,8 @@ from types import FrameType
 
 import uvicorn
 
-from distill_rec.runtime.golden import GOLDEN
-from distill_rec.runtime.link import leads_to
+from distill_rec.artifact.layout import GOLDEN
+from distill_rec.artifact.link import leads_to
 from distill_rec.serving.address import bind
 from distill_rec.serving.app import make_app
 from distill_rec.serving.live import Version

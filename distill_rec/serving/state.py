@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from distill_rec.artifact.records import UPGRADE
 from distill_rec.runtime import DistillRecError
 
 FILE = "updates.sqlite3"
@@ -79,9 +80,7 @@ class State:
         connection.execute("PRAGMA synchronous = FULL")
         (layout,) = connection.execute("PRAGMA user_version").fetchone()
         if layout not in (0, LAYOUT):
-            raise StateError(
-                self.folder / FILE, f"layout {layout}", f"layout {LAYOUT}", "Use the release that wrote it."
-            )
+            raise StateError(self.folder / FILE, f"layout {layout}", f"layout {LAYOUT}", UPGRADE)
         with self._transaction():  # which finds a file that cannot be written now and not at the first update
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS updates"

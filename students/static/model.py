@@ -9,13 +9,13 @@ from typing import Any, cast
 import numpy as np
 from safetensors.numpy import save
 
+from distill_rec.artifact.stored import store
 from distill_rec.data.ragged import Ragged
 from distill_rec.files import write_bytes
 from distill_rec.nn.projection import Projection
 from distill_rec.nn.recommender import TextEncoder
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.runtime.tokenizer import TextTokenizer
-from distill_rec.runtime.vectors import store
 from distill_rec.student_model import StudentModel
 from distill_rec.training.checkpoint import under
 from students.static.encoder import StaticEncoder

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from artifacts import seal, static_arrays, write_artifact
 from conftest import Cli, environment
@@ -19,8 +18,10 @@ from distill_rec.bench.cases import make_calls, tiled
 from distill_rec.bench.child import measured
 from distill_rec.bench.results import Case, Limits, Settings
 from distill_rec.bench.timing import Prepared, Times, interleave
-from distill_rec.bench.work import encoding_work, tokens_of
+from distill_rec.bench.work import work_per_text
 from distill_rec.runtime import Student
+from distill_rec.runtime.kinds import Work
+from distill_rec.runtime.onnx_encoder import work_of
 
 
 def test_every_operation_is_measured_and_written(tmp_path: Path, cli: Cli) -> None:
@@ -110,14 +111,11 @@ def test_shares_are_of_the_limit_that_holds() -> None:
 
 def test_work_of_a_static_encoder_is_its_projections(tmp_path: Path) -> None:
     arrays = static_arrays()
-    work = encoding_work(write_artifact(tmp_path / "artifact"))
-    assert work is not None
-    assert work.of_text == 2 * arrays["projection.linear.weight"].size
-    assert work.of_token == arrays["table"].shape[1]
-    assert tokens_of(tmp_path / "artifact", ["red cat", "red cat dog bird"]) == 3
+    work = work_per_text(write_artifact(tmp_path / "artifact"), ["red cat", "red cat dog bird"])
+    assert work == 2 * arrays["projection.linear.weight"].size + 3 * arrays["table"].shape[1]
 
 
-def test_work_of_a_graph_is_that_of_its_products(tmp_path: Path) -> None:
+def test_work_of_a_graph_is_that_of_its_products() -> None:
     draw = lambda *shape: np.zeros(shape, np.float32)  # noqa: E731
     weights = {"table": draw(50, 6), "up": draw(6, 8), "bias": draw(8), "down": draw(8, 4)}
     nodes = [
@@ -129,12 +127,10 @@ def test_work_of_a_graph_is_that_of_its_products(tmp_path: Path) -> None:
     inputs = [helper.make_tensor_value_info("ids", TensorProto.INT64, ["n"])]
     outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 4])]
     initial = [numpy_helper.from_array(value, name) for name, value in weights.items()]
-    onnx.save(
-        helper.make_model(helper.make_graph(nodes, "g", inputs, outputs, initial)), tmp_path / "item_encoder.onnx"
-    )
-    work = encoding_work(tmp_path)
-    assert work is not None and work.of_token == 2 * (6 * 8 + 8 * 4)
-    assert encoding_work(tmp_path / "nothing") is None
+    model = helper.make_model(helper.make_graph(nodes, "g", inputs, outputs, initial))
+    assert work_of(model.SerializeToString()) == Work(0.0, 2 * (6 * 8 + 8 * 4))
+    del model.graph.node[1:]
+    assert work_of(model.SerializeToString()) is None
 
 
 def test_a_repeated_catalogue_has_no_two_equal_items() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from artifacts import seal, write_artifact
 
+from distill_rec.artifact.golden import Golden, Question
 from distill_rec.doctor import Finding, examine, sound
 from distill_rec.runtime import Student
-from distill_rec.runtime.golden import answers
 
 WEIGHTS = "static.safetensors"
 
@@ -62,7 +62,7 @@ def test_every_damaged_file_is_named_and_not_the_first_alone(folder: Path) -> No
 def test_a_foreign_version_says_to_export_again(folder: Path) -> None:
     seal(folder, format_version=99)
     (found,) = problems(folder)
-    assert "99" in found.found and "newer distill-rec" in found.do
+    assert "99" in found.found and "newer release: upgrade distill-rec" in found.do
     seal(folder, format_version=0)
     (found,) = problems(folder)
     assert "xport it again" in found.do
@@ -109,14 +109,13 @@ def test_a_file_beside_the_listed_ones_is_worth_a_note(folder: Path) -> None:
 
 
 def test_golden_answers_are_replayed_in_every_precision(folder: Path) -> None:
-    student = Student.load(folder)
-    requests = [{"history": ["i1"], "candidates": ["i2", "i3"]}]
-    golden = {"texts": ["red cat"], "requests": requests, "expected": {"fp32": answers(student, ["red cat"], requests)}}
-    (folder / "golden.json").write_text(json.dumps(golden))
+    golden = Golden(["red cat"], [Question(["i1"], ["i2", "i3"])], {})
+    golden = golden.answered(["fp32"], lambda name: Student.load(folder, precision=name))
+    (folder / "golden.json").write_text(golden.to_json())
     seal(folder)
     assert not problems(folder)
-    golden["expected"]["fp32"]["scores"][0][0] += 1.0
-    (folder / "golden.json").write_text(json.dumps(golden))
+    golden.expected["fp32"].scores[0][0] += 1.0
+    (folder / "golden.json").write_text(golden.to_json())
     seal(folder)
     (found,) = problems(folder)
     assert "scores in fp32 differ on this machine" in found.found

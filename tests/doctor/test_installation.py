@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 from conftest import Cli
@@ -34,10 +36,26 @@ from distill_rec.doctor.requirements import fits
         ("2.0", "~=2.1", False),
         ("2.1.1", ">2.1", True),
         ("5", "", True),
+        ("3.14.0rc1", ">=3.11,<3.14", False),
+        ("2.0rc1", ">=2.0", False),
+        ("3.13.1+", ">=3.11,<3.14", True),
+        ("a fork", ">=1", False),
     ],
 )
-def test_a_version_is_compared_number_by_number(found: str, wanted: str, expected: bool) -> None:
+def test_a_version_is_compared_as_pip_does(found: str, wanted: str, expected: bool) -> None:
     assert fits(found, wanted) is expected
+
+
+def test_what_pip_recorded_is_read_by_extra_and_by_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = ["numpy>=1.26", 'ray[data]>=2.40 ; extra == "ray"', "torch>=2.6; extra == 'train'"]
+    lines += ["old>=1; python_version < '3'", "apart>=1; python_version >= '3' and extra == 'train'"]
+    recorded = SimpleNamespace(
+        json={"requires_python": ">=3.11", "requires_dist": lines, "provides_extra": ["ray", "train", "none"]}
+    )
+    monkeypatch.setattr(requirements, "__file__", "/no/source/tree/here.py")
+    monkeypatch.setattr(requirements, "metadata", lambda name: recorded)
+    packages = {"": ["numpy>=1.26"], "ray": ["ray[data]>=2.40"], "train": ["torch>=2.6", "apart>=1"], "none": []}
+    assert requirements.asked() == requirements.Asked(">=3.11", packages)
 
 
 def test_the_graph_of_three_nodes_is_an_onnx_file() -> None:
@@ -45,6 +63,9 @@ def test_the_graph_of_three_nodes_is_an_onnx_file() -> None:
     found = ort.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(None, {"x": given})[0]
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert (expected > 0).any() and (expected == 0).any()
+    model = onnx.load_model_from_string(graph)
+    onnx.checker.check_model(model, full_check=True)
+    assert [node.op_type for node in model.graph.node] == ["MatMul", "Add", "Relu"]
 
 
 def test_every_package_of_the_light_install_is_looked_at() -> None:

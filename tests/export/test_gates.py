@@ -8,13 +8,13 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from tiny import make_dataset, student_section, write_trunk
 
+from distill_rec.artifact.publish import rollback
 from distill_rec.distillation import distill
 from distill_rec.export import export_student, gates
 from distill_rec.export.gates import spread_of
 from distill_rec.recipe import ExportSection, OptimizerSection
 from distill_rec.runtime import ArtifactError, Student
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.runtime.publish import rollback
 from distill_rec.student_model import load_student
 from distill_rec.teacher_model import Teacher
 from teachers.bi_encoder.spec import BiEncoderSection

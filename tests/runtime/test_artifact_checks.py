@@ -9,8 +9,8 @@ import pytest
 from artifacts import DIM, arrays_of, random_user_encoder, seal, static_arrays, write_artifact
 from safetensors.numpy import save
 
+from distill_rec.artifact.layout import MANIFEST
 from distill_rec.runtime import ArtifactError, Student
-from distill_rec.runtime.manifest import MANIFEST
 
 FILES = ["tokenizer.json", "items.json", "items.safetensors", "user_encoder.safetensors", "static.safetensors"]
 
@@ -28,7 +28,9 @@ def manifest_of(folder):
 def test_a_truncated_file_is_refused_with_both_sizes(artifact, name):
     content = (artifact / name).read_bytes()
     (artifact / name).write_bytes(content[:-1])
-    with pytest.raises(ArtifactError, match=rf"{name}: {len(content) - 1} bytes; expected {len(content)} bytes"):
+    with pytest.raises(
+        ArtifactError, match=rf"{name}: truncated: {len(content) - 1:,} bytes; expected {len(content):,} bytes"
+    ):
         Student.load(artifact)
 
 
@@ -37,7 +39,7 @@ def test_a_flipped_bit_is_refused_by_hash(artifact, name):
     content = bytearray((artifact / name).read_bytes())
     content[len(content) // 2] ^= 1
     (artifact / name).write_bytes(content)
-    with pytest.raises(ArtifactError, match=rf"{name}: sha256 .* Copy the artifact again"):
+    with pytest.raises(ArtifactError, match=rf"{name}: changed: sha256 .* Copy the artifact again"):
         Student.load(artifact)
 
 
@@ -59,7 +61,9 @@ def test_damage_is_an_artifact_error_where_the_hashes_are_right_too(artifact, na
 
 def test_another_format_version_is_refused_with_both_numbers(artifact):
     seal(artifact, format_version=4)
-    with pytest.raises(ArtifactError, match=r"format version 4; expected version 3\. Install a newer distill-rec"):
+    with pytest.raises(
+        ArtifactError, match=r"format version 4; expected version 3\. Made by a newer release: upgrade distill-rec"
+    ):
         Student.load(artifact)
 
 
@@ -187,7 +191,7 @@ def test_a_link_switched_in_the_middle_of_loading_is_not_followed(tmp_path, monk
     write_artifact(tmp_path / "2", "causal", n_items=30)
     link = tmp_path / "student"
     link.symlink_to("1")
-    read = loading._ids
+    read = loading.read_item_ids
 
     def switch_then_read(*args):
         link.unlink()
@@ -195,7 +199,7 @@ def test_a_link_switched_in_the_middle_of_loading_is_not_followed(tmp_path, monk
         monkeypatch.undo()
         return read(*args)
 
-    monkeypatch.setattr(loading, "_ids", switch_then_read)
+    monkeypatch.setattr(loading, "read_item_ids", switch_then_read)
     student = Student.load(link)
     assert student.info.folder == first and student.info.items == 60
 

@@ -10,7 +10,7 @@ from artifacts import arrays_of, random_user_encoder, seal, static_arrays, write
 from conftest import environment
 from safetensors.numpy import save
 
-from distill_rec.runtime.save import write_vectors
+from distill_rec.artifact.save import write_vectors
 
 DIM, ITEMS = 1024, 125_000
 MOST_MIB = 150

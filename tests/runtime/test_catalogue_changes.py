@@ -12,7 +12,7 @@ from artifacts import KINDS, seal, write_artifact
 from safetensors.numpy import load_file
 
 import distill_rec
-from distill_rec.runtime import ArtifactError, DataError, Request, Student, save
+from distill_rec.runtime import ArtifactError, DataError, Request, Student, vector_files
 
 TEXTS = ["red cat", "blue dog", "green fish", "old stone", "red dog"] * 12
 
@@ -148,7 +148,7 @@ def test_vectors_go_out_without_removed_items(artifact, tmp_path):
 
 
 def test_parquet_without_pyarrow_says_what_to_do(artifact, tmp_path, monkeypatch):
-    monkeypatch.setattr(save, "find_spec", lambda name: None)
+    monkeypatch.setattr(vector_files, "find_spec", lambda name: None)
     with pytest.raises(DataError, match=r"items\.parquet: pyarrow is not installed.*write \.npy"):
         Student.load(artifact).export_vectors(tmp_path / "items.parquet")
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from distill_rec.artifact.layout import STORED
+from distill_rec.artifact.stored import store
 from distill_rec.runtime.topk import best_of_many, slack_of
-from distill_rec.runtime.vectors import PRECISIONS, ItemVectors, store
+from distill_rec.runtime.vectors import ItemVectors
 
 
 def variants(precision: str) -> dict[str, ItemVectors]:
@@ -15,7 +17,7 @@ def variants(precision: str) -> dict[str, ItemVectors]:
     return {"plain": plain, "longer": longer, "replaced": longer.replaced(np.array([3, 8000, 9004]), draw(3))}
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", STORED)
 @pytest.mark.parametrize("kind", ["plain", "longer", "replaced"])
 def test_a_slice_and_a_search_are_those_of_the_rows(precision, kind):
     vectors = variants(precision)[kind]

@@ -19,9 +19,9 @@ from artifacts import DIM, MAX_HISTORY, arrays_of, random_user_encoder, seal, wr
 from conftest import command, environment
 from safetensors.numpy import load, save
 
+from distill_rec.artifact.golden import Golden, Question
+from distill_rec.artifact.layout import MANIFEST
 from distill_rec.runtime import Student
-from distill_rec.runtime.golden import answers
-from distill_rec.runtime.manifest import MANIFEST
 
 ITEMS = 60
 TOKEN = "a token of the tests"
@@ -38,10 +38,9 @@ def write_version(folder: Path, seed: int = 0) -> Path:
     texts = [f"{colours[row % 3]} {'cat' if row % 2 else 'dog'} {row}" for row in range(ITEMS)]
     (folder / "texts.json").write_text(json.dumps(texts), "utf-8")
     seal(folder)
-    requests = [{"history": ["i1", "i5"], "candidates": ["i2", "i3", "i4"]}, {"history": [], "candidates": ["i7"]}]
-    golden = {"texts": ["red cat"], "requests": requests}
-    golden["expected"] = {"fp32": answers(Student.load(folder), golden["texts"], requests)}
-    (folder / "golden.json").write_text(json.dumps(golden), "utf-8")
+    golden = Golden(["red cat"], [Question(["i1", "i5"], ["i2", "i3", "i4"]), Question([], ["i7"])], {})
+    golden = golden.answered(["fp32"], lambda name: Student.load(folder, precision=name))
+    (folder / "golden.json").write_text(golden.to_json(), "utf-8")
     return seal(folder)
 
 

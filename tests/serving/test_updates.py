@@ -1,6 +1,7 @@
 """Catalogue updates: on disk before they are acknowledged, there again after a crash."""
 
 import signal
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -93,6 +94,14 @@ def test_a_second_process_does_not_serve_with_the_same_state(tmp_path):
         State(tmp_path)
     first.close()
     State(tmp_path).close()
+
+
+def test_updates_of_a_newer_release_say_so(tmp_path):
+    State(tmp_path).close()
+    with sqlite3.connect(tmp_path / "updates.sqlite3") as connection:
+        connection.execute("PRAGMA user_version = 2")
+    with pytest.raises(StateError, match=r"layout 2; expected layout 1\. Made by a newer release: upgrade distill-rec"):
+        State(tmp_path)
 
 
 def test_updates_keep_the_order_of_their_last_writing(tmp_path):

@@ -8,8 +8,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from tiny import word_piece
 
-from distill_rec.runtime.errors import ArtifactError
-from distill_rec.runtime.external_data import has_external_data
+from distill_rec.artifact.errors import ArtifactError
+from distill_rec.artifact.external_data import has_external_data
 from distill_rec.runtime.onnx_encoder import OnnxItemEncoder
 from distill_rec.runtime.tokenizer import TextTokenizer
 
@@ -80,7 +80,7 @@ def test_a_tensor_that_names_files_but_denies_its_location_is_found():
 
 def test_every_message_of_the_format_that_holds_tensors_is_walked():
     """Against the format's own description: a field that leads to a tensor and is not in the table would be missed."""
-    from distill_rec.runtime.external_data import MESSAGES
+    from distill_rec.artifact.external_data import MESSAGES
 
     names = {
         "ModelProto": "model",

@@ -11,9 +11,9 @@ import pytest
 from artifacts import write_artifact
 from conftest import Cli
 
+from distill_rec.artifact.publish import new_version, prune, rollback
 from distill_rec.doctor import examine
 from distill_rec.runtime import ArtifactError, Student
-from distill_rec.runtime.publish import new_version, prune, rollback
 from distill_rec.serving.server import load_service
 from distill_rec.serving.settings import Settings
 

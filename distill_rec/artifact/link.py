@@ -11,9 +11,9 @@ import re
 import shlex
 from pathlib import Path
 
-from distill_rec.runtime.errors import ArtifactError
+from distill_rec.artifact.errors import ArtifactError
+from distill_rec.artifact.layout import MANIFEST
 
-MANIFEST = "manifest.json"
 LINK = "student"
 VERSIONS = "versions"
 NAMED = re.compile(rf"{VERSIONS}[/\\](\d+)[/\\]?\s*")

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from distill_rec.runtime.errors import ArtifactError
-from distill_rec.runtime.link import LINK as LINK
-from distill_rec.runtime.link import VERSIONS, is_replaceable, kept, lost_link, number_of, version_of
-from distill_rec.runtime.whole_files import fresh_folder
+from distill_rec.artifact.errors import ArtifactError
+from distill_rec.artifact.link import LINK as LINK
+from distill_rec.artifact.link import VERSIONS, is_replaceable, kept, lost_link, number_of, version_of
+from distill_rec.artifact.whole_files import fresh_folder
 
 SUFFIX = ".tmp"
 

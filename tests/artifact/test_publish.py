@@ -9,13 +9,13 @@ import threading
 import pytest
 from conftest import environment
 
+from distill_rec.artifact.publish import LINK, new_version
 from distill_rec.runtime import ArtifactError
-from distill_rec.runtime.publish import LINK, new_version
 
 CHILD = """
 import os, signal, sys
 from pathlib import Path
-from distill_rec.runtime import publish
+from distill_rec.artifact import publish
 def die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
 moment = sys.argv[2]
 if moment != "writing":
