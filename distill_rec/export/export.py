@@ -33,7 +33,7 @@ from distill_rec.export.card import model_card
 from distill_rec.export.gates import Gate, Measured, failed, gates_of, require_gates
 from distill_rec.export.golden import golden_inputs
 from distill_rec.export.measure import Yardstick, exported_scorer, measure, test_metrics
-from distill_rec.export.precisions import write_precisions
+from distill_rec.export.precisions import file_names, write_precisions
 from distill_rec.export.report import ExportReport
 from distill_rec.files import read_json, sha256_file, write_bytes, write_text
 from distill_rec.handover import require_same
