@@ -39,8 +39,8 @@ def asked() -> Asked | None:
         recorded = metadata(NAME).json
     except PackageNotFoundError:
         return None
-    extras = ["", *recorded.get("provides_extra", [])]
-    return Asked(str(recorded.get("requires_python", "")), _by_extra(recorded.get("requires_dist", []), extras))
+    extras, lines = ["", *recorded.get("provides_extra", [])], list(recorded.get("requires_dist", []))
+    return Asked(str(recorded.get("requires_python", "")), _by_extra(lines, extras))
 
 
 def _by_extra(lines: list[str], extras: list[str]) -> dict[str, list[str]]:
