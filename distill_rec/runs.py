@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import polars as pl
 
 from distill_rec.files import read_json
-from distill_rec.pipeline import Frames, run_stages
+from distill_rec.pipeline.run_stages import Frames, run_stages
 from distill_rec.progress import Progress
 from distill_rec.recipe import Recipe
 from distill_rec.recipe_io import load_recipe

@@ -11,21 +11,23 @@ from distill_rec.cli import (
     bench,
     compare,
     demo,
-    distill,
     doctor,
-    evaluate,
     export,
     init,
     keys,
-    prepare,
     rank,
     recommend,
     run,
     score,
     serve,
-    teach,
 )
 from distill_rec.cli.output import never_refuse
+from distill_rec.cli.stage_commands import command_of, help_of
+from distill_rec.pipeline.stage import Stage
+from distill_rec.pipeline.stages import STAGES
+
+OWN = {"export": export.export}
+"""Commands of stages that take options of their own."""
 
 app = typer.Typer(
     name="distill-rec",
@@ -56,11 +58,7 @@ for command in (
     init.init,
     keys.keys,
     run.run,
-    prepare.prepare,
-    teach.teach,
-    distill.distill,
-    export.export,
-    evaluate.evaluate,
+    *STAGES,
     compare.compare,
     rank.rank,
     recommend.recommend,
@@ -69,7 +67,10 @@ for command in (
     bench.bench,
     score.score,
 ):
-    app.command()(command)
+    if isinstance(command, Stage):
+        app.command(command.name, help=help_of(command))(OWN.get(command.name) or command_of(command))
+    else:
+        app.command()(command)
 
 
 def main() -> None:

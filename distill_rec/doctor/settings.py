@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from distill_rec.doctor.findings import Finding
 from distill_rec.doctor.kinds import object_in
+from distill_rec.pipeline.check import changes
 from distill_rec.pipeline.folder import RunFolder
-from distill_rec.pipeline.stages import VERSION, settings_of, stages_of
+from distill_rec.pipeline.wanted import settings_of, stages_of
 from distill_rec.recipe_io import check
 
 AREA = "run"
@@ -28,24 +28,23 @@ def changed(folder: Path) -> list[Finding]:
     recipe = check(object_in(folder / "recipe.json").get("recipe", {}), str(folder / "recipe.json"))
     run = RunFolder(folder)
     for stage in stages_of(recipe):
-        record = run.finished(stage)
+        record = run.finished(stage.name)
         if record is None:
             continue
-        what, do = f"stage {stage}", f"Run it anew: --restart {stage}."
-        if record.version != VERSION[stage]:
-            found = f"made by version {record.version} of the stage, this release has {VERSION[stage]}"
-            older = record.version < VERSION[stage]  # what it left is read; a run that goes on would not mix the two
+        what, do = f"stage {stage.name}", f"Run it anew: --restart {stage.name}."
+        if record.version in stage.still_good:
+            found = (
+                f"made by version {record.version} of the stage, this release has {stage.version} and goes on with it"
+            )
+            out.append(Finding("note", AREA, what, found))
+        elif record.version != stage.version:
+            found = f"made by version {record.version} of the stage, this release has {stage.version}"
+            older = record.version < stage.version  # what it left is read; a run that goes on would not mix the two
             out.append(Finding("note" if older else "problem", AREA, what, found, do))
             continue  # another release has other keys too
-        now = json.loads(json.dumps(settings_of(stage, recipe)))
-        if others := [key for key in now if record.settings.get(key) != now[key]]:
-            differences = "; ".join(_difference(key, now[key], record.settings) for key in others[:SHOWN])
+        if others := changes(settings_of(stage, recipe), record.settings):
+            pairs = list(others.items())[:SHOWN]
+            told = [f"{key} is {json.dumps(now)}, it was made with {json.dumps(then)}" for key, (now, then) in pairs]
             more = f"; and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
-            out.append(Finding("problem", AREA, what, differences + more, do))
+            out.append(Finding("problem", AREA, what, "; ".join(told) + more, do))
     return out
-
-
-def _difference(key: str, now: Any, made_with: dict[str, Any]) -> str:
-    if key not in made_with:
-        return f"{key} is {json.dumps(now)}; it was made by a release that had no such key"
-    return f"{key} is {json.dumps(now)}, it was made with {json.dumps(made_with[key])}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distill_rec.files import read_json
 from distill_rec.handover import ITEM_IDS, require_same
 from distill_rec.pipeline.folder import RunFolder
+from distill_rec.pipeline.trainings import STUDENTS, histories_of
 from distill_rec.progress import Progress
 from distill_rec.recipe import Recipe
 from distill_rec.runtime.item_ids import KEY
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from distill_rec.data.dataset import Dataset
     from distill_rec.evaluation.results import Ending, ModelCost, Results
     from distill_rec.evaluation.scorer import Scorer
-
-STUDENTS = {name: f"distill/{name}" for name in ("undistilled", "initialised", "student")}
-MODELS = {"teacher": "teach", **STUDENTS}
-"""What a run trains, by the name of its column, and where it is kept."""
 
 
 def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress) -> Results:
@@ -94,9 +91,3 @@ def endings_of(path: Path) -> dict[str, list[Ending]]:
     kept = Ending.model_fields
     found = histories_of(path)
     return {name: [Ending(**{key: one[key] for key in kept})] for name, one in found.items()}
-
-
-def histories_of(path: Path) -> dict[str, dict[str, Any]]:
-    """`history.json` of each model that a run has trained, by the name of its column."""
-    files = {name: path / folder / "history.json" for name, folder in MODELS.items()}
-    return {name: read_json(file) for name, file in files.items() if file.exists()}

@@ -72,12 +72,16 @@ class RunFolder:
         write_json(self.stage(record.stage) / "stage.json", asdict(record))
         (self.stage(record.stage) / "begun.json").unlink(missing_ok=True)
 
-    def set_aside(self, name: str) -> Path | None:
-        """Rename a stage's folder to `NAME.old-N`; an exported artifact stays, as its versions are kept anyway."""
+    def set_aside(self, name: str, in_place: bool = False) -> Path | None:
+        """Rename a stage's folder to `NAME.old-N`.
+
+        Args:
+            in_place: it keeps versions of its own and stays; only its record goes.
+        """
         folder = self.stage(name)
         if not folder.exists():
             return None
-        if name == "export":
+        if in_place:
             (folder / "stage.json").unlink(missing_ok=True)
             return None
         number = 1

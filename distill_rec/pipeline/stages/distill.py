@@ -1,0 +1,89 @@
+"""The student, and the same one on clicks alone. Without a teacher there is only the latter, as the student."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill_rec.pipeline.stage import Context, Estimate, Stage, Work
+from distill_rec.runtime.errors import RecipeError
+
+if TYPE_CHECKING:
+    from distill_rec.pipeline.sizes import Sizes
+    from distill_rec.recipe import Recipe, StudentSection
+
+VOCABULARY_SECONDS = 15.0
+"""A static student: the PLM over its own vocabulary, once."""
+RESIDENT = 1000 << 20
+
+
+class Distill(Stage):
+    name = "distill"
+    section = "student"
+    version = 1
+    no_effect = frozenset({"student.trunk", "student.device", "student.optimizer.checkpoint_seconds"})
+    help = "Train the student from the teacher (after the stages before, where they are not finished)."
+    example = "distill-rec distill students/static --restart distill"
+    outputs = ("student/weights.safetensors", "student/model.json")
+    goes_on = True
+
+    def require(self, recipe: Recipe) -> None:
+        if recipe.student is not None and recipe.teacher is None and not recipe.student.trunk:
+            found = "neither a teacher nor a trunk"
+            raise RecipeError("key student.trunk", found, "a section teacher, or student.trunk")
+
+    def resolve(self, section: StudentSection) -> StudentSection:
+        from distill_rec.demo import resolve
+
+        return section.model_copy(update={"trunk": resolve(section.trunk)})
+
+    def inputs(self, context: Context) -> dict[str, str]:
+        from distill_rec.pipeline.wanted import trunk_hash
+
+        section = context.resolved.student
+        assert section is not None
+        return {"student.trunk": trunk_hash(section.trunk)} if section.trunk else {}
+
+    def run(self, work: Work) -> None:
+        from distill_rec.distillation import distill
+
+        section, teacher = work.context.resolved.student, work.context.resolved.teacher
+        assert section is not None
+        trunk = section.trunk or (teacher.trunk if teacher is not None else "")
+        knowledge = work.folder("teach") / "knowledge" if teacher is not None else None
+        folder, dataset = work.folder(self.name), work.dataset()
+        train = partial(distill, section, dataset=dataset, trunk=trunk, progress=work.progress)
+        train(knowledge, folder=folder / "student")
+        if teacher is not None and section.undistilled:
+            train(None, folder=folder / "undistilled")
+        if teacher is not None and section.initialised:
+            train(knowledge, folder=folder / "initialised", clicks_only=True)
+
+    def estimate(self, recipe: Recipe, sizes: Sizes) -> Estimate:
+        from distill_rec.pipeline.estimates import held_by_training
+
+        assert recipe.student is not None
+        work, seconds = _work_of(recipe.student, sizes, recipe.teacher is not None)
+        return Estimate(work, seconds, held_by_training(RESIDENT, recipe, sizes))
+
+    def report(self, folder: Path) -> dict[str, Any]:
+        from distill_rec.pipeline.trainings import trainings_of
+
+        return {"trained": trainings_of(folder / self.name)}
+
+    def print_report(self, folder: Path, console: Any) -> None:
+        from distill_rec.pipeline.trainings import print_trainings
+
+        print_trainings(folder / self.name, console)
+
+
+def _work_of(section: StudentSection, sizes: Sizes, distilled: bool) -> tuple[str, float]:
+    from distill_rec.pipeline.estimates import training_seconds
+
+    seconds = training_seconds(section, section.optimizer, sizes) * (2 if distilled else 1)
+    seconds += VOCABULARY_SECONDS if section.kind == "static" else 0.0
+    others = {"without distillation": section.undistilled, "from the teacher's start": section.initialised}
+    beside = [name for name, wanted in others.items() if distilled and wanted]
+    seconds += len(beside) * training_seconds(section, section.optimizer, sizes)
+    return ", and ".join([f"{section.kind}, {section.dim} dimensions", *beside]), seconds
