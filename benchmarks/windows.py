@@ -46,7 +46,7 @@ from distill_rec.teachers import teach
 from distill_rec.teachers.build import build_teacher, open_source
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, trainable
-from distill_rec.training.loop import Outcome
+from distill_rec.training.outcome import Outcome
 
 EVERYTHING = 0
 """`--sampled-items` for all items, which is what a window has where nothing is given."""

@@ -14,12 +14,30 @@ from torch import Tensor, nn
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
-from distill_rec.files import read_array, read_json, write_array, write_json
+from distill_rec.files import read_array, write_array, write_json
 from distill_rec.handover import DATA, ITEM_IDS, marks_of
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
+from distill_rec.records import Record, read_record, write_record
 from distill_rec.runtime.errors import RunError
 from distill_rec.training.checkpoint import save_weights
+
+
+class KnowledgeRecord(Record):
+    """What `knowledge/manifest.json` says.
+
+    Attributes:
+        item_ids, data: of the data that it was made from, see `handover`; "" in older ones.
+        user_encoder: its kind and shape.
+    """
+
+    item_ids: str = ""
+    data: str = ""
+    user_encoder: dict[str, Any]
+    dtype: str
+    items: int
+    texts: int
+    dim: int
 
 
 @dataclass
@@ -57,8 +75,8 @@ class Knowledge:
         """
         if not (folder / "manifest.json").exists():
             raise RunError(folder, "no knowledge here", "manifest.json", "Run `distill-rec teach` first.")
-        manifest = read_json(folder / "manifest.json")
-        encoder = make_user_encoder(**manifest["user_encoder"])
+        manifest = read_record(KnowledgeRecord, folder / "manifest.json")
+        encoder = make_user_encoder(**manifest.user_encoder)
         encoder.load_state_dict(
             {name: value.clone() for name, value in load_file(folder / "user_encoder.safetensors").items()}
         )
@@ -69,9 +87,9 @@ class Knowledge:
             read_array(folder / "text_vectors.npy"),
             read_array(offsets) if offsets.exists() else None,
             encoder,
-            manifest["user_encoder"],
+            manifest.user_encoder,
             folder,
-            {key: manifest[key] for key in (ITEM_IDS, DATA) if key in manifest},
+            {key: mark for key in (ITEM_IDS, DATA) if (mark := getattr(manifest, key))},
         )
 
     def tensor(self, name: str, device: torch.device) -> Tensor:
@@ -95,15 +113,15 @@ def write_knowledge(
     encoder: nn.Module = model.user_encoder
     save_weights(folder / "user_encoder.safetensors", dict(encoder.state_dict()))
     write_json(folder / "item_ids.json", dataset.items["item_id"].to_list())
-    manifest = {
+    manifest = KnowledgeRecord(
         **marks_of(dataset),
-        "user_encoder": user_settings,
-        "dtype": "float32",
-        "items": dataset.n_items,
-        "texts": len(dataset.texts),
-        "dim": int(texts.shape[1]),
-    }
-    write_json(folder / "manifest.json", manifest)
+        user_encoder=user_settings,
+        dtype="float32",
+        items=dataset.n_items,
+        texts=len(dataset.texts),
+        dim=int(texts.shape[1]),
+    )
+    write_record(folder / "manifest.json", manifest)
 
 
 def _by_text(vectors: NDArray[np.float32], model: Recommender, dataset: Dataset) -> NDArray[np.float32]:

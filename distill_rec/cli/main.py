@@ -23,7 +23,6 @@ from distill_rec.cli import (
 )
 from distill_rec.cli.output import never_refuse
 from distill_rec.cli.stage_commands import command_of, help_of
-from distill_rec.pipeline.stage import Stage
 from distill_rec.pipeline.stages import STAGES
 
 OWN = {"export": export.export}
@@ -53,12 +52,11 @@ def group(
     """From clicks and a pre-trained language model to a small, fast recommender."""
 
 
+for command in (demo.demo, init.init, keys.keys, run.run):
+    app.command()(command)
+for stage in STAGES:
+    app.command(stage.name, help=help_of(stage))(OWN.get(stage.name) or command_of(stage))
 for command in (
-    demo.demo,
-    init.init,
-    keys.keys,
-    run.run,
-    *STAGES,
     compare.compare,
     rank.rank,
     recommend.recommend,
@@ -67,10 +65,7 @@ for command in (
     bench.bench,
     score.score,
 ):
-    if isinstance(command, Stage):
-        app.command(command.name, help=help_of(command))(OWN.get(command.name) or command_of(command))
-    else:
-        app.command()(command)
+    app.command()(command)
 
 
 def main() -> None:

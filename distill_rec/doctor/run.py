@@ -88,8 +88,10 @@ def _stage(folder: Path, stage: Stage, before: str, busy: bool) -> Finding:
 def _settings(folder: Path) -> list[Finding]:
     """Whether the records still belong to the recipe and to this release; needs the recipe's models."""
     try:
-        from distill_rec.doctor.settings import changed
+        from distill_rec.doctor.settings import changed, misread
 
+        if found := misread(folder):
+            return found
         found = changed(folder)
     except ModuleNotFoundError as error:
         return [lacking(AREA, "settings", error)]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
-from distill_rec.doctor.findings import Finding
-from distill_rec.doctor.kinds import object_in
+from distill_rec.doctor.findings import Finding, problem_of
 from distill_rec.pipeline.check import changes
-from distill_rec.pipeline.folder import RunFolder
+from distill_rec.pipeline.folder import RunFolder, RunRecord
 from distill_rec.pipeline.wanted import settings_of, stages_of
 from distill_rec.recipe_io import check
+from distill_rec.records import kind_of, read_record
+from distill_rec.runtime.errors import RunError
 
 AREA = "run"
 SHOWN = 3
@@ -25,7 +27,7 @@ def changed(folder: Path) -> list[Finding]:
         RecipeError: `recipe.json` holds a key or value that this release does not know.
     """
     out: list[Finding] = []
-    recipe = check(object_in(folder / "recipe.json").get("recipe", {}), str(folder / "recipe.json"))
+    recipe = check(read_record(RunRecord, folder / "recipe.json").recipe, str(folder / "recipe.json"))
     run = RunFolder(folder)
     for stage in stages_of(recipe):
         record = run.finished(stage.name)
@@ -47,4 +49,18 @@ def changed(folder: Path) -> list[Finding]:
             told = [f"{key} is {json.dumps(now)}, it was made with {json.dumps(then)}" for key, (now, then) in pairs]
             more = f"; and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
             out.append(Finding("problem", AREA, what, "; ".join(told) + more, do))
+    return out
+
+
+def misread(folder: Path) -> list[Finding]:
+    """Records that cannot be read: of a newer release, or with a key that is missing or wrong."""
+    out = []
+    for path in sorted(folder.rglob("*.json")):
+        kind = kind_of(path.relative_to(folder).as_posix())
+        if kind is None:
+            continue
+        try:
+            read_record(kind, path)
+        except RunError as error:
+            out.append(replace(problem_of(AREA, error), what=str(path.relative_to(folder))))
     return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from distill_rec.pipeline.folder import Record, RunFolder
+from distill_rec.pipeline.folder import RunFolder, StageRecord
 from distill_rec.pipeline.stage import Stage
 from distill_rec.pipeline.wanted import defaults
 from distill_rec.recipe import RATES
@@ -14,7 +14,7 @@ from distill_rec.runtime.errors import RunError
 State = Literal["finished", "missing", "stale"]
 
 
-def state_of(run: RunFolder, stage: Stage, wanted: Record) -> State:
+def state_of(run: RunFolder, stage: Stage, wanted: StageRecord) -> State:
     """Finished with the same settings and inputs, not finished, or made from an earlier stage that is there no more.
 
     Raises:
@@ -48,7 +48,7 @@ def changes(settings: dict[str, Any], found: dict[str, Any], free: tuple[str, ..
 
 
 def _refuse_changes(
-    run: RunFolder, stage: Stage, found: Record, wanted: Record, since: str, free: tuple[str, ...] = ()
+    run: RunFolder, stage: Stage, found: StageRecord, wanted: StageRecord, since: str, free: tuple[str, ...] = ()
 ) -> None:
     name = stage.name
     do = f"Set it back, name another folder with --out, or run the stage anew with --restart {name}."

@@ -81,13 +81,12 @@ def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, ModelCost] | None:
 def curves_of(path: Path) -> dict[str, list[tuple[float, float]]]:
     """Validation nDCG@10 by update of each model that was trained."""
     found = histories_of(path)
-    return {name: [(record["update"], record["ndcg@10"]) for record in one["history"]] for name, one in found.items()}
+    return {name: [(record["update"], record["ndcg@10"]) for record in one.history] for name, one in found.items()}
 
 
 def endings_of(path: Path) -> dict[str, list[Ending]]:
     """What ended the training of each model of a run."""
     from distill_rec.evaluation.results import Ending
 
-    kept = Ending.model_fields
     found = histories_of(path)
-    return {name: [Ending(**{key: one[key] for key in kept})] for name, one in found.items()}
+    return {name: [Ending(stopped=one.stopped, rising=one.rising, updates=one.updates)] for name, one in found.items()}

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distill_rec.files import write_json
 from distill_rec.pipeline.check import State, state_of
-from distill_rec.pipeline.folder import Record, RunFolder
+from distill_rec.pipeline.folder import RunFolder, RunRecord, StageRecord
 from distill_rec.pipeline.measure import measured
 from distill_rec.pipeline.stage import Context, Stage, Work
 from distill_rec.pipeline.stages import from_stage
 from distill_rec.pipeline.wanted import chosen_stages, resolved, runs_anew, wanted
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import Recipe
+from distill_rec.records import write_record
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,9 +63,9 @@ class Reached:
     """
 
     stage: Stage
-    want: Record
+    want: StageRecord
     state: State
-    done: Record | None
+    done: StageRecord | None
 
 
 def run_stages(
@@ -97,7 +97,7 @@ def run_stages(
         context = Context(recipe, resolved(recipe), base, frames.hashes())
         found = reached(run, context, stages, restart)
         # Nothing is written or moved before every finished stage has been found to be what the recipe asks for.
-        write_json(run.path / "recipe.json", {"recipe": recipe.model_dump(), "base": str(base.resolve())})
+        write_record(run.path / "recipe.json", RunRecord(recipe=recipe.model_dump(), base=str(base.resolve())))
         if restart is not None:
             set_aside_from(run, restart)
         work = Work(run, context, progress or Quiet(), {}, frames.clicks, frames.items)
@@ -139,12 +139,13 @@ def _reach(work: Work, one: Reached, begin: Callable[[str], None]) -> StageRepor
     return _run_one(work, one.stage, one.want)
 
 
-def _run_one(work: Work, stage: Stage, want: Record) -> StageReport:
+def _run_one(work: Work, stage: Stage, want: StageRecord) -> StageReport:
     """Run a stage and write its record last."""
     resumed = work.run.begun(stage.name) is not None
     if stage.goes_on:
         work.run.begin(want)
     with measured() as found:
         stage.run(work)
-    work.run.finish(replace(want, seconds=found.seconds, peak_bytes=found.peak_bytes, resumed=resumed))
+    took = {"seconds": found.seconds, "peak_bytes": found.peak_bytes, "resumed": resumed}
+    work.run.finish(want.model_copy(update=took))
     return StageReport(stage.name, True, found.seconds, found.peak_bytes, resumed)

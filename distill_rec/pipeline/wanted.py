@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from distill_rec.files import fingerprint, sha256_file
-from distill_rec.pipeline.folder import Record
+from distill_rec.pipeline.folder import StageRecord
 from distill_rec.pipeline.stage import Context, Stage
 from distill_rec.pipeline.stages import NAMES, STAGES, stage_named
 from distill_rec.recipe import Recipe
@@ -93,7 +93,7 @@ def trunk_hash(trunk: str, revision: str = "") -> str:
     return fingerprint([(str(file.relative_to(path)), sha256_file(file)) for file in files])
 
 
-def wanted(stage: Stage, context: Context, before: str) -> Record:
+def wanted(stage: Stage, context: Context, before: str) -> StageRecord:
     """The record that a stage would have if it were made now.
 
     Its fingerprint leaves out keys at their default: one that a later release adds must not change it.
@@ -105,4 +105,11 @@ def wanted(stage: Stage, context: Context, before: str) -> Record:
     usual = defaults()
     decisive = {key: value for key, value in settings.items() if key not in usual or value != usual[key]}
     name = fingerprint(stage.name, stage.version, decisive, inputs, before)
-    return Record(stage.name, stage.version, name, settings, inputs, before)
+    return StageRecord(
+        stage=stage.name,
+        version=stage.version,
+        fingerprint=name,
+        settings=settings,
+        inputs=inputs,
+        before=before,
+    )

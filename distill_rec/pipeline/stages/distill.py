@@ -68,9 +68,9 @@ class Distill(Stage):
         return Estimate(work, seconds, held_by_training(RESIDENT, recipe, sizes))
 
     def report(self, folder: Path) -> dict[str, Any]:
-        from distill_rec.pipeline.trainings import trainings_of
+        from distill_rec.pipeline.trainings import report_trainings
 
-        return {"trained": trainings_of(folder / self.name)}
+        return {"trained": report_trainings(folder / self.name)}
 
     def print_report(self, folder: Path, console: Any) -> None:
         from distill_rec.pipeline.trainings import print_trainings

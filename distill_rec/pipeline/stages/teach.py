@@ -60,9 +60,9 @@ class Teach(Stage):
         return Estimate(*_work_of(recipe.teacher, sizes), held_by_training(RESIDENT, recipe, sizes))
 
     def report(self, folder: Path) -> dict[str, Any]:
-        from distill_rec.pipeline.trainings import trainings_of
+        from distill_rec.pipeline.trainings import report_trainings
 
-        return {"trained": trainings_of(folder / self.name)}
+        return {"trained": report_trainings(folder / self.name)}
 
     def print_report(self, folder: Path, console: Any) -> None:
         from distill_rec.pipeline.trainings import print_trainings
