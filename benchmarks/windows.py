@@ -43,7 +43,7 @@ from distill_rec.device import choose_device
 from distill_rec.files import read_json, write_json
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, trainable
-from distill_rec.training.loop import Outcome
+from distill_rec.training.outcome import Outcome
 from teachers.bi_encoder.build import build_teacher, open_source
 from teachers.bi_encoder.spec import BiEncoderSection
 from teachers.bi_encoder.teach import teach

@@ -9,20 +9,41 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import Field
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
-from distill_rec.files import read_array, read_json, write_array, write_json
+from distill_rec.files import read_array, write_array, write_json
 from distill_rec.handover import DATA, ITEM_IDS, marks_of
 from distill_rec.losses.spec import ALL_SUPPLIED
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
+from distill_rec.records import Record, read_record, write_record
 from distill_rec.runtime.errors import RunError
 from distill_rec.training.checkpoint import save_weights
 
 KNOWN = ("knows", "knows_texts")
+
+
+class KnowledgeRecord(Record):
+    """What `knowledge/manifest.json` says.
+
+    Attributes:
+        item_ids, data: of the data that it was made from, see `handover`; "" in older ones.
+        supplies: signals that it gives to losses; older ones give all.
+        user_encoder: its kind and shape.
+    """
+
+    item_ids: str = ""
+    data: str = ""
+    supplies: list[str] = Field(default_factory=lambda: sorted(ALL_SUPPLIED))
+    user_encoder: dict[str, Any]
+    dtype: str
+    items: int
+    texts: int
+    dim: int
 
 
 @dataclass
@@ -67,8 +88,8 @@ class Knowledge:
         """
         if not (folder / "manifest.json").exists():
             raise RunError(folder, "no knowledge here", "manifest.json", "Run `distill-rec teach` first.")
-        manifest = read_json(folder / "manifest.json")
-        encoder = make_user_encoder(**manifest["user_encoder"])
+        manifest = read_record(KnowledgeRecord, folder / "manifest.json")
+        encoder = make_user_encoder(**manifest.user_encoder)
         encoder.load_state_dict(
             {name: value.clone() for name, value in load_file(folder / "user_encoder.safetensors").items()}
         )
@@ -79,10 +100,10 @@ class Knowledge:
             read_array(folder / "text_vectors.npy"),
             read_array(offsets) if offsets.exists() else None,
             encoder,
-            manifest["user_encoder"],
+            manifest.user_encoder,
             folder,
-            {key: manifest[key] for key in (ITEM_IDS, DATA) if key in manifest},
-            frozenset(manifest.get("supplies", ALL_SUPPLIED)),
+            {key: mark for key in (ITEM_IDS, DATA) if (mark := getattr(manifest, key))},
+            frozenset(manifest.supplies),
             **{name: read_array(path) for name in KNOWN if (path := folder / f"{name}.npy").exists()},
         )
 
@@ -112,16 +133,16 @@ def write_knowledge(
     encoder: nn.Module = model.user_encoder
     save_weights(folder / "user_encoder.safetensors", dict(encoder.state_dict()))
     write_json(folder / "item_ids.json", dataset.items["item_id"].to_list())
-    manifest = {
+    manifest = KnowledgeRecord(
         **marks_of(dataset),
-        "supplies": sorted(ALL_SUPPLIED),
-        "user_encoder": user_settings,
-        "dtype": "float32",
-        "items": dataset.n_items,
-        "texts": len(dataset.texts),
-        "dim": int(items.shape[1]),
-    }
-    write_json(folder / "manifest.json", manifest)
+        supplies=sorted(ALL_SUPPLIED),
+        user_encoder=user_settings,
+        dtype="float32",
+        items=dataset.n_items,
+        texts=len(dataset.texts),
+        dim=int(items.shape[1]),
+    )
+    write_record(folder / "manifest.json", manifest)
 
 
 def _write_warm(folder: Path, items: NDArray[np.float32], dataset: Dataset) -> None:

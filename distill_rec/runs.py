@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import polars as pl
 
-from distill_rec.files import read_json
-from distill_rec.pipeline import Frames, run_stages
+from distill_rec.pipeline.folder import RunRecord
+from distill_rec.pipeline.run_stages import Frames, run_stages
 from distill_rec.progress import Progress
 from distill_rec.recipe_io import load_recipe, recorded
+from distill_rec.records import read_record
 from distill_rec.runtime.errors import RunError
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Run:
         self.path = Path(path)
         if not (self.path / "recipe.json").exists():
             raise RunError(self.path, "no run here", "a run's folder, as runs/demo", "Make one with `distill-rec run`.")
-        self.recipe = recorded(read_json(self.path / "recipe.json")["recipe"], str(self.path / "recipe.json"))
+        record = read_record(RunRecord, self.path / "recipe.json")
+        self.recipe = recorded(record.recipe, str(self.path / "recipe.json"))
 
     @classmethod
     def load(cls, path: str | Path) -> Run:

@@ -33,14 +33,7 @@ def export(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the artifact that a service loads without torch (after the stages before).
-
-    A failed gate of the main precision publishes nothing (exit 1); a further precision that fails is left out, and
-    named with what was seen and allowed. A finished export is not written again: --restart export does that, as new
-    precisions need. With --rollback the run's folder is as good as its recipe.
-
-    Example: distill-rec export students/static --out runs/films --set 'export.precisions=["fp32", "int8"]'
-    """
+    """The stage's command with options of its own."""
     from distill_rec.artifact.link import kept
     from distill_rec.artifact.publish import prune
     from distill_rec.artifact.publish import rollback as switch_back

@@ -11,21 +11,22 @@ from distill_rec.cli import (
     bench,
     compare,
     demo,
-    distill,
     doctor,
-    evaluate,
     export,
     init,
     keys,
-    prepare,
     rank,
     recommend,
     run,
     score,
     serve,
-    teach,
 )
 from distill_rec.cli.output import never_refuse
+from distill_rec.cli.stage_commands import command_of, help_of
+from distill_rec.pipeline.stages import STAGES
+
+OWN = {"export": export.export}
+"""Commands of stages that take options of their own."""
 
 app = typer.Typer(
     name="distill-rec",
@@ -51,16 +52,11 @@ def group(
     """From clicks and a pre-trained language model to a small, fast recommender."""
 
 
+for command in (demo.demo, init.init, keys.keys, run.run):
+    app.command()(command)
+for stage in STAGES:
+    app.command(stage.name, help=help_of(stage))(OWN.get(stage.name) or command_of(stage))
 for command in (
-    demo.demo,
-    init.init,
-    keys.keys,
-    run.run,
-    prepare.prepare,
-    teach.teach,
-    distill.distill,
-    export.export,
-    evaluate.evaluate,
     compare.compare,
     rank.rank,
     recommend.recommend,

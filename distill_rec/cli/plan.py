@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def print_plan(recipe: Recipe, folder: Path, base: Path, restart: str | None, as_json: bool) -> None:
     """Tell what a run would do; nothing is fetched, written or locked, and of the data headers alone are read."""
     from distill_rec.data.columns import require_columns
-    from distill_rec.pipeline.plan import plan_of, sizes_of
+    from distill_rec.pipeline.plan import plan_of
+    from distill_rec.pipeline.sizes import sizes_of
     from distill_rec.recipe_io import DEMO
 
     if not recipe.data.path.startswith(DEMO):

@@ -19,15 +19,14 @@ from numpy.typing import NDArray
 
 from distill_rec.artifact.item_ids import digest_of_ids
 from distill_rec.data.click_log import ClickLog
+from distill_rec.data.dataset_record import DatasetRecord
 from distill_rec.data.ragged import Ragged
 from distill_rec.data.slices import Rows, Slices
-from distill_rec.files import read_array, read_json, write_array, write_json
+from distill_rec.files import read_array, write_array
 from distill_rec.frames import read_frame, write_frame
+from distill_rec.records import read_record, write_record
 from distill_rec.runtime.errors import RunError
 
-FORMAT_VERSION = 2
-OLDER_VERSIONS = (1,)
-"""Version 1 had no log: histories and exclusions (now `seen`) are stored as rows of each query, and read as such."""
 NAMES_OF_1 = {"seen": "exclude"}
 
 
@@ -218,45 +217,37 @@ class Dataset:
             part = getattr(self, name)
             if part is not None:
                 part.write(folder, name)
-        manifest = {
-            "format_version": FORMAT_VERSION,
-            "kind": self.kind,
-            "max_history": self.max_history,
-            "template": self.template,
-            "unescape_html": self.unescape_html,
-            "fingerprint": self.fingerprint,
-            "test_new": self.test_new is not None,
-            "item_ids": self.item_ids_digest,
-            "log": self.log is not None,
-            "repeated_targets": self.repeated_targets,
-        }
-        write_json(folder / "manifest.json", manifest)
+        manifest = DatasetRecord(
+            kind=self.kind,
+            max_history=self.max_history,
+            template=self.template,
+            unescape_html=self.unescape_html,
+            fingerprint=self.fingerprint,
+            test_new=self.test_new is not None,
+            item_ids=self.item_ids_digest,
+            log=self.log is not None,
+            repeated_targets=self.repeated_targets,
+        )
+        write_record(folder / "manifest.json", manifest)
 
     @staticmethod
     def load(folder: Path | str) -> Dataset:
         """Read a prepared folder, arrays memory-mapped.
 
         Raises:
-            RunError: the folder holds no finished data set, one of another format version, or other items.
+            RunError: the folder holds no finished data set, one of a newer release, or other items.
         """
         folder = Path(folder)
         if not (folder / "manifest.json").exists():
             raise RunError(folder, "no prepared data set here", "manifest.json", "Run `distill-rec prepare` first.")
-        manifest = read_json(folder / "manifest.json")
-        if manifest["format_version"] not in (FORMAT_VERSION, *OLDER_VERSIONS):
-            raise RunError(
-                folder / "manifest.json",
-                f"format version {manifest['format_version']}",
-                f"version {FORMAT_VERSION}",
-                "Prepare the data again with --restart prepare.",
-            )
-        clicks, most = manifest["kind"] == "clicks", manifest["max_history"]
-        log = ClickLog.read(folder) if manifest.get("log") else None
+        manifest = read_record(DatasetRecord, folder / "manifest.json")
+        clicks, most = manifest.kind == "clicks", manifest.max_history
+        log = ClickLog.read(folder) if manifest.log else None
         query_type: type[Queries] | type[Impressions] = Queries if clicks else Impressions
-        names = NAMES_OF_1 if manifest["format_version"] == 1 else {}
+        names = NAMES_OF_1 if manifest.format_version == 1 else {}
         train_type: type[Sequences] | type[Impressions] = Sequences if clicks else Impressions
         found = Dataset(
-            kind=manifest["kind"],
+            kind=manifest.kind,
             items=read_frame(folder / "items.parquet"),
             users=read_frame(folder / "users.parquet"),
             texts=read_frame(folder / "texts.parquet")["text"].to_list(),
@@ -266,15 +257,15 @@ class Dataset:
             train=train_type.read(folder, "train", log, most, names),
             validation=query_type.read(folder, "validation", log, most, names),
             test=query_type.read(folder, "test", log, most, names),
-            test_new=query_type.read(folder, "test_new", log, most, names) if manifest["test_new"] else None,
+            test_new=query_type.read(folder, "test_new", log, most, names) if manifest.test_new else None,
             max_history=most,
-            template=manifest["template"],
-            fingerprint=manifest["fingerprint"],
+            template=manifest.template,
+            fingerprint=manifest.fingerprint,
             log=log,
-            repeated_targets=manifest.get("repeated_targets"),
-            unescape_html=manifest.get("unescape_html", False),
+            repeated_targets=manifest.repeated_targets,
+            unescape_html=manifest.unescape_html,
         )
-        if (noted := manifest.get("item_ids")) not in (None, found.item_ids_digest):
+        if (noted := manifest.item_ids) not in ("", found.item_ids_digest):
             raise RunError(
                 folder / "items.parquet",
                 f"item ids in order {found.item_ids_digest}",

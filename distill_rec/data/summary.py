@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from distill_rec.files import read_json, write_json
+from pydantic import Field
+
+from distill_rec.records import Record, read_record, write_record
 
 
-@dataclass
-class Summary:
+class Summary(Record):
     """Counts of a prepared data set.
 
     Attributes:
@@ -42,16 +42,16 @@ class Summary:
     empty_histories: float
     items_without_training_click: int
     rows: int
-    mended: dict[str, dict[str, Any]] = field(default_factory=dict)
-    refused: dict[str, dict[str, Any]] = field(default_factory=dict)
+    mended: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    refused: dict[str, dict[str, Any]] = Field(default_factory=dict)
     repeated_targets: float | None = None
     ties: float | None = None
     one_item_users: float | None = None
-    cautions: list[dict[str, Any]] = field(default_factory=list)
-    left_out: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cautions: list[dict[str, Any]] = Field(default_factory=list)
+    left_out: dict[str, dict[str, Any]] = Field(default_factory=dict)
     left_out_rows: int = 0
-    refused_rows: list[dict[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    refused_rows: list[dict[str, str]] = Field(default_factory=list)
+    warnings: list[str] = Field(default_factory=list)
 
     def lines(self) -> list[tuple[str, str]]:
         """Name and value of each line of the table."""
@@ -88,7 +88,7 @@ class Summary:
         return f"{first} to {last} UTC (times given as: {kinds})"
 
     def write(self, folder: Path) -> None:
-        write_json(folder / "summary.json", asdict(self))
+        write_record(folder / "summary.json", self)
 
 
 def _counts(name: str, kinds: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
@@ -99,4 +99,4 @@ def _counts(name: str, kinds: dict[str, dict[str, Any]]) -> list[tuple[str, str]
 
 def read_summary(folder: Path) -> Summary:
     """The summary of a prepared folder."""
-    return Summary(**read_json(folder / "summary.json"))
+    return read_record(Summary, folder / "summary.json")

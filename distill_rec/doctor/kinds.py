@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from distill_rec.artifact.layout import ITEM_VECTORS, LAYOUTS, USER_ENCODER, WHOLE
 from distill_rec.artifact.link import LINK, kept
-from distill_rec.stages import STAGES
+from distill_rec.pipeline.stages import NAMES
 
 Kind = Literal["artifact", "run", "data set", "raw data", "recipe", "unknown"]
 
@@ -39,7 +39,7 @@ def kind_of(path: str) -> tuple[Kind, Path]:
         return "data set", place
     if (place / "stage.json").exists() and (place.parent / "recipe.json").exists() and place.name != "export":
         return "run", place.parent
-    if (place / "recipe.json").exists() or any((place / stage / "stage.json").exists() for stage in STAGES):
+    if (place / "recipe.json").exists() or any((place / name / "stage.json").exists() for name in NAMES):
         return "run", place
     if (place / "versions").is_dir():
         return "artifact", place / LINK

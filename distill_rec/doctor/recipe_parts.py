@@ -6,8 +6,8 @@ from pathlib import Path
 
 from distill_rec.data.columns import require_columns
 from distill_rec.doctor.findings import Finding, problem_of
-from distill_rec.pipeline.plan import sizes_of
-from distill_rec.pipeline.stages import stages_of
+from distill_rec.pipeline.sizes import sizes_of
+from distill_rec.pipeline.wanted import stages_of
 from distill_rec.recipe import Recipe
 from distill_rec.recipe_io import DEMO
 from distill_rec.runtime.errors import DistillRecError
@@ -17,7 +17,7 @@ AREA = "recipe"
 
 def stages(recipe: Recipe) -> Finding:
     """The stages that it has sections for."""
-    return Finding("ok", AREA, "stages", ", ".join(stages_of(recipe)))
+    return Finding("ok", AREA, "stages", ", ".join(stage.name for stage in stages_of(recipe)))
 
 
 def data_files(recipe: Recipe, base: Path) -> list[Finding]:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from distill_rec.artifact.link import LINK, VERSIONS
 from distill_rec.doctor.artifact import artifact
 from distill_rec.doctor.dataset import dataset
 from distill_rec.doctor.findings import Finding, lacking, problem_of
@@ -13,16 +14,13 @@ from distill_rec.doctor.kinds import object_in
 from distill_rec.doctor.machine import size
 from distill_rec.doctor.parts import damaged
 from distill_rec.files import locked_by
+from distill_rec.pipeline.stage import Stage
+from distill_rec.pipeline.stages import STAGES
 from distill_rec.runtime.errors import DistillRecError
-from distill_rec.stages import SECTION, STAGES
 
 AREA = "run"
-NEEDED = {
-    "teach": ("weights.safetensors", "model.json", "knowledge/manifest.json"),
-    "distill": ("student/weights.safetensors", "student/model.json"),
-    "evaluate": ("results.json", "report.html"),
-}
-"""Files that a later stage or a reader opens; a prepared data set and an artifact have checks of their own."""
+CHECKS = {"data set": dataset, "artifact": lambda folder: artifact(folder / LINK)}
+"""Checks of what a stage's folder is of itself."""
 
 
 def run(folder: Path) -> list[Finding]:
@@ -30,13 +28,12 @@ def run(folder: Path) -> list[Finding]:
     holder = locked_by(folder)
     out = [*_lock(folder, holder), *_stages(folder, holder is not None), *_settings(folder)]
     for stage in STAGES:
-        if stage != "prepare" and (folder / stage).is_dir():
+        if stage.holds != "data set" and (folder / stage.name).is_dir():
             out += _damaged(folder, stage)
     out += [*_left_over(folder, holder is not None), _disk(folder)]
-    if (folder / "prepare" / "stage.json").exists():
-        out += dataset(folder / "prepare")
-    if (folder / "export" / "stage.json").exists():
-        out += artifact(folder / "export" / "student")
+    for stage in STAGES:
+        if stage.holds and (folder / stage.name / "stage.json").exists():
+            out += CHECKS[stage.holds](folder / stage.name)
     return out
 
 
@@ -53,30 +50,30 @@ def _stages(folder: Path, busy: bool) -> list[Finding]:
     """Each stage of the run's recipe; a finished one is stale when the stage before it is another by now."""
     out, before = [], ""
     for stage in _asked_for(folder):
-        record = object_in(folder / stage / "stage.json")
+        record = object_in(folder / stage.name / "stage.json")
         fingerprint = str(record.get("fingerprint", ""))
         out.append(_stage(folder, stage, before, busy))
         before = fingerprint or before
     return out
 
 
-def _asked_for(folder: Path) -> list[str]:
+def _asked_for(folder: Path) -> list[Stage]:
     recipe = object_in(folder / "recipe.json").get("recipe", {})
-    wanted = [stage for stage in STAGES if recipe.get(SECTION[stage]) is not None]
-    return wanted or [stage for stage in STAGES if (folder / stage).exists()]
+    wanted = [stage for stage in STAGES if recipe.get(stage.section) is not None]
+    return wanted or [stage for stage in STAGES if (folder / stage.name).exists()]
 
 
-def _stage(folder: Path, stage: str, before: str, busy: bool) -> Finding:
-    place, what = folder / stage, f"stage {stage}"
-    anew = f"distill-rec run RECIPE --out {folder} --restart {stage}"
+def _stage(folder: Path, stage: Stage, before: str, busy: bool) -> Finding:
+    place, what = folder / stage.name, f"stage {stage.name}"
+    anew = f"distill-rec run RECIPE --out {folder} --restart {stage.name}"
     if (place / "stage.json").exists():
         record = object_in(place / "stage.json")
         if not record.get("fingerprint"):
             return Finding("problem", AREA, what, "its stage.json cannot be read", anew)
         if record.get("before", "") != before:
-            found = f"stale: made from a {STAGES[max(STAGES.index(stage) - 1, 0)]} that is there no more"
+            found = f"stale: made from a {STAGES[max(STAGES.index(stage) - 1, 0)].name} that is there no more"
             return Finding("problem", AREA, what, found, f"The same `distill-rec run` makes it anew, or: {anew}")
-        if missing := [name for name in NEEDED.get(stage, ()) if not (place / name).exists()]:
+        if missing := [name for name in stage.outputs if not (place / name).exists()]:
             return Finding("problem", AREA, what, f"finished, but lacks {', '.join(missing)}", anew)
         return Finding("ok", AREA, what, f"finished in {float(record.get('seconds', 0)):,.1f} s")
     if (place / "begun.json").exists():
@@ -91,8 +88,10 @@ def _stage(folder: Path, stage: str, before: str, busy: bool) -> Finding:
 def _settings(folder: Path) -> list[Finding]:
     """Whether the records still belong to the recipe and to this release; needs the recipe's models."""
     try:
-        from distill_rec.doctor.settings import changed
+        from distill_rec.doctor.settings import changed, misread
 
+        if found := misread(folder):
+            return found
         found = changed(folder)
     except ModuleNotFoundError as error:
         return [lacking(AREA, "settings", error)]
@@ -101,12 +100,13 @@ def _settings(folder: Path) -> list[Finding]:
     return found or [Finding("ok", AREA, "settings", "every finished stage has those of recipe.json")]
 
 
-def _damaged(folder: Path, stage: str) -> Iterator[Finding]:
+def _damaged(folder: Path, stage: Stage) -> Iterator[Finding]:
     """Files that are not whole; the artifact's own are compared by hash elsewhere."""
-    for path, fault in damaged(folder / stage):
+    for path, fault in damaged(folder / stage.name):
         name = path.relative_to(folder)
-        if name.parts[:2] != ("export", "versions") and not path.is_relative_to(folder / "export" / "student"):
-            yield Finding("problem", AREA, str(name), fault, f"Run it anew: --restart {stage}.")
+        inside = name.parts[1] if stage.holds == "artifact" else ""
+        if inside not in (VERSIONS, LINK):
+            yield Finding("problem", AREA, str(name), fault, f"Run it anew: --restart {stage.name}.")
 
 
 def _left_over(folder: Path, busy: bool) -> Iterator[Finding]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from distill_rec.doctor.findings import Finding
-from distill_rec.doctor.kinds import object_in
-from distill_rec.pipeline.folder import RunFolder
-from distill_rec.pipeline.stages import VERSION, settings_of, stages_of
-from distill_rec.recipe import Recipe
-from distill_rec.recipe_errors import describe
+from distill_rec.doctor.findings import Finding, problem_of
+from distill_rec.pipeline.check import changes
+from distill_rec.pipeline.folder import RunFolder, RunRecord
+from distill_rec.pipeline.wanted import defaults_of, settings_of, stages_of
 from distill_rec.recipe_io import recorded
+from distill_rec.records import kind_of, read_record
+from distill_rec.runtime.errors import RunError
 
 AREA = "run"
 SHOWN = 3
@@ -27,29 +27,40 @@ def changed(folder: Path) -> list[Finding]:
         RecipeError: `recipe.json` holds a key or value that this release does not know.
     """
     out: list[Finding] = []
-    recipe = recorded(object_in(folder / "recipe.json").get("recipe", {}), str(folder / "recipe.json"))
+    recipe = recorded(read_record(RunRecord, folder / "recipe.json").recipe, str(folder / "recipe.json"))
     run = RunFolder(folder)
-    defaults = json.loads(json.dumps({key: default for key, _, default in describe(Recipe)}, default=str))
     for stage in stages_of(recipe):
-        record = run.finished(stage)
+        record = run.finished(stage.name)
         if record is None:
             continue
-        what, do = f"stage {stage}", f"Run it anew: --restart {stage}."
-        if record.version != VERSION[stage]:
-            found = f"made by version {record.version} of the stage, this release has {VERSION[stage]}"
-            older = record.version < VERSION[stage]  # what it left is read; a run that goes on would not mix the two
+        what, do = f"stage {stage.name}", f"Run it anew: --restart {stage.name}."
+        if record.version in stage.still_good:
+            found = (
+                f"made by version {record.version} of the stage, this release has {stage.version} and goes on with it"
+            )
+            out.append(Finding("note", AREA, what, found))
+        elif record.version != stage.version:
+            found = f"made by version {record.version} of the stage, this release has {stage.version}"
+            older = record.version < stage.version  # what it left is read; a run that goes on would not mix the two
             out.append(Finding("note" if older else "problem", AREA, what, found, do))
             continue  # another release has other keys too
-        now = json.loads(json.dumps(settings_of(stage, recipe)))
-        # A key that came with a later release was at its default.
-        if others := [key for key in now if record.settings.get(key, defaults.get(key)) != now[key]]:
-            differences = "; ".join(_difference(key, now[key], record.settings) for key in others[:SHOWN])
+        if others := changes(settings_of(stage, recipe), record.settings, defaults_of(stage, recipe)):
+            pairs = list(others.items())[:SHOWN]
+            told = [f"{key} is {json.dumps(now)}, it was made with {json.dumps(then)}" for key, (now, then) in pairs]
             more = f"; and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
-            out.append(Finding("problem", AREA, what, differences + more, do))
+            out.append(Finding("problem", AREA, what, "; ".join(told) + more, do))
     return out
 
 
-def _difference(key: str, now: Any, made_with: dict[str, Any]) -> str:
-    if key not in made_with:
-        return f"{key} is {json.dumps(now)}; it was made by a release that had no such key"
-    return f"{key} is {json.dumps(now)}, it was made with {json.dumps(made_with[key])}"
+def misread(folder: Path) -> list[Finding]:
+    """Records that cannot be read: of a newer release, or with a key that is missing or wrong."""
+    out = []
+    for path in sorted(folder.rglob("*.json")):
+        kind = kind_of(path.relative_to(folder).as_posix())
+        if kind is None:
+            continue
+        try:
+            read_record(kind, path)
+        except RunError as error:
+            out.append(replace(problem_of(AREA, error), what=str(path.relative_to(folder))))
+    return out

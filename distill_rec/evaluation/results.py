@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from distill_rec.files import write_text
 from distill_rec.frames import read_frame, write_frame
+from distill_rec.records import Record, read_record
 from distill_rec.runtime.errors import RunError
-
-FORMAT_VERSION = 1
 
 
 class Part(BaseModel):
@@ -153,10 +152,9 @@ class Verdict(Part):
     text: str
 
 
-class Results(Part):
+class Results(Record):
     """A comparison of models on one data set."""
 
-    format_version: int = FORMAT_VERSION
     name: str = "run"
     created: str = ""
     protocol: Literal["catalogue", "impressions"]
@@ -168,12 +166,12 @@ class Results(Part):
     resamples: int
     data: dict[str, str | int | float]
     tables: list[Table]
-    slices: list[Table] = []
-    costs: dict[str, ModelCost] = {}
-    lists: dict[str, Lists] = {}
+    slices: list[Table] = Field(default_factory=list)
+    costs: dict[str, ModelCost] = Field(default_factory=dict)
+    lists: dict[str, Lists] = Field(default_factory=dict)
     agreement: Agreement | None = None
-    verdicts: list[Verdict] = []
-    examples: list[Example] = []
+    verdicts: list[Verdict] = Field(default_factory=list)
+    examples: list[Example] = Field(default_factory=list)
     curves: dict[str, list[tuple[float, float]]] = Field({}, description="validation nDCG@10 by update, per model")
     endings: dict[str, list[Ending]] = Field({}, description="what ended the training of each model, by seed")
     _per_user: pl.DataFrame | None = PrivateAttr(None)
@@ -215,10 +213,6 @@ class Results(Part):
     def to_json(self) -> str:
         return self.model_dump_json(indent=2) + "\n"
 
-    @staticmethod
-    def from_json(text: str) -> Results:
-        return Results.model_validate_json(text)
-
     def write(self, folder: Path) -> None:
         """Write `results.json` and `per_user.parquet`."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -231,12 +225,12 @@ class Results(Part):
         """Read what `write` left.
 
         Raises:
-            RunError: there is no `results.json`, or it is of another format version.
+            RunError: there is no `results.json`, or it is none of this release or an older one.
         """
         path = folder / "results.json"
         if not path.exists():
             raise RunError(path, "no results here", "results.json", "Run `distill-rec evaluate` first.")
-        results = Results.from_json(path.read_text(encoding="utf-8"))
+        results = read_record(Results, path)
         if (folder / "per_user.parquet").exists():
             results._per_user = read_frame(folder / "per_user.parquet")
         return results

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from distill_rec.artifact.item_ids import KEY
 from distill_rec.artifact.layout import MANIFEST
@@ -11,6 +11,7 @@ from distill_rec.artifact.link import kept, leads_to
 from distill_rec.files import read_json
 from distill_rec.handover import ITEM_IDS, require_same
 from distill_rec.pipeline.folder import RunFolder
+from distill_rec.pipeline.trainings import STUDENTS, histories_of
 from distill_rec.progress import Progress
 from distill_rec.recipe import Recipe
 
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from distill_rec.data.dataset import Dataset
     from distill_rec.evaluation.results import Ending, ModelCost, Results
     from distill_rec.evaluation.scorer import Scorer
-
-STUDENTS = {name: f"distill/{name}" for name in ("undistilled", "initialised", "student")}
-MODELS = {"teacher": "teach", **STUDENTS}
-"""What a run trains, by the name of its column, and where it is kept."""
 
 
 def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress) -> Results:
@@ -85,19 +82,12 @@ def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, ModelCost] | None:
 def curves_of(path: Path) -> dict[str, list[tuple[float, float]]]:
     """Validation nDCG@10 by update of each model that was trained."""
     found = histories_of(path)
-    return {name: [(record["update"], record["ndcg@10"]) for record in one["history"]] for name, one in found.items()}
+    return {name: [(record["update"], record["ndcg@10"]) for record in one.history] for name, one in found.items()}
 
 
 def endings_of(path: Path) -> dict[str, list[Ending]]:
     """What ended the training of each model of a run."""
     from distill_rec.evaluation.results import Ending
 
-    kept = Ending.model_fields
     found = histories_of(path)
-    return {name: [Ending(**{key: one[key] for key in kept})] for name, one in found.items()}
-
-
-def histories_of(path: Path) -> dict[str, dict[str, Any]]:
-    """`history.json` of each model that a run has trained, by the name of its column."""
-    files = {name: path / folder / "history.json" for name, folder in MODELS.items()}
-    return {name: read_json(file) for name, file in files.items() if file.exists()}
+    return {name: [Ending(stopped=one.stopped, rising=one.rising, updates=one.updates)] for name, one in found.items()}

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from distill_rec.files import locked, read_json, write_json
-from distill_rec.runtime.errors import RunError
-
-FORMAT_VERSION = 1
+from distill_rec.files import locked
+from distill_rec.records import Record, read_record, write_record
 
 
-@dataclass(frozen=True)
-class Record:
-    """What `stage.json` says: the stage is finished and this is what it was made with.
+class StageRecord(Record):
+    """What `stage.json` says: the stage is finished, and what it was made with; `begun.json`: what it began with.
 
     Attributes:
         version: of the stage's code.
@@ -35,7 +31,18 @@ class Record:
     seconds: float = 0.0
     peak_bytes: int = 0
     resumed: bool = False
-    format_version: int = FORMAT_VERSION
+
+
+class RunRecord(Record):
+    """What `recipe.json` says.
+
+    Attributes:
+        recipe: its sections, with every default.
+        base: folder that the data's files are relative to where `data.path` is empty.
+    """
+
+    recipe: dict[str, Any]
+    base: str = ""
 
 
 class RunFolder:
@@ -47,37 +54,35 @@ class RunFolder:
     def stage(self, name: str) -> Path:
         return self.path / name
 
-    def finished(self, name: str) -> Record | None:
+    def finished(self, name: str) -> StageRecord | None:
         """The record of a finished stage; None where it is not finished."""
         return self._record(name, "stage.json")
 
-    def begun(self, name: str) -> Record | None:
+    def begun(self, name: str) -> StageRecord | None:
         """What an unfinished stage was begun with."""
         return self._record(name, "begun.json")
 
-    def _record(self, name: str, file: str) -> Record | None:
+    def _record(self, name: str, file: str) -> StageRecord | None:
         path = self.stage(name) / file
-        if not path.exists():
-            return None
-        content = read_json(path)
-        if content.get("format_version") != FORMAT_VERSION:
-            found = f"format version {content.get('format_version')}"
-            raise RunError(path, found, str(FORMAT_VERSION), "Use a new folder.")
-        return Record(**content)
+        return read_record(StageRecord, path) if path.exists() else None
 
-    def begin(self, record: Record) -> None:
-        write_json(self.stage(record.stage) / "begun.json", asdict(record))
+    def begin(self, record: StageRecord) -> None:
+        write_record(self.stage(record.stage) / "begun.json", record)
 
-    def finish(self, record: Record) -> None:
-        write_json(self.stage(record.stage) / "stage.json", asdict(record))
+    def finish(self, record: StageRecord) -> None:
+        write_record(self.stage(record.stage) / "stage.json", record)
         (self.stage(record.stage) / "begun.json").unlink(missing_ok=True)
 
-    def set_aside(self, name: str) -> Path | None:
-        """Rename a stage's folder to `NAME.old-N`; an exported artifact stays, as its versions are kept anyway."""
+    def set_aside(self, name: str, in_place: bool = False) -> Path | None:
+        """Rename a stage's folder to `NAME.old-N`.
+
+        Args:
+            in_place: it keeps versions of its own and stays; only its record goes.
+        """
         folder = self.stage(name)
         if not folder.exists():
             return None
-        if name == "export":
+        if in_place:
             (folder / "stage.json").unlink(missing_ok=True)
             return None
         number = 1

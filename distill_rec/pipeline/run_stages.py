@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distill_rec.demo import resolve
-from distill_rec.files import write_json
-from distill_rec.pipeline.check import State, state_of, with_its_name
-from distill_rec.pipeline.execute import STAGE, Work
-from distill_rec.pipeline.folder import Record, RunFolder
+from distill_rec.pipeline.check import State, state_of
+from distill_rec.pipeline.folder import RunFolder, RunRecord, StageRecord
 from distill_rec.pipeline.measure import measured
-from distill_rec.pipeline.stages import Context, stages_of, wanted
+from distill_rec.pipeline.stage import Context, Stage, Work
+from distill_rec.pipeline.stages import from_stage
+from distill_rec.pipeline.wanted import chosen_stages, defaults_of, resolved, runs_anew, wanted
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import Recipe
-from distill_rec.runtime.errors import RecipeError
-from distill_rec.stages import SECTION, STAGES
+from distill_rec.records import write_record
 
 if TYPE_CHECKING:
     import polars as pl
@@ -63,6 +61,21 @@ class StageReport:
     resumed: bool
 
 
+@dataclass(frozen=True)
+class Reached:
+    """Where a stage stands.
+
+    Attributes:
+        want: the record that it would have if it were made now.
+        done: its record where it is finished.
+    """
+
+    stage: Stage
+    want: StageRecord
+    state: State
+    done: StageRecord | None
+
+
 def run_stages(
     recipe: Recipe,
     folder: Path,
@@ -87,85 +100,60 @@ def run_stages(
         RunError: the folder is in use, or a setting was changed after its stage had finished.
         RecipeError: the recipe lacks the section of `until` or `restart`.
     """
-    stages = chosen_stages(recipe, until, restart)
-    run = RunFolder(folder)
+    stages, run, frames = chosen_stages(recipe, until, restart), RunFolder(folder), frames or Frames()
     with run.locked():
-        context = Context(recipe, resolved(recipe), base)
-        wants = chain(context, stages, (frames or Frames()).hashes(), run)
-        states = {want.stage: state_of(run, want) for want in wants if not anew(want.stage, restart)}
+        context = Context(recipe, resolved(recipe), base, frames.hashes())
+        found = reached(run, context, stages, restart)
         # Nothing is written or moved before every finished stage has been found to be what the recipe asks for.
-        write_json(run.path / "recipe.json", {"recipe": recipe.model_dump(), "base": str(base.resolve())})
+        write_record(run.path / "recipe.json", RunRecord(recipe=recipe.model_dump(), base=str(base.resolve())))
         if restart is not None:
             set_aside_from(run, restart)
-        frames = frames or Frames()
         work = Work(run, context, progress or Quiet(), {}, frames.clicks, frames.items)
-        return [_reach(work, want, states.get(want.stage, "missing"), begin) for want in wants]
+        return [_reach(work, one, begin) for one in found]
 
 
-def chosen_stages(recipe: Recipe, until: str | None, restart: str | None) -> list[str]:
-    """The recipe's stages up to `until`."""
-    stages = stages_of(recipe)
-    for name, option in ((until, "stage"), (restart, "--restart")):
-        if name is not None and name not in STAGES:
-            raise RecipeError(f"{option} {name}", "no such stage", f"one of {', '.join(STAGES)}")
-        if name is not None and name not in stages:
-            found = f"the recipe has no section [{SECTION[name]}]"
-            raise RecipeError(f"{option} {name}", found, f"one of its stages: {', '.join(stages)}")
-    last = STAGES.index(until) if until is not None else len(STAGES)
-    return [stage for stage in stages if STAGES.index(stage) <= last]
-
-
-def anew(stage: str, restart: str | None) -> bool:
-    """Whether `--restart` names this stage or an earlier one."""
-    return restart is not None and STAGES.index(stage) >= STAGES.index(restart)
-
-
-def chain(context: Context, stages: list[str], frames: dict[str, str], run: RunFolder) -> list[Record]:
-    """The record that each stage would have, each with the fingerprint of the one before."""
-    wants: list[Record] = []
+def reached(run: RunFolder, context: Context, stages: list[Stage], restart: str | None) -> list[Reached]:
+    """Where each stage stands. A finished one is known by the fingerprint that it was recorded with."""
+    out: list[Reached] = []
+    before = ""
     for stage in stages:
-        want = wanted(stage, context, frames, wants[-1].fingerprint if wants else "")
-        wants.append(with_its_name(run, want))
-    return wants
-
-
-def resolved(recipe: Recipe) -> Recipe:
-    """The recipe with 'demo:' values fetched and replaced by folders."""
-    out = recipe.model_copy(update={"data": recipe.data.model_copy(update={"path": resolve(recipe.data.path)})})
-    for name in ("teacher", "student"):
-        if (section := getattr(recipe, name)) is not None:
-            out = out.model_copy(update={name: section.resolved(resolve)})
+        want, usual = wanted(stage, context, before), defaults_of(stage, context.recipe)
+        state: State = "missing" if runs_anew(stage, restart) else state_of(run, stage, want, usual)
+        done = run.finished(stage.name) if state == "finished" else None
+        before = done.fingerprint if done is not None else want.fingerprint
+        out.append(Reached(stage, want, state, done))
     return out
 
 
 def set_aside_from(run: RunFolder, stage: str) -> None:
     """Set aside a stage and all later ones, the last first, so that a kill leaves none whose inputs are gone."""
-    for name in reversed(STAGES[STAGES.index(stage) :]):
-        old = run.set_aside(name)
+    for one in reversed(from_stage(stage)):
+        old = run.set_aside(one.name, one.in_place)
         if old is not None:
-            log.info("kept the old %s as %s", name, old)
+            log.info("kept the old %s as %s", one.name, old)
 
 
-def _reach(work: Work, want: Record, state: State, begin: Callable[[str], None]) -> StageReport:
+def _reach(work: Work, one: Reached, begin: Callable[[str], None]) -> StageReport:
     """See to it that a stage is finished."""
-    stage = want.stage
-    if state == "stale":
-        log.info("stage %s was made from an earlier stage that is there no more: it runs anew", stage)
-        work.run.set_aside(stage)
-    work.fingerprints[stage] = want.fingerprint
-    done = work.run.finished(stage) if state == "finished" else None
-    if done is not None:
-        return StageReport(stage, False, done.seconds, done.peak_bytes, done.resumed)
-    begin(stage)
-    return _run_one(work, want)
+    name = one.stage.name
+    if one.state == "stale":
+        log.info("stage %s was made from an earlier stage that is there no more: it runs anew", name)
+        work.run.set_aside(name, one.stage.in_place)
+    if one.done is not None:
+        work.fingerprints[name] = one.done.fingerprint
+        return StageReport(name, False, one.done.seconds, one.done.peak_bytes, one.done.resumed)
+    work.fingerprints[name] = one.want.fingerprint
+    begin(name)
+    return _run_one(work, one.stage, one.want)
 
 
-def _run_one(work: Work, want: Record) -> StageReport:
+def _run_one(work: Work, stage: Stage, want: StageRecord) -> StageReport:
     """Run a stage and write its record last."""
-    resumed = work.run.begun(want.stage) is not None
-    if want.stage in ("teach", "distill"):  # they go on from checkpoints, which belong to these settings
+    resumed = work.run.begun(stage.name) is not None
+    if stage.goes_on:
         work.run.begin(want)
     with measured() as found:
-        STAGE[want.stage](work)
-    work.run.finish(replace(want, seconds=found.seconds, peak_bytes=found.peak_bytes, resumed=resumed))
-    return StageReport(want.stage, True, found.seconds, found.peak_bytes, resumed)
+        stage.run(work)
+    took = {"seconds": found.seconds, "peak_bytes": found.peak_bytes, "resumed": resumed}
+    work.run.finish(want.model_copy(update=took))
+    return StageReport(stage.name, True, found.seconds, found.peak_bytes, resumed)

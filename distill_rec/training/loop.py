@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,53 +17,22 @@ from distill_rec.data.dataset import Dataset, Impressions, Queries
 from distill_rec.evaluation.bootstrap import interval, resampled_means
 from distill_rec.evaluation.protocol import validation_means, validation_metric
 from distill_rec.evaluation.scorer import Scorer
-from distill_rec.files import fingerprint, write_json
+from distill_rec.files import fingerprint
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import RATES, OptimizerSection
+from distill_rec.records import write_record
 from distill_rec.runtime.errors import TrainingError
 from distill_rec.training.batches import Batch, make_batches
 from distill_rec.training.checkpoint import Checkpoints, LoopState, load_trainable, save_weights, trainable, under
 from distill_rec.training.movement import parts_of, relative_change
 from distill_rec.training.objective import Objective
 from distill_rec.training.optimizers import NonFiniteGradientError, Optimizers, make_optimizers
+from distill_rec.training.outcome import Outcome, Stopped
 from distill_rec.training.plateau import Plateau
 from distill_rec.training.window import choose_rows, run_window, window_items
 
 RESAMPLES = 2000
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a training ended.
-
-    Attributes:
-        best: nDCG@10 on validation of the weights that were kept.
-        updates, seconds: work done.
-        history: one record per validation (`update`, `seconds`, `loss`, `ndcg@10`).
-        stopped: "plateau", "max_epochs", "max_updates" or "max_seconds".
-        reproducible: false where the clock ended it.
-        rising: a limit ended it within the patience after a gain that counts (at the gain itself where the rate had
-            fallen to zero as planned).
-        steps: of each optimiser: "batch" (user encoder, offsets), "window" (item encoder).
-        moved: |end - start| / |start| of the kept weights, by part (`trunk layer 5`, `user encoder`).
-        rates: learning rates by the update from which on they held; more than one where it went on at another.
-        gain: of the best weights over the start's, mean and 95 % interval over users; where `keep_start` asks for it.
-        kept_start: that interval held nought or less, and the start was kept.
-    """
-
-    best: float
-    updates: int
-    seconds: float
-    history: list[dict[str, float]]
-    stopped: str
-    reproducible: bool
-    rising: bool
-    steps: dict[str, int]
-    moved: dict[str, float]
-    rates: list[dict[str, float]]
-    gain: list[float] | None = None
-    kept_start: bool = False
 
 
 def scorer_of(model: Recommender, name: str, texts: Tensor | None = None) -> Scorer:
@@ -179,7 +147,7 @@ class Training:
             return False
         return Plateau.from_state(self.state.plateau).finished(self._slowest_step, section.warmup_updates)
 
-    def _limit(self) -> str | None:
+    def _limit(self) -> Stopped | None:
         section, state = self.section, self.state
         if self._plateau_reached():
             return "plateau"
@@ -263,7 +231,7 @@ class Training:
         state.history.append(record)
         state.since_validation, state.loss_sum, state.loss_windows = 0, 0.0, 0
 
-    def _finish(self, stopped: str | None) -> Outcome:
+    def _finish(self, stopped: Stopped | None) -> Outcome:
         gain = self._gain_over_start() if self.section.keep_start else None
         kept_start = gain is not None and gain[1] <= 0
         if kept_start:
@@ -285,7 +253,7 @@ class Training:
             gain=gain,
             kept_start=kept_start,
         )
-        write_json(self.folder / "history.json", outcome.__dict__)
+        write_record(self.folder / "history.json", outcome)
         self._start.unlink(missing_ok=True)
         self.model.eval()
         return outcome

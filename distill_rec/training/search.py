@@ -8,14 +8,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from distill_rec.files import read_json, replacing, write_json
+from distill_rec.files import replacing
 from distill_rec.recipe import OptimizerSection
+from distill_rec.records import read_record, write_record
 from distill_rec.runtime.errors import TrainingError
+from distill_rec.training.outcome import Outcome, Try
 
 Train = Callable[[OptimizerSection, Path], None]
-REPORTED = ("best", "updates", "seconds", "stopped", "rising", "steps")
+REPORTED = {"best", "updates", "seconds", "stopped", "rising", "steps"}
 
 
 def search(section: OptimizerSection, folder: Path, train: Train) -> None:
@@ -31,7 +32,7 @@ def search(section: OptimizerSection, folder: Path, train: Train) -> None:
     if len(sections) == 1:
         train(sections[0], folder)
         return
-    tried: list[dict[str, Any]] = []
+    tried: list[Try] = []
     failure: TrainingError | None = None
     for number, one in enumerate(sections):
         place = folder / "tries" / str(number)
@@ -40,23 +41,24 @@ def search(section: OptimizerSection, folder: Path, train: Train) -> None:
                 train(one, place)
         except TrainingError as error:
             failure = error
-            tried.append({"changes": section.tries[number], "stopped": "diverged", "best": float("-inf")})
+            tried.append(Try(changes=section.tries[number], stopped="diverged", best=None))
             continue
-        history = read_json(place / "history.json")
-        tried.append({"changes": section.tries[number], **{key: history[key] for key in REPORTED}})
-    chosen = max(range(len(tried)), key=lambda number: tried[number]["best"])
-    if failure is not None and tried[chosen]["stopped"] == "diverged":
+        outcome = read_record(Outcome, place / "history.json")
+        tried.append(Try(changes=section.tries[number], **outcome.model_dump(include=REPORTED)))
+    chosen = max(range(len(tried)), key=lambda number: _best(tried[number]))
+    if failure is not None and tried[chosen].stopped == "diverged":
         raise failure
-    _take(folder / "tries" / str(chosen), folder, [_plain(one) for one in tried], chosen)
+    _take(folder / "tries" / str(chosen), folder, tried, chosen)
 
 
-def _plain(tried: dict[str, Any]) -> dict[str, Any]:
-    """As JSON has it: a try that diverged has no best."""
-    return tried | {"best": None if tried["stopped"] == "diverged" else tried["best"]}
+def _best(tried: Try) -> float:
+    """A try that diverged has none."""
+    return float("-inf") if tried.best is None else tried.best
 
 
-def _take(source: Path, folder: Path, tried: list[dict[str, Any]], chosen: int) -> None:
+def _take(source: Path, folder: Path, tried: list[Try], chosen: int) -> None:
     """Copy the chosen try's weights, then its history with what was tried: without it the search is not finished."""
     with replacing(folder / "best.safetensors") as temporary:
         shutil.copyfile(source / "best.safetensors", temporary)
-    write_json(folder / "history.json", read_json(source / "history.json") | {"tries": tried, "chosen_try": chosen})
+    outcome = read_record(Outcome, source / "history.json")
+    write_record(folder / "history.json", outcome.model_copy(update={"tries": tried, "chosen_try": chosen}))

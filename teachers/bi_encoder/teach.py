@@ -11,15 +11,17 @@ from safetensors.torch import load_file
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
-from distill_rec.files import fingerprint, read_json, write_json, write_text
+from distill_rec.files import fingerprint, write_json, write_text
 from distill_rec.knowledge import write_knowledge
 from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.settings import user_settings
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import RATES, OptimizerSection
+from distill_rec.records import read_record, write_record
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights, trainable
+from distill_rec.training.outcome import Outcome, Variant
 from distill_rec.training.search import search
 from teachers.bi_encoder.build import Source, build_teacher, empty_texts, open_source
 from teachers.bi_encoder.spec import BiEncoderSection
@@ -38,15 +40,15 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
     progress = progress or Quiet()
     variants = variants_of(section)
     folders = [_train(variant, dataset, folder, progress) for variant in variants]
-    outcomes = [read_json(path / "history.json") for path in folders]
-    best = max(range(len(variants)), key=lambda number: outcomes[number]["best"])
+    outcomes = [read_record(Outcome, path / "history.json") for path in folders]
+    best = max(range(len(variants)), key=lambda number: outcomes[number].best)
     choice = [
-        {"tuning": v.tuning, "settings": _differences(v, section), "ndcg@10": o["best"], "seconds": o["seconds"],
-         "updates": o["updates"], "stopped": o["stopped"], "rising": o["rising"], "kept_start": o["kept_start"]}
+        Variant(tuning=v.tuning, settings=_differences(v, section), ndcg=o.best, seconds=o.seconds,
+                updates=o.updates, stopped=o.stopped, rising=o.rising, kept_start=o.kept_start)
         for v, o in zip(variants, outcomes, strict=True)
     ]  # fmt: skip
     _publish(variants[best], dataset, folders[best], folder, progress)
-    write_json(folder / "history.json", outcomes[best] | {"variants": choice, "chosen": best})
+    write_record(folder / "history.json", outcomes[best].model_copy(update={"variants": choice, "chosen": best}))
 
 
 def _differences(variant: BiEncoderSection, section: BiEncoderSection) -> dict[str, Any]:

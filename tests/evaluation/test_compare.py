@@ -83,7 +83,7 @@ def test_a_clear_gain_is_told(results: Results) -> None:
 
 def test_json_gives_the_same_results_back(results: Results) -> None:
     text = results.to_json()
-    assert Results.from_json(text).to_json() == text
+    assert Results.model_validate_json(text).to_json() == text
 
 
 def test_written_results_are_read_back_with_users(results: Results, tmp_path) -> None:  # type: ignore[no-untyped-def]

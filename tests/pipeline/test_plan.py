@@ -11,7 +11,8 @@ import pytest
 from conftest import Cli
 
 from distill_rec.data import Dataset, prepare
-from distill_rec.pipeline.plan import plan_of, sizes_of
+from distill_rec.pipeline.plan import plan_of
+from distill_rec.pipeline.sizes import sizes_of
 from distill_rec.pipeline.users import windows_of
 from distill_rec.recipe import DataSection, Recipe
 from distill_rec.training.batches import SequenceBatches

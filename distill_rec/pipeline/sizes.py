@@ -1,0 +1,65 @@
+"""How much data there is, counted in its files without preparing them."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+from distill_rec.data.rows import find_files, suffix_of
+from distill_rec.data.table import distinct_items, has_no_items
+from distill_rec.estimates import TRAINING, Sizes
+from distill_rec.files import cache_folder
+from distill_rec.pipeline.users import heavy_of, rows_of_users, windows_of
+from distill_rec.recipe import DataSection
+from distill_rec.runtime.errors import DataError
+
+USUAL_HISTORY = 40
+PATTERNS = {"recbole": ("*.inter", "*.item"), "mind": ("behaviors.tsv", "news.tsv")}
+
+
+def sizes_of(section: DataSection, base: Path) -> Sizes:
+    """Counted in the input files; of a demo's part that is not fetched yet the known sizes."""
+    folder = base / section.path
+    if section.path.startswith("demo:"):
+        folder = cache_folder() / "demo" / section.path.removeprefix("demo:")
+        if not folder.exists():
+            return Sizes(100_000, 1_682, 943)
+    clicks, items = PATTERNS.get(section.format, ("", ""))
+    files = _files(folder, section.clicks or clicks)
+    headed = section.format != "mind"
+    rows = sum(_rows(path, headed) for path in files)
+    n_items = sum(_rows(path, headed) for path in _files(folder, section.items or items))
+    if has_no_items(section) and files:
+        n_items = distinct_items(section, folder)
+    if section.sequence_column:  # one row a user, the items of its list apart by blanks
+        return Sizes(rows + sum(_count(path, b" ") for path in files), n_items, rows)
+    if section.read_as == "impressions":
+        return Sizes(rows, n_items, rows)
+    counts = rows_of_users(section, files, rows)
+    if counts is None:
+        return Sizes(rows, n_items, rows // USUAL_HISTORY)
+    return Sizes(rows, n_items, windows_of(counts, TRAINING, section.max_history), heavy_of(counts))
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    try:
+        return find_files(folder, pattern) if pattern else []
+    except DataError:
+        return []
+
+
+def _rows(path: Path, headed: bool) -> int:
+    """Rows of a file, about: a field may hold line ends."""
+    suffix = suffix_of(path)
+    if suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        with path.open("rb") as file:
+            return int(pq.ParquetFile(file).metadata.num_rows)
+    headed = headed and suffix not in (".jsonl", ".ndjson", ".json")
+    return max(_count(path) - headed, 0)
+
+
+def _count(path: Path, byte: bytes = b"\n") -> int:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        return sum(chunk.count(byte) for chunk in iter(lambda: file.read(1 << 20), b""))

@@ -1,0 +1,94 @@
+"""The student, and the same one on clicks alone. Without a teacher there is only the latter, as the student."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill_rec.pipeline.stage import Context, Estimate, Stage, Work
+from distill_rec.runtime.errors import RecipeError
+
+if TYPE_CHECKING:
+    from distill_rec.estimates import Sizes
+    from distill_rec.recipe import Recipe, Sourced, StudentSection
+
+RESIDENT = 1000 << 20
+
+
+class Distill(Stage):
+    name = "distill"
+    section = "student"
+    version = 1
+    no_effect = frozenset({"student.trunk", "student.device"})
+    help = "Train the student from the teacher (after the stages before, where they are not finished)."
+    example = "distill-rec distill students/static --restart distill"
+    outputs = ("student/weights.safetensors", "student/model.json")
+    goes_on = True
+
+    def require(self, recipe: Recipe) -> None:
+        if not trunk_of(recipe):
+            found = "no teacher with a trunk, and none of its own"
+            raise RecipeError("key student.trunk", found, "a section teacher that has a trunk, or student.trunk")
+
+    def resolve(self, section: StudentSection) -> StudentSection:
+        from distill_rec.demo import resolve
+
+        return section.resolved(resolve)
+
+    def inputs(self, context: Context) -> dict[str, str]:
+        from distill_rec.pipeline.wanted import source_hashes
+
+        assert context.resolved.student is not None
+        return source_hashes(context.resolved.student, self.section)
+
+    def run(self, work: Work) -> None:
+        from distill_rec.distillation import distill
+
+        section, teacher = work.context.resolved.student, work.context.resolved.teacher
+        assert section is not None
+        trunk = trunk_of(work.context.resolved)
+        knowledge = work.folder("teach") / "knowledge" if teacher is not None else None
+        folder, dataset = work.folder(self.name), work.dataset()
+        train = partial(distill, section, dataset=dataset, trunk=trunk, progress=work.progress)
+        train(knowledge, folder=folder / "student")
+        if teacher is not None and section.undistilled:
+            train(None, folder=folder / "undistilled")
+        if teacher is not None and section.initialised:
+            train(knowledge, folder=folder / "initialised", clicks_only=True)
+
+    def estimate(self, recipe: Recipe, sizes: Sizes) -> Estimate:
+        from distill_rec.pipeline.memory import held_by_training
+
+        assert recipe.student is not None
+        work, seconds = _work_of(recipe.student, sizes, recipe.teacher is not None)
+        return Estimate(work, seconds, held_by_training(RESIDENT, recipe, sizes))
+
+    def report(self, folder: Path) -> dict[str, Any]:
+        from distill_rec.pipeline.trainings import report_trainings
+
+        return {"trained": report_trainings(folder / self.name)}
+
+    def print_report(self, folder: Path, console: Any) -> None:
+        from distill_rec.pipeline.trainings import print_trainings
+
+        print_trainings(folder / self.name, console)
+
+
+def trunk_of(recipe: Recipe) -> str:
+    """The PLM of the student's tokens and first weights: its own, or else its teacher's; "" where there is none."""
+    sections: tuple[Sourced | None, ...] = (recipe.student, recipe.teacher)
+    found = [section.sources()["trunk"][0] for section in sections if section and "trunk" in section.sources()]
+    return found[0] if found else ""
+
+
+def _work_of(section: StudentSection, sizes: Sizes, distilled: bool) -> tuple[str, float]:
+    from distill_rec.contracts import student_spec
+    from distill_rec.estimates import training_seconds
+
+    seconds = training_seconds(section, section.optimizer, sizes) * (2 if distilled else 1)
+    seconds += student_spec(section.kind).start_seconds
+    others = {"without distillation": section.undistilled, "from the teacher's start": section.initialised}
+    beside = [name for name, wanted in others.items() if distilled and wanted]
+    seconds += len(beside) * training_seconds(section, section.optimizer, sizes)
+    return ", and ".join([f"{section.kind}, {section.dim} dimensions", *beside]), seconds

@@ -1,0 +1,87 @@
+"""The artifact, checked against torch before it is published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill_rec.files import read_json
+from distill_rec.pipeline.stage import Estimate, Stage, Work
+from distill_rec.runtime.errors import RecipeError
+
+if TYPE_CHECKING:
+    from distill_rec.estimates import Sizes
+    from distill_rec.recipe import Recipe
+
+RESIDENT = 1000 << 20
+COLUMNS = ("precision", "MB", "new items/s", "rank p50, ms", "nDCG@10", "lost", "")
+FORMS = {"megabytes": ".1f", "items_per_second": ",.0f", "p50_ms": ".3f", "ndcg@10": ".4f", "loss": ".2%"}
+
+
+class Export(Stage):
+    name = "export"
+    section = "export"
+    version = 2
+    no_effect = frozenset({"export.keep"})
+    help = """Write the artifact that a service loads without torch (after the stages before).
+
+    A failed gate of the main precision publishes nothing (exit 1); a further precision that fails is left out, and
+    named with what was seen and allowed. A finished export is not written again: --restart export does that, as new
+    precisions need. With --rollback the run's folder is as good as its recipe."""
+    example = 'distill-rec export students/static --out runs/films --set \'export.precisions=["fp32", "int8"]\''
+    outputs = ("report.json",)
+    product = ("artifact", "student")
+    in_place = True
+    holds = "artifact"
+
+    def require(self, recipe: Recipe) -> None:
+        if recipe.student is None:
+            raise RecipeError("section export", "no section student to export", "sections student and export together")
+
+    def run(self, work: Work) -> None:
+        from distill_rec.export import export_student
+        from distill_rec.pipeline.trainings import validation_metrics
+
+        section = work.context.resolved.export
+        assert section is not None
+        teacher = None
+        if (work.folder("teach") / "model.json").exists():
+            from distill_rec.teacher_model import Teacher
+
+            teacher = Teacher.load(work.folder("teach"))
+        export_student(
+            section,
+            work.folder("distill") / "student",
+            work.dataset(),
+            work.folder(self.name),
+            teacher=teacher,
+            metrics=validation_metrics(work.run.path),
+            fingerprints=dict(work.fingerprints),
+            progress=work.progress,
+        )
+
+    def estimate(self, recipe: Recipe, sizes: Sizes) -> Estimate:
+        from distill_rec.contracts import student_spec
+        from distill_rec.pipeline.memory import held_by_training
+
+        assert recipe.student is not None
+        seconds = student_spec(recipe.student.kind).export_seconds
+        work = f"{recipe.student.kind}, parity on real items and histories"
+        return Estimate(work, seconds, held_by_training(RESIDENT, recipe, sizes))
+
+    def report(self, folder: Path) -> dict[str, Any]:
+        place = folder / self.name
+        return {"artifact": str(place / "student"), "export": read_json(place / "report.json")}
+
+    def print_report(self, folder: Path, console: Any) -> None:
+        from rich.table import Table
+
+        report = read_json(folder / self.name / "report.json")
+        table = Table(box=None, header_style="bold")
+        for name in COLUMNS:
+            table.add_column(name, justify="left" if name in ("precision", "") else "right")
+        for row in report["precisions"]:
+            cells = ["-" if row[name] is None else format(row[name], form) for name, form in FORMS.items()]
+            table.add_row(row["precision"], *cells, row["verdict"])
+        console.print(table)
+        console.print(f"version {report['version']}, digest {report['digest']}", soft_wrap=True, highlight=False)

@@ -1,0 +1,62 @@
+"""The teacher, trained, and its knowledge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from distill_rec.pipeline.stage import Context, Estimate, Stage, Work
+
+if TYPE_CHECKING:
+    from distill_rec.estimates import Sizes
+    from distill_rec.recipe import Recipe, TeacherSection
+
+RESIDENT = 900 << 20
+
+
+class Teach(Stage):
+    name = "teach"
+    section = "teacher"
+    version = 1
+    no_effect = frozenset({"teacher.trunk", "teacher.device"})
+    help = "Train the teacher and cache its knowledge (after prepare, where that is not finished)."
+    example = "distill-rec teach students/static --set teacher.dim=32"
+    outputs = ("weights.safetensors", "model.json", "knowledge/manifest.json")
+    goes_on = True
+
+    def resolve(self, section: TeacherSection) -> TeacherSection:
+        from distill_rec.demo import resolve
+
+        return section.resolved(resolve)
+
+    def inputs(self, context: Context) -> dict[str, str]:
+        from distill_rec.pipeline.wanted import source_hashes
+
+        assert context.resolved.teacher is not None
+        return source_hashes(context.resolved.teacher, self.section)
+
+    def run(self, work: Work) -> None:
+        from distill_rec.contracts import teacher_spec
+
+        section = work.context.resolved.teacher
+        assert section is not None
+        teach = teacher_spec(section.kind).teach.get()
+        teach(section, work.dataset(), work.folder(self.name), progress=work.progress)
+
+    def estimate(self, recipe: Recipe, sizes: Sizes) -> Estimate:
+        from distill_rec.contracts import teacher_spec
+        from distill_rec.pipeline.memory import held_by_training
+
+        assert recipe.teacher is not None
+        work, seconds = teacher_spec(recipe.teacher.kind).estimate.get()(recipe.teacher, sizes)
+        return Estimate(work, seconds, held_by_training(RESIDENT, recipe, sizes))
+
+    def report(self, folder: Path) -> dict[str, Any]:
+        from distill_rec.pipeline.trainings import report_trainings
+
+        return {"trained": report_trainings(folder / self.name)}
+
+    def print_report(self, folder: Path, console: Any) -> None:
+        from distill_rec.pipeline.trainings import print_trainings
+
+        print_trainings(folder / self.name, console)

@@ -1,0 +1,120 @@
+"""JSON files that stages leave: typed records with a format version, checked when they are read. `RECORDS` lists them.
+
+A record is declared beside what writes it. A key that comes later has a default, which older files are read with; a
+change that older code would misread raises `newest`.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+import json
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from distill_rec.files import write_json
+from distill_rec.runtime.errors import RunError
+
+RECORDS = {
+    "recipe.json": "distill_rec.pipeline.folder:RunRecord",
+    "*/stage.json": "distill_rec.pipeline.folder:StageRecord",
+    "*/begun.json": "distill_rec.pipeline.folder:StageRecord",
+    "prepare/manifest.json": "distill_rec.data.dataset_record:DatasetRecord",
+    "prepare/summary.json": "distill_rec.data.summary:Summary",
+    "teach/history.json": "distill_rec.training.outcome:Outcome",
+    "teach/variants/*history.json": "distill_rec.training.outcome:Outcome",
+    "teach/knowledge/manifest.json": "distill_rec.knowledge:KnowledgeRecord",
+    "distill/*history.json": "distill_rec.training.outcome:Outcome",
+    "evaluate/results.json": "distill_rec.evaluation.results:Results",
+}
+"""Which record each file of a run is, by its path in the run's folder."""
+
+
+class Record(BaseModel):
+    """Base of every record.
+
+    Attributes:
+        newest: format version that this release writes, and the newest that it reads.
+    """
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    newest: ClassVar[int] = 1
+
+    format_version: int = 1
+
+
+R = TypeVar("R", bound=Record)
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record as JSON: its format version, and the keys that were given."""
+    given = record.model_dump(by_alias=True, exclude_unset=True)
+    write_json(path, {"format_version": record.newest, **given})
+
+
+def read_record(kind: type[R], path: Path) -> R:
+    """Read a record of a known kind.
+
+    Raises:
+        RunError: it is no JSON, of a newer format version, or a key is missing, unknown or of another type.
+    """
+    return checked(kind, content_of(path), path)
+
+
+def content_of(path: Path) -> Any:
+    """A file's JSON.
+
+    Raises:
+        RunError: it is none.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise RunError(path, f"no JSON: {error}", "a whole file", "Make its stage anew with --restart.") from error
+
+
+def checked(kind: type[R], content: Any, path: Path) -> R:
+    """A file's content as the record that it is; see `read_record`."""
+    refuse_newer(content, kind.newest, path)
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "the whole file"
+        raise RunError(path, f"key {key}: {_fault(first)}", "", "Make its stage anew with --restart.") from error
+
+
+def refuse_newer(content: Any, newest: int, path: Path) -> None:
+    """See that a file is not of a later release.
+
+    Raises:
+        RunError: it is.
+    """
+    version = content.get("format_version", 1) if isinstance(content, dict) else 1
+    if isinstance(version, int) and version > newest:
+        found = f"format version {version}, made by a newer release"
+        raise RunError(path, found, f"at most {newest}", "Upgrade distill-rec, or name another folder.")
+
+
+def kind_of(name: str) -> type[Record] | None:
+    """The record that a file of a run is.
+
+    Args:
+        name: path in the run's folder, with `/`.
+    """
+    for pattern, place in RECORDS.items():
+        if fnmatch.fnmatchcase(name, pattern):
+            module, _, kind = place.partition(":")
+            found: type[Record] = getattr(importlib.import_module(module), kind)
+            return found
+    return None
+
+
+def _fault(error: Any) -> str:
+    if error["type"] == "missing":
+        return "missing"
+    if error["type"] == "extra_forbidden":
+        return "unknown to this release"
+    return f"{error['input']!r}, {error['msg'][0].lower()}{error['msg'][1:]}"

@@ -1,0 +1,88 @@
+"""How a training ended, as `history.json` has it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from distill_rec.records import Record
+
+Stopped = Literal["plateau", "max_epochs", "max_updates", "max_seconds"]
+
+
+class Try(BaseModel):
+    """A training with one of the optimiser's tries.
+
+    Attributes:
+        changes: of the optimiser's section.
+        stopped: "diverged" where it came to nothing; the other figures are missing then.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    changes: dict[str, Any]
+    stopped: Literal["diverged"] | Stopped
+    best: float | None = None
+    updates: int | None = None
+    seconds: float | None = None
+    rising: bool | None = None
+    steps: dict[str, int] | None = None
+
+
+class Variant(BaseModel):
+    """A teacher that was trained to choose from.
+
+    Attributes:
+        settings: what differs from the teacher's section.
+        ndcg: nDCG@10 on validation data.
+    """
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    tuning: str
+    settings: dict[str, Any]
+    ndcg: float = Field(alias="ndcg@10")
+    seconds: float
+    updates: int
+    stopped: Stopped
+    rising: bool
+    kept_start: bool = False
+
+
+class Outcome(Record):
+    """How a training ended.
+
+    Attributes:
+        best: nDCG@10 on validation of the weights that were kept.
+        updates, seconds: work done.
+        history: one record per validation (`update`, `seconds`, `loss`, `ndcg@10`).
+        stopped: what ended it.
+        reproducible: false where the clock ended it.
+        rising: a limit ended it within the patience after a gain that counts (at the gain itself where the rate had
+            fallen to zero as planned).
+        steps: of each optimiser: "batch" (user encoder, offsets), "window" (item encoder).
+        moved: |end - start| / |start| of the kept weights, by part (`trunk layer 5`, `user encoder`).
+        rates: learning rates by the update from which on they held; more than one where it went on at another.
+        gain: of the best weights over the start's, mean and 95 % interval over users; where `keep_start` asks for it.
+        kept_start: that interval held zero or less, and the start was kept.
+        tries, chosen_try: trainings that it was chosen from; None where there was one.
+        variants, chosen: teachers that it was chosen from; None for anything else.
+    """
+
+    best: float
+    updates: int
+    seconds: float
+    history: list[dict[str, int | float]]
+    stopped: Stopped
+    reproducible: bool
+    rising: bool
+    steps: dict[str, int] = Field(default_factory=dict)
+    moved: dict[str, float] = Field(default_factory=dict)
+    rates: list[dict[str, int | float]] = Field(default_factory=list)
+    gain: list[float] | None = None
+    kept_start: bool = False
+    tries: list[Try] | None = None
+    chosen_try: int | None = None
+    variants: list[Variant] | None = None
+    chosen: int | None = None
