@@ -61,7 +61,7 @@ def test_the_plugins_tuning_teaches_its_part_of_the_trunk(installed: Path, tiny_
     sets = ["--set", "teacher.tuning=norms", "--set", "teacher.optimizer.max_updates=20"]
     python(installed, CLI, tmp_path, "teach", tiny_recipe, "--out", "run", *sets)
     moved = json.loads((tmp_path / "run/teach/history.json").read_text())["moved"]
-    assert moved["trunk layer 1"] > 0 and moved["trunk layer 2"] > 0
+    assert moved["trunk layer 0"] > 0 and moved["trunk layer 1"] > 0
     record = json.loads((tmp_path / "run/teach/model.json").read_text())
     assert record["section"]["tuning"] == "norms" and record["trained_parameters"] < record["parameters"]
 
