@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic.fields import FieldInfo
-
 SCORES, ITEM_VECTORS, USER_VECTORS, CLICKS = "scores", "item vectors", "user vectors", "clicks"
 """Signals: the first three are a teacher's, clicks are the data's."""
 
@@ -48,7 +46,7 @@ class LossSpec:
     description: str
     needs: frozenset[str]
     weight: float = 0.0
-    settings: Mapping[str, tuple[Any, FieldInfo]] = field(default_factory=dict)
+    settings: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     rows: str = ""
     impressions: str = ""
     catalogue: str = ""
