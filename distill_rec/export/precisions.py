@@ -30,7 +30,8 @@ def write_precisions(model: StudentModel, dataset: Dataset, folder: Path, precis
     layout = LAYOUTS[model.kind]
     if missing := [name for name in precisions if name not in layout.precisions]:
         found = f"{missing[0]} for a {model.kind} student, which has no such precision"
-        raise RecipeError("export.precisions", found, " or ".join(layout.precisions))
+        do = "Set export.precisions to some of these."
+        raise RecipeError("export.precisions", found, " or ".join(layout.precisions), do)
     for precision in precisions:
         write_vectors(folder / layout.files(precision)["items"], model.item_vectors, stored_as(precision))
     if model.kind == "static":
