@@ -1,4 +1,4 @@
-"""A package of somebody else's adds a teacher, a tuning and a student; and a wheel works where it is installed."""
+"""A package of somebody else's adds a teacher, a tuning, a loss and a student; and a wheel works where it is installed."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ def plugin_run(
     """A run of the plugin's teacher and student, and what the command told."""
     folder = tmp_path_factory.mktemp("plugin")
     changes = ["teacher.kind=short", "teacher.batches=12", "student.kind=loud", "student.gain=3"]
+    changes.append("student.loss.user_absolute=0.5")
     text = tiny_recipe.read_text("utf-8").replace("initialised = true", f'trunk = "{tiny_trunk}"')
     text = text.replace(f'trunk = "{tiny_trunk}"\ndim', "dim", 1)
     (folder / "recipe.toml").write_text(text, "utf-8")
@@ -82,6 +83,19 @@ def test_keys_of_a_plugin_are_known_and_refused_elsewhere(installed: Path, tmp_p
     told = {row["key"]: row["description"] for row in rows}
     assert told["teacher.batches"].startswith("short: ") and told["student.gain"].startswith("loud: ")
     assert "norms" in told["teacher.tuning"]
+    assert told["student.loss.user_absolute"] == "mean absolute difference of user vectors"
+
+
+def test_the_plugins_loss_passes_the_suite_that_ships_and_its_weight_decides_a_run(
+    installed: Path, plugin_run: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    check = (
+        "from distill_rec.losses.registry import losses\nfrom distill_rec.testing.losses import check_loss\n"
+        "check_loss(losses()['user_absolute'])"
+    )
+    python(installed, check, tmp_path)
+    record = json.loads((plugin_run[0] / "distill/stage.json").read_text())
+    assert record["settings"]["student.loss.user_absolute"] == 0.5
 
 
 def test_a_wheel_holds_the_shelves_and_works_beside_a_foreign_students_package(
