@@ -1,4 +1,4 @@
-"""A package of somebody else's adds a teacher, a tuning, a loss and a student; and a wheel works where it is installed."""
+"""A package of somebody else's adds a teacher, a tuning, a loss and a student; a wheel works where it is installed."""
 
 from __future__ import annotations
 
