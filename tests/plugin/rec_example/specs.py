@@ -7,7 +7,6 @@ from typing import Literal
 from pydantic import Field
 
 from distill_rec.contracts import StudentSpec, TeacherSpec, TuningSpec
-from distill_rec.losses.spec import USER_VECTORS, LossSpec
 from distill_rec.registry import Late
 from rec_example.norms import make
 from students.static.spec import StaticSection
@@ -44,11 +43,4 @@ LOUD = StudentSpec(
     artifact="static",
     build=Late("rec_example.work:build"),
     model=Late("students.static.model:StaticStudent"),
-)
-ABSOLUTE = LossSpec(
-    "user_absolute",
-    "mean absolute difference of user vectors",
-    frozenset({USER_VECTORS}),
-    vectors="rec_example.absolute:absolute_loss",
-    at_teacher="zero",
 )
