@@ -11,20 +11,20 @@ from typing import Any, Generic, TypeVar, cast
 
 from distill_rec.runtime.errors import DistillRecError, RecipeError
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 TEACHERS, TUNINGS, STUDENTS = "distill_rec.teachers", "distill_rec.tunings", "distill_rec.students"
 OURS = ("students", "teachers")
 """Packages that are installed beside `distill_rec`; their names are not ours alone."""
 
 
-class Late(Generic[T]):
+class Late(Generic[T_co]):
     """Something by its name, `module:attribute`, so that a spec which names it imports nothing heavy."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def get(self) -> T:
+    def get(self) -> T_co:
         """Import it.
 
         Raises:
@@ -35,7 +35,7 @@ class Late(Generic[T]):
         found: Any = import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
-        return cast(T, found)
+        return cast(T_co, found)
 
     def __repr__(self) -> str:
         return f"Late({self.name!r})"
