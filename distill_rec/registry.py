@@ -11,20 +11,24 @@ from typing import Any, Generic, TypeVar, cast
 
 from distill_rec.runtime.errors import DistillRecError, RecipeError
 
+<<<<<<< HEAD
 T = TypeVar("T", covariant=True)
+=======
+T_co = TypeVar("T_co", covariant=True)
+>>>>>>> h-house
 
 TEACHERS, TUNINGS, STUDENTS = "distill_rec.teachers", "distill_rec.tunings", "distill_rec.students"
 OURS = ("students", "teachers")
 """Packages that are installed beside `distill_rec`; their names are not ours alone."""
 
 
-class Late(Generic[T]):
+class Late(Generic[T_co]):
     """Something by its name, `module:attribute`, so that a spec which names it imports nothing heavy."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def get(self) -> T:
+    def get(self) -> T_co:
         """Import it.
 
         Raises:
@@ -35,7 +39,7 @@ class Late(Generic[T]):
         found: Any = import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
-        return cast(T, found)
+        return cast(T_co, found)
 
     def __repr__(self) -> str:
         return f"Late({self.name!r})"
@@ -65,6 +69,8 @@ def find(group: str, kind: str) -> Any:
     except (DistillRecError, ModuleNotFoundError):  # the latter names an extra that is missing
         raise
     except Exception as error:  # whatever a foreign module raises, its name is what helps
+        for top in OURS:  # a plugin's spec may build on ours, which another package hides
+            _require_ours(top)
         where = f"entry point {kind} ({group}: {known[kind].value})"
         do = "Mend that package, or uninstall it."
         raise RecipeError(where, f"{type(error).__name__}: {error}", "a spec", do) from error
