@@ -11,11 +11,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from distill_rec.runtime.errors import DistillRecError, RecipeError
 
-<<<<<<< HEAD
-T = TypeVar("T", covariant=True)
-=======
 T_co = TypeVar("T_co", covariant=True)
->>>>>>> h-house
 
 TEACHERS, TUNINGS, STUDENTS = "distill_rec.teachers", "distill_rec.tunings", "distill_rec.students"
 OURS = ("students", "teachers")
