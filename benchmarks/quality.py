@@ -261,6 +261,15 @@ def measured(bench: Bench, row: str, seed: int) -> Scorer:
     return scorer
 
 
+def recorded_search(folder: Path) -> dict[str, Any]:
+    """What each column tried on its first seed, what it got on validation data, and which try won."""
+    histories = {
+        path.parent.name.removesuffix("-0"): read_json(path) for path in sorted(folder.glob("*-0/history.json"))
+    }
+    keys = ("best", "updates", "steps", "stopped", "rising", "moved", "tries", "chosen_try")
+    return {row: {key: one[key] for key in keys if key in one} for row, one in histories.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", choices=PROTOCOLS)
@@ -285,6 +294,7 @@ def main() -> None:
     for row in sorted(rows, key=lambda name: name in ("full", "transformer")):
         seeds = args.seeds or protocol.seeds
         found[row] = [measured(bench, row, seed) for seed in range(seeds if row in SEEDED else 1)]
+    write_json(folder / "search.json", recorded_search(folder))
     # The comparison's own names decide which differences are taken.
     named = {("teacher" if row == "head" else row): found[row] for row in rows}
     endings = {("teacher" if row == "head" else row): bench.endings(row, len(found[row])) for row in rows}

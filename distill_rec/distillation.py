@@ -125,8 +125,9 @@ class DistillationObjective(Objective):
 def _of_vectors(losses: list[Active], student: Tensor, teacher: Tensor, adapter: nn.Module) -> Tensor:
     """Sum of losses of vectors `[n, d]`, those that want it through the adapter."""
     loss = student.new_zeros(())
+    adapted = adapter(student) if any(one.spec.adapter for one in losses) else student
     for one in losses:
-        loss = loss + one.of_vectors(adapter(student) if one.spec.adapter else student, teacher)
+        loss = loss + one.of_vectors(adapted if one.spec.adapter else student, teacher)
     return loss
 
 

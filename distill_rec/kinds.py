@@ -35,6 +35,11 @@ def every_settings(section: str) -> dict[str, type[BaseModel]]:
     return {kind: settings_of(section, kind) for kind in kinds}
 
 
+def told_kinds(section: str) -> str:
+    """The kinds that there are, each with what it is; the default kind first."""
+    return " or ".join(f"{kind} ({find(GROUP[section], kind).help})" for kind in every_settings(section))
+
+
 def validated(section: str, value: Any) -> Any:
     """A section as the model of its kind; what is no mapping is left to the caller's own checks.
 

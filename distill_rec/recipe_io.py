@@ -10,8 +10,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from distill_rec.contracts import teacher_spec
 from distill_rec.kinds import without_other_kinds
-from distill_rec.losses.checks import refuse_kind
+from distill_rec.losses.checks import refuse_kind, refuse_signals
 from distill_rec.losses.spec import Kind
 from distill_rec.recipe import DataSection, Recipe
 from distill_rec.recipe_errors import recipe_error
@@ -62,6 +63,7 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
         _checked({"teacher": merge(base, variant)}, where)
     if recipe.teacher is not None and recipe.student is not None:
         refuse_kind(recipe.student.loss, kind_of(recipe.data))
+        refuse_signals(recipe.student.loss, teacher_spec(recipe.teacher.kind).supplies)
     return recipe
 
 

@@ -9,22 +9,22 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from distill_rec.runtime.errors import RecipeError
+from distill_rec.runtime.errors import DistillRecError, RecipeError
 
-T = TypeVar("T", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
 
 TEACHERS, TUNINGS, STUDENTS = "distill_rec.teachers", "distill_rec.tunings", "distill_rec.students"
 OURS = ("students", "teachers")
 """Packages that are installed beside `distill_rec`; their names are not ours alone."""
 
 
-class Late(Generic[T]):
+class Late(Generic[T_co]):
     """Something by its name, `module:attribute`, so that a spec which names it imports nothing heavy."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def get(self) -> T:
+    def get(self) -> T_co:
         """Import it.
 
         Raises:
@@ -35,7 +35,7 @@ class Late(Generic[T]):
         found: Any = import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
-        return cast(T, found)
+        return cast(T_co, found)
 
     def __repr__(self) -> str:
         return f"Late({self.name!r})"
@@ -51,7 +51,7 @@ def find(group: str, kind: str) -> Any:
     """The spec of a kind.
 
     Raises:
-        RecipeError: there is no such kind, or another package hides the one that holds it.
+        RecipeError: there is no such kind, another package hides the one that holds it, or its spec cannot be read.
     """
     known = _entry_points(group)
     if kind not in known:
@@ -60,7 +60,16 @@ def find(group: str, kind: str) -> Any:
             do = "distill-rec is installed without its entry points: install it anew with pip."
         raise RecipeError(f"kind {kind!r}", f"no {_word(group)} of this kind", " or ".join(names(group)), do)
     _require_ours(known[kind].module)
-    return known[kind].load()
+    try:
+        return known[kind].load()
+    except (DistillRecError, ModuleNotFoundError):  # the latter names an extra that is missing
+        raise
+    except Exception as error:  # whatever a foreign module raises, its name is what helps
+        for top in OURS:  # a plugin's spec may build on ours, which another package hides
+            _require_ours(top)
+        where = f"entry point {kind} ({group}: {known[kind].value})"
+        do = "Mend that package, or uninstall it."
+        raise RecipeError(where, f"{type(error).__name__}: {error}", "a spec", do) from error
 
 
 def every(group: str) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 from conftest import ROOT
 from test_layers import HEAVY, python
 
+from distill_rec import recipe_io
 from distill_rec.kinds import every_settings
 from distill_rec.recipe import Recipe
 from distill_rec.recipe_errors import describe
@@ -54,6 +56,7 @@ def test_every_key_of_every_kind_is_described_and_says_whose_it_is() -> None:
         for model in every_settings(section).values():
             assert {f"{section}.{name}" for name in model.model_fields} <= told.keys()
     assert told["student.layers"].startswith("transformer: ") and told["teacher.tuning"].startswith("bi_encoder: ")
+    assert told["student.kind"].startswith("static (sub-word table) or transformer (")
     assert told["teacher.dim"] == "dimensions of item and user vectors"
 
 
@@ -83,3 +86,10 @@ def test_a_foreign_package_of_that_name_is_named_with_what_to_do(tmp_path: Path)
     done = python(code, tmp_path)
     for told in ("package 'teachers'", str(tmp_path / "teachers" / "__init__.py"), str(ROOT / "teachers"), "Rename it"):
         assert told in done.stdout, done.stdout + done.stderr
+
+
+def test_a_loss_that_no_teacher_can_serve_is_refused_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = dataclasses.replace(recipe_io.teacher_spec("item_ids"), supplies=frozenset({"scores"}))
+    monkeypatch.setattr(recipe_io, "teacher_spec", lambda kind: spec)
+    with pytest.raises(RecipeError, match=r"student\.loss\.item_cosine.*item vectors"):
+        load_recipe({"teacher": {"kind": "item_ids"}, "student": {"trunk": "here"}})

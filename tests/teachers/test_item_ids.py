@@ -42,7 +42,7 @@ def test_it_learns_ranks_and_has_vectors_of_clicked_items_alone(world):
     vectors = np.asarray(teacher.knowledge.item_vectors)
     assert (np.abs(vectors).sum(1) > 0).tolist() == dataset.warm.tolist()
     assert len(teacher.recommend(["i1", "i4"], 3)) == 3
-    with pytest.raises(ModelError, match="'item_ids' reads no texts"):
+    with pytest.raises(ModelError, match="'item_ids' cannot encode texts"):
         teacher.encode_items(["red cat"])
 
 

@@ -17,7 +17,7 @@ from distill_rec.training import Objective
 from distill_rec.training.batches import make_batches
 from distill_rec.training.objective import make_scene
 from distill_rec.training.window import TextRows, choose_rows, run_window
-from distill_rec.trunks.encoder import TrunkEncoder
+from distill_rec.trunks.encoder import TrunkEncoder, learning
 from distill_rec.trunks.load import load_trunk
 from distill_rec.trunks.tokens import tokenize
 
@@ -27,7 +27,8 @@ def make_model(folder, dataset, dropout, dtype):
     torch.manual_seed(1)
     head = TextHead(trunk.width, 8, hidden=6)
     tokens = tokenize(dataset.texts, trunk.tokenizer())
-    encoder = TrunkEncoder(trunk, tokens, head, tuned=1, states=None, chunk=16)
+    start = len(trunk.layers) - 1
+    encoder = TrunkEncoder(trunk, tokens, head, learning(list(trunk.layers)[start:]), start, states=None, chunk=16)
     users = make_user_encoder("causal", 8, dataset.max_history, dropout=0.0)
     offsets = ItemOffsets(torch.from_numpy(dataset.warm), 8, drop=0.0, spread=0.1)
     model = Recommender(encoder, users, torch.from_numpy(dataset.item_text.astype(np.int64)), offsets)

@@ -10,7 +10,7 @@ from distill_rec.progress import Quiet
 from distill_rec.training import Objective
 from distill_rec.training.optimizers import make_optimizers
 from distill_rec.trunks import prefix
-from distill_rec.trunks.encoder import TrunkEncoder
+from distill_rec.trunks.encoder import TrunkEncoder, learning
 from distill_rec.trunks.load import load_trunk
 from distill_rec.trunks.tokens import tokenize
 from teachers.bi_encoder.build import build_teacher, open_source
@@ -30,9 +30,10 @@ def encoders(folder, texts, tuned=1, layers=3):
     tokens = tokenize(texts, trunk.tokenizer())
     torch.manual_seed(0)
     head = TextHead(trunk.width, 8)
-    states = prefix.cached_states(texts, tokens, trunk, layers - tuned, Quiet())
-    cached = TrunkEncoder(trunk, tokens, head, tuned, states, 16).eval()
-    return cached, TrunkEncoder(trunk, tokens, head, tuned, None, 16).eval()
+    start = layers - tuned
+    states, top = prefix.cached_states(texts, tokens, trunk, start, Quiet()), learning(list(trunk.layers)[start:])
+    cached = TrunkEncoder(trunk, tokens, head, top, start, states, 16).eval()
+    return cached, TrunkEncoder(trunk, tokens, head, top, start, None, 16).eval()
 
 
 @pytest.mark.parametrize("tuned", [0, 1, 2, 3])

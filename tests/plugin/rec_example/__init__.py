@@ -1,1 +1,1 @@
-"""A teacher, a tuning and a student of somebody else's, each in a few lines."""
+"""A teacher, a tuning, a loss and a student of somebody else's, each in a few lines."""
