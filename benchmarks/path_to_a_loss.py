@@ -1,4 +1,4 @@
-"""Files and calls between `distill-rec run` and the first loss, counted in a traced tiny run; and the sizes of the code.
+"""Files and calls between `distill-rec run` and the first loss, counted in a traced tiny run; and the size of the code.
 
 A reader who follows a run from the command line to the loss passes through these files. The run is made in a temporary
 folder, of a PLM of random weights and sixty items; it ends at the loss.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ def flatten(model: BaseModel, prefix: str) -> dict[str, Any]:
     return out
 
 
+@cache
 def defaults() -> dict[str, Any]:
     """Default of every key of a recipe, by its dotted name."""
     return {key: default for key, _, default in describe(Recipe)}

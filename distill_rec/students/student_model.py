@@ -15,11 +15,13 @@ from torch import Tensor, nn
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.scorer import Scorer
-from distill_rec.files import read_json, write_json, write_text
+from distill_rec.files import write_text
+from distill_rec.model_records import StudentRecord
 from distill_rec.nn.projection import Projection
 from distill_rec.nn.recommender import TextEncoder, user_vectors
 from distill_rec.nn.text_head import TextHead
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
+from distill_rec.records import read_content, write_record
 from distill_rec.runtime.errors import ArtifactError, RunError
 from distill_rec.runtime.template import unescaped_text
 from distill_rec.runtime.tokenizer import TextTokenizer
@@ -50,7 +52,7 @@ def write_student(built: Built, folder: Path) -> None:
         tensors["neutral"] = model.text_encoder.neutral
     write_text(folder / "tokenizer.json", built.tokenizer_json)
     save_weights(folder / "weights.safetensors", tensors)
-    write_json(folder / "model.json", built.config)
+    write_record(folder / "model.json", StudentRecord.model_validate(built.config))
 
 
 @dataclass
@@ -183,5 +185,7 @@ def load_student(folder: Path | str) -> StudentModel:
             folder / "weights.safetensors", f"cannot be read: {error}", "a whole file", "Use --restart distill."
         ) from error
     return StudentModel(
-        folder, read_json(folder / "model.json"), {name: value.clone() for name, value in tensors.items()}
+        folder,
+        read_content(StudentRecord, folder / "model.json"),
+        {name: value.clone() for name, value in tensors.items()},
     )

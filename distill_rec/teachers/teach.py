@@ -11,8 +11,9 @@ from safetensors.torch import load_file
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
-from distill_rec.files import fingerprint, write_json, write_text
+from distill_rec.files import fingerprint, write_text
 from distill_rec.knowledge import write_knowledge
+from distill_rec.model_records import TeacherRecord
 from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.settings import user_settings
@@ -25,8 +26,6 @@ from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights, trainable
 from distill_rec.training.outcome import Outcome, Variant
 from distill_rec.training.search import search
-
-FORMAT_VERSION = 1
 
 
 def teach(section: TeacherSection, dataset: Dataset, folder: Path, *, progress: Progress | None = None) -> None:
@@ -138,18 +137,17 @@ def _publish(variant: TeacherSection, dataset: Dataset, trained: Path, folder: P
     save_weights(folder / "weights.safetensors", tensors)
     if source.trunk is not None:
         write_text(folder / "tokenizer.json", source.trunk.tokenizer_json)
-    write_json(folder / "model.json", _record(variant, source, dataset, model, settings))
+    write_record(folder / "model.json", _record(variant, source, dataset, model, settings))
 
 
 def _record(
     variant: TeacherSection, source: Source, dataset: Dataset, model: Recommender, settings: dict[str, Any]
-) -> dict[str, Any]:
+) -> TeacherRecord:
     total = sum(p.numel() for p in model.parameters())
     if source.trunk is not None:
         tuned = sum(p.numel() for p in model.text_encoder.trunk_parameters())
         total += sum(p.numel() for p in source.trunk.model.parameters()) - tuned
-    return {
-        "format_version": FORMAT_VERSION,
+    noted = {
         "section": variant.model_dump(),
         "trunk": source.record,
         "user_encoder": settings,
@@ -159,3 +157,4 @@ def _record(
         "parameters": total,
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
     }
+    return TeacherRecord.model_validate(noted)
