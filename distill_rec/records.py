@@ -27,6 +27,8 @@ RECORDS = {
     "teach/variants/*history.json": "distill_rec.training.outcome:Outcome",
     "teach/knowledge/manifest.json": "distill_rec.knowledge:KnowledgeRecord",
     "distill/*history.json": "distill_rec.training.outcome:Outcome",
+    "teach/model.json": "distill_rec.model_records:TeacherRecord",
+    "distill/*model.json": "distill_rec.model_records:StudentRecord",
     "evaluate/results.json": "distill_rec.evaluation.results:Results",
 }
 """Which record each file of a run is, by its path in the run's folder."""
@@ -61,6 +63,11 @@ def read_record(kind: type[R], path: Path) -> R:
         RunError: it is no JSON, of a newer format version, or a key is missing, unknown or of another type.
     """
     return checked(kind, content_of(path), path)
+
+
+def read_content(kind: type[Record], path: Path) -> dict[str, Any]:
+    """A record's keys as its file has them, after the same checks as `read_record`."""
+    return read_record(kind, path).model_dump(by_alias=True, exclude_unset=True)
 
 
 def content_of(path: Path) -> Any:

@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_rec.data.dataset import Dataset
-from distill_rec.files import write_json, write_text
+from distill_rec.files import write_text
 from distill_rec.handover import marks_of
 from distill_rec.knowledge import Knowledge
+from distill_rec.model_records import StudentRecord
 from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.projection import principal_directions, ridge
 from distill_rec.nn.recommender import Recommender, TextEncoder
 from distill_rec.nn.settings import make_offsets, user_settings
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
 from distill_rec.recipe import StudentSection
+from distill_rec.records import write_record
 from distill_rec.training.checkpoint import save_weights
 from distill_rec.trunks.load import Trunk
 
@@ -158,4 +160,4 @@ def write_student(built: Built, folder: Path) -> None:
         tensors["neutral"] = model.text_encoder.neutral
     write_text(folder / "tokenizer.json", built.tokenizer_json)
     save_weights(folder / "weights.safetensors", tensors)
-    write_json(folder / "model.json", built.config)
+    write_record(folder / "model.json", StudentRecord.model_validate(built.config))

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.scorer import Scorer
-from distill_rec.files import read_json
+from distill_rec.model_records import StudentRecord
 from distill_rec.nn.recommender import TextEncoder, user_vectors
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
+from distill_rec.records import read_content
 from distill_rec.registry import STUDENTS, Late, find
 from distill_rec.runtime.errors import ArtifactError, RunError
 from distill_rec.runtime.template import unescaped_text
@@ -151,6 +152,6 @@ def load_student(folder: Path | str) -> StudentModel:
         raise ArtifactError(
             folder / "weights.safetensors", f"cannot be read: {error}", "a whole file", "Use --restart distill."
         ) from error
-    config = read_json(folder / "model.json")
+    config = read_content(StudentRecord, folder / "model.json")
     model: Late[type[StudentModel]] = find(STUDENTS, config["kind"]).model
     return model.get()(folder, config, {name: value.clone() for name, value in tensors.items()})

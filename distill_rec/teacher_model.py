@@ -16,7 +16,9 @@ from distill_rec.evaluation.scorer import Scorer
 from distill_rec.files import read_json
 from distill_rec.handover import ITEM_IDS
 from distill_rec.knowledge import Knowledge, history_rows
+from distill_rec.model_records import TeacherRecord
 from distill_rec.nn.recommender import user_vectors
+from distill_rec.records import read_content
 from distill_rec.registry import TEACHERS, Late, find
 from distill_rec.runtime.errors import ModelError, RunError
 
@@ -47,8 +49,9 @@ class Teacher:
         folder = Path(folder)
         if not (folder / "model.json").exists():
             raise RunError(folder, "no finished teacher here", "model.json", "Run `distill-rec teach` first.")
+        config = read_content(TeacherRecord, folder / "model.json")
         ids = read_json(folder / "knowledge" / "item_ids.json")
-        teacher = Teacher(folder, read_json(folder / "model.json"), Knowledge.load(folder / "knowledge"), ids)
+        teacher = Teacher(folder, config, Knowledge.load(folder / "knowledge"), ids)
         if (noted := teacher.knowledge.marks.get(ITEM_IDS)) not in (None, found := digest_of_ids(ids)):
             where, expected = folder / "knowledge" / "item_ids.json", f"{noted}, as manifest.json has"
             raise RunError(where, f"item ids in order {found}", expected, "Teach again with --restart teach.")

@@ -15,8 +15,8 @@ from distill_rec.runtime.errors import RunError
 from distill_rec.training.outcome import Outcome
 
 OLDER = Path(__file__).parent / "pipeline" / "data" / "run_26afbf2.tar.xz"
-OTHERS = ("export/", "tokenizer.json", "item_ids.json", "model.json")
-"""Records of an artifact are its own; a list, another library's, and what a teacher or a student says of itself."""
+OTHERS = ("export/", "tokenizer.json", "item_ids.json")
+"""Records of an artifact are its own; the others are a list and another library's."""
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,7 @@ for command in (demo.demo, init.init, keys.keys, run.run):
     app.command()(command)
 for stage in STAGES:
     app.command(stage.name, help=help_of(stage))(OWN.get(stage.name) or command_of(stage))
-for command in (
+for later in (
     compare.compare,
     rank.rank,
     recommend.recommend,
@@ -65,7 +65,7 @@ for command in (
     bench.bench,
     score.score,
 ):
-    app.command()(command)
+    app.command()(later)
 
 
 def main() -> None:

@@ -11,8 +11,9 @@ from safetensors.torch import load_file
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
-from distill_rec.files import fingerprint, write_json, write_text
+from distill_rec.files import fingerprint, write_text
 from distill_rec.knowledge import write_knowledge
+from distill_rec.model_records import TeacherRecord
 from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.settings import user_settings
@@ -26,8 +27,6 @@ from distill_rec.training.search import search
 from teachers.bi_encoder.build import Source, build_teacher, empty_texts, open_source
 from teachers.bi_encoder.spec import BiEncoderSection
 from teachers.bi_encoder.variants import variants_of
-
-FORMAT_VERSION = 1
 
 
 def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress: Progress | None = None) -> None:
@@ -139,18 +138,17 @@ def _publish(variant: BiEncoderSection, dataset: Dataset, trained: Path, folder:
     save_weights(folder / "weights.safetensors", tensors)
     if source.trunk is not None:
         write_text(folder / "tokenizer.json", source.trunk.tokenizer_json)
-    write_json(folder / "model.json", _record(variant, source, dataset, model, settings))
+    write_record(folder / "model.json", _record(variant, source, dataset, model, settings))
 
 
 def _record(
     variant: BiEncoderSection, source: Source, dataset: Dataset, model: Recommender, settings: dict[str, Any]
-) -> dict[str, Any]:
+) -> TeacherRecord:
     total = sum(p.numel() for p in model.parameters())
     if source.trunk is not None:
         own = {id(p) for p in model.parameters()}
         total += sum(p.numel() for p in source.trunk.model.parameters() if id(p) not in own)
-    return {
-        "format_version": FORMAT_VERSION,
+    noted = {
         "kind": variant.kind,
         "section": variant.model_dump(),
         "trunk": source.record,
@@ -161,3 +159,4 @@ def _record(
         "parameters": total,
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
     }
+    return TeacherRecord.model_validate(noted)

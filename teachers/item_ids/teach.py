@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
-from distill_rec.files import write_json
 from distill_rec.knowledge import write_knowledge
+from distill_rec.model_records import TeacherRecord
 from distill_rec.nn.offsets import ItemOffsets
 from distill_rec.nn.pooled_encoder import NoText
 from distill_rec.nn.recommender import Recommender
@@ -19,12 +19,12 @@ from distill_rec.nn.settings import user_settings
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import OptimizerSection
+from distill_rec.records import write_record
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights
 from distill_rec.training.search import search
 from teachers.item_ids.spec import ItemIdsSection
 
-FORMAT_VERSION = 1
 SPREAD = 0.05
 """Standard deviation of the first item vectors."""
 
@@ -74,7 +74,6 @@ def _publish(section: ItemIdsSection, model: Recommender, dataset: Dataset, fold
     write_knowledge(folder / "knowledge", model, None, dataset, settings)
     save_weights(folder / "weights.safetensors", dict(model.state_dict()))
     record = {
-        "format_version": FORMAT_VERSION,
         "kind": section.kind,
         "section": section.model_dump(),
         "user_encoder": settings,
@@ -82,4 +81,4 @@ def _publish(section: ItemIdsSection, model: Recommender, dataset: Dataset, fold
         "parameters": sum(p.numel() for p in model.parameters()),
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
     }
-    write_json(folder / "model.json", record)
+    write_record(folder / "model.json", TeacherRecord.model_validate(record))
