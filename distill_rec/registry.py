@@ -31,8 +31,7 @@ class Late(Generic[T_co]):
             RecipeError: another package hides the one that it is in.
         """
         module, _, attribute = self.name.partition(":")
-        _require_ours(module)
-        found: Any = import_module(module)
+        found: Any = _imported(module)
         for part in attribute.split("."):
             found = getattr(found, part)
         return cast(T_co, found)
@@ -59,8 +58,8 @@ def find(group: str, kind: str) -> Any:
         if not known:
             do = "distill-rec is installed without its entry points: install it anew with pip."
         raise RecipeError(f"kind {kind!r}", f"no {_word(group)} of this kind", " or ".join(names(group)), do)
-    _require_ours(known[kind].module)
     try:
+        _imported(known[kind].module)
         return known[kind].load()
     except (DistillRecError, ModuleNotFoundError):  # the latter names an extra that is missing
         raise
@@ -90,6 +89,17 @@ def _entry_points(group: str) -> dict[str, EntryPoint]:
 
 def _word(group: str) -> str:
     return group.rpartition(".")[2].removesuffix("s")
+
+
+def _imported(module: str) -> Any:
+    """A module; where it fails because another package hides one of ours that it imports, that is what is told."""
+    _require_ours(module)
+    try:
+        return import_module(module)
+    except Exception:
+        for package in OURS:
+            _require_ours(package)
+        raise
 
 
 def _require_ours(module: str) -> None:

@@ -25,8 +25,8 @@ FEWEST = 20
 def verdicts(results: Results) -> list[Verdict]:
     """Of the student and teacher against what they must beat, of distillation, of what is kept, of rare items."""
     table, metric = results.test, results.main_metric
-    out = [_student(results, table, metric)]
-    out += [_teacher(results, table, metric, rival) for rival in RIVALS if rival in results.models]
+    out = [_against(results, table, metric, "student", "popularity")]
+    out += [_against(results, table, metric, "teacher", rival) for rival in RIVALS if rival in results.models]
     out += [_distillation(results, table, metric), _beyond_the_start(results, table, metric)]
     out += [_nothing_to_give(results, table, metric), _retention(results, table)]
     out += [
@@ -70,26 +70,15 @@ def _judged(  # noqa: PLR0913
     return Verdict(tone="open", text=f"{unclear}: {_span(found)}.")
 
 
-def _student(results: Results, table: Table, metric: str) -> Verdict | None:
-    title = results.metrics[metric]
-    return _judged(
-        results,
-        table.difference(metric, "student", "popularity"),
-        f"The student beats popularity in {title}",
-        f"The student loses to popularity in {title}",
-        f"The student cannot be told from popularity in {title}",
-        ADVICE["popularity"],
-    )
-
-
-def _teacher(results: Results, table: Table, metric: str, rival: str) -> Verdict | None:
+def _against(results: Results, table: Table, metric: str, model: str, rival: str) -> Verdict | None:
+    """A model against what it must beat to be worth anything."""
     title, name = results.metrics[metric], RIVALS[rival]
     return _judged(
         results,
-        table.difference(metric, "teacher", rival),
-        f"The teacher beats {name} in {title}",
-        f"The teacher loses to {name} in {title}",
-        f"The teacher cannot be told from {name} in {title}",
+        table.difference(metric, model, rival),
+        f"The {model} beats {name} in {title}",
+        f"The {model} loses to {name} in {title}",
+        f"The {model} cannot be told from {name} in {title}",
         ADVICE.get(rival, ""),
     )
 
