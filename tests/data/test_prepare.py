@@ -54,7 +54,7 @@ def test_a_killed_prepare_leaves_no_folder_and_the_next_one_cleans_up(tmp_path):
     code = (
         "import time; from pathlib import Path; import distill_rec.data.dataset as module;"
         "from distill_rec.data import prepare; from distill_rec.recipe import DataSection;"
-        "module.write_json = lambda *_: time.sleep(60);"
+        "module.write_record = lambda *_: time.sleep(60);"
         f"folder = Path({str(tmp_path)!r});"
         "prepare(DataSection(clicks='clicks.csv', items='items.csv'), folder / 'out', base=folder)"
     )
