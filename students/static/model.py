@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 from safetensors.numpy import save
 
+from distill_rec.artifact.layout import LAYOUTS
 from distill_rec.artifact.stored import store
 from distill_rec.data.ragged import Ragged
 from distill_rec.files import write_bytes
@@ -41,12 +42,14 @@ class StaticStudent(StudentModel):
         cast(StaticEncoder, encoder).set_texts(tokens)
 
     def require_precisions(self, precisions: list[str]) -> None:
-        if "int8-static" in precisions:
-            found = "int8-static for a static student, which has no activations to calibrate"
-            raise RecipeError("export.precisions", found, "int8")
+        layout = LAYOUTS["static"]
+        if missing := [name for name in precisions if name not in layout.precisions]:
+            found = f"{missing[0]} for a static student, which has no activations to calibrate"
+            do = "Set export.precisions to some of these."
+            raise RecipeError("export.precisions", found, " or ".join(layout.precisions), do)
 
     def encoder_file(self, precision: str) -> str:
-        return "static.safetensors" if precision == "fp32" else f"static.{precision}.safetensors"
+        return LAYOUTS["static"].files(precision)["encoder"]
 
     def write_encoders(self, folder: Path, precisions: list[str], sample: list[str]) -> None:
         tensors = cast(StaticEncoder, self._text_encoder).tensors()

@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from torch import nn
 
+from distill_rec.artifact.layout import LAYOUTS
 from distill_rec.data.ragged import Ragged
 from distill_rec.export.onnx import write_onnx
 from distill_rec.export.quantise import to_fp16, to_int8, to_int8_static
@@ -40,7 +41,7 @@ class TransformerStudent(StudentModel):
         return OnnxItemEncoder(cast(TrunkEncoder, self._text_encoder)).eval()
 
     def encoder_file(self, precision: str) -> str:
-        return "item_encoder.onnx" if precision == "fp32" else f"item_encoder.{precision}.onnx"
+        return LAYOUTS["transformer"].files(precision)["encoder"]
 
     def write_encoders(self, folder: Path, precisions: list[str], sample: list[str]) -> None:
         whole = folder / self.encoder_file("fp32")
