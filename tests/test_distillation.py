@@ -86,7 +86,8 @@ def write_knowledge(folder, knowledge, dataset, supplies):
     save_file(make_user_encoder(**settings).state_dict(), folder / "user_encoder.safetensors")
     np.save(folder / "item_vectors.npy", knowledge.item_vectors)
     np.save(folder / "text_vectors.npy", knowledge.text_vectors)
-    manifest = {"user_encoder": settings} | ({} if supplies is None else {"supplies": sorted(supplies)})
+    sizes = {"dtype": "float32", "items": dataset.n_items, "texts": len(dataset.texts), "dim": settings["dim"]}
+    manifest = {"user_encoder": settings, **sizes} | ({} if supplies is None else {"supplies": sorted(supplies)})
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 

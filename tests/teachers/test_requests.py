@@ -24,9 +24,11 @@ def teacher(request, tmp_path_factory):
     encoder = random_user_encoder(request.param, DIM)
     save_weights(folder / "knowledge" / "user_encoder.safetensors", dict(encoder.state_dict()))
     settings = {"kind": request.param, "dim": DIM, "max_history": 50, "layers": 2, "heads": 2}
-    write_json(folder / "knowledge" / "manifest.json", {"user_encoder": settings})
+    sizes = {"dtype": "float32", "items": ITEMS, "texts": ITEMS, "dim": DIM}
+    write_json(folder / "knowledge" / "manifest.json", {"user_encoder": settings, **sizes})
     write_json(folder / "knowledge" / "item_ids.json", [f"i{item}" for item in range(ITEMS)])
-    write_json(folder / "model.json", {})
+    record = {"section": {}, "user_encoder": settings, "items": ITEMS, "parameters": 1, "trained_parameters": 1}
+    write_json(folder / "model.json", record)
     return Teacher.load(folder)
 
 
