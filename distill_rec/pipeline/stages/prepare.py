@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from distill_rec.estimates import Sizes
     from distill_rec.recipe import DataSection, Recipe
 
-ROWS_A_SECOND = 200_000
+ROWS_A_SECOND = 450_000
 
 
 class Prepare(Stage):
@@ -54,7 +54,7 @@ class Prepare(Stage):
         from distill_rec.pipeline.memory import held_by_prepare
 
         work = f"{sizes.clicks:,} clicks, {sizes.items:,} items"
-        return Estimate(work, 1 + sizes.clicks / ROWS_A_SECOND, held_by_prepare(sizes))
+        return Estimate(work, 0.5 + sizes.clicks / ROWS_A_SECOND, held_by_prepare(sizes))
 
     def report(self, folder: Path) -> dict[str, Any]:
         from distill_rec.files import read_json
