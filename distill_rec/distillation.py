@@ -20,6 +20,7 @@ from distill_rec.losses.active import Active, active_losses
 from distill_rec.losses.checks import refuse_kind, refuse_signals
 from distill_rec.losses.spec import ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.nn.settings import training_texts
+from distill_rec.nn.side_by_side import SideBySide
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import LossSection, OptimizerSection, StudentSection
 from distill_rec.student_build import write_student
@@ -30,6 +31,8 @@ from distill_rec.training.objective import Scene, candidates_of, gather_users, s
 from distill_rec.training.search import search
 
 EXTRA_TEXTS = 1024
+UNTRAINED = {"optimizer", "undistilled", "initialised"}
+"""Keys of a student that a checkpoint of it does not belong to."""
 
 
 class DistillationObjective(Objective):
@@ -61,6 +64,8 @@ class DistillationObjective(Objective):
         )
         if self.knows_texts is not None:
             self.texts = self.texts[self.knows_texts[self.texts]]
+        # Of several teachers, one may not know a text that others do.
+        self.dims = knowledge.user_encoder.dims if isinstance(knowledge.user_encoder, SideBySide) else None
         same = knowledge.dim == dim
         self.item_adapter: nn.Module = nn.Identity() if same else nn.Linear(dim, knowledge.dim)
         self.user_adapter: nn.Module = nn.Identity() if same else nn.Linear(dim, knowledge.dim)
@@ -115,17 +120,32 @@ class DistillationObjective(Objective):
             rows, vectors = rows[kept], vectors[kept]
             if not len(rows):
                 return None
-        return _of_vectors(self.item_losses, vectors, self.text_vectors[rows], self.item_adapter)
+        taught = self.text_vectors[rows]
+        known = None if self.dims is None else _known_blocks(taught, self.dims)
+        return _of_vectors(self.item_losses, vectors, taught, self.item_adapter, known)
 
     def extra_texts(self, generator: torch.Generator) -> Tensor | None:
         drawn = torch.randint(len(self.texts), (min(EXTRA_TEXTS, len(self.texts)),), generator=generator)
         return self.texts[torch.unique(drawn).to(self.texts.device)]
 
 
-def _of_vectors(losses: list[Active], student: Tensor, teacher: Tensor, adapter: nn.Module) -> Tensor:
-    """Sum of losses of vectors `[n, d]`, those that want it through the adapter."""
+def _known_blocks(vectors: Tensor, dims: list[int]) -> Tensor:
+    """One in the blocks of vectors `[n, d]` side by side whose teacher knows the row, zero in the others."""
+    return torch.cat([(block != 0).any(1, keepdim=True).expand_as(block) for block in vectors.split(dims, 1)], 1)
+
+
+def _of_vectors(
+    losses: list[Active], student: Tensor, teacher: Tensor, adapter: nn.Module, known: Tensor | None = None
+) -> Tensor:
+    """Sum of losses of vectors `[n, d]`, those that want it through the adapter.
+
+    Args:
+        known: bool `[n, d]`, numbers of the teacher's that mean something; all where not given.
+    """
     loss = student.new_zeros(())
     adapted = adapter(student) if any(one.spec.adapter for one in losses) else student
+    if known is not None and adapted.shape == known.shape:
+        adapted = adapted * known
     for one in losses:
         loss = loss + one.of_vectors(adapted if one.spec.adapter else student, teacher)
     return loss
@@ -165,7 +185,7 @@ def distill(  # noqa: PLR0913
             refuse_kind(section.loss, dataset.kind)
             refuse_signals(section.loss, knowledge.supplies)
     build = student_spec(section.kind).build.get()
-    built = build(section, section.trunk or trunk, dataset, knowledge, progress)
+    built = build(section, section.trunk or trunk, dataset, _start_of(section.start, knowledge), progress)
     built.model.to(device)
     start = {name: tensor.detach().clone() for name, tensor in trainable(built.model).items()}
 
@@ -188,7 +208,7 @@ def distill(  # noqa: PLR0913
             name=name,
             offset_decay=section.offset_decay,
             settings=[
-                section.model_dump(exclude={"optimizer", "undistilled", "initialised"}),
+                section.model_dump(exclude=UNTRAINED | ({"start"} if section.start == "auto" else set())),
                 clicks_only,
                 built.config["trunk"],
             ],
@@ -203,3 +223,12 @@ def distill(  # noqa: PLR0913
     write_student(built, folder)
     for path in sorted(folder.glob("**/checkpoint-*")):
         path.unlink()
+
+
+def _start_of(start: str, knowledge: Knowledge | None) -> Knowledge | None:
+    """The knowledge of the teacher that a student starts from; see `StudentSection.start`."""
+    if knowledge is None or start == "none":
+        return None
+    if start == "auto":
+        return None if knowledge.joined else knowledge
+    return Knowledge.load(knowledge.folder.parent / start / "knowledge")

@@ -181,6 +181,11 @@ class Sourced(Section):
         """Key of each such file, folder or hub id, to its value and its revision ("" where it has none)."""
         return {}
 
+    def trunk_source(self) -> str:
+        """The PLM that it begins from, the first of several; "" where there is none."""
+        found = (value for key, (value, _) in self.sources().items() if key.rpartition(".")[2] == "trunk")
+        return next(found, "")
+
     def resolved(self, resolve: Callable[[str], str]) -> Self:
         """The section with each of its sources replaced by what `resolve` makes of it."""
         return self.model_copy(update={key: resolve(value) for key, (value, _) in self.sources().items()})
@@ -192,6 +197,10 @@ class TeacherSection(Sourced):
     kind: str = Field("bi_encoder", description="what the teacher is")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: a GPU where there is one")
     seed: int = Field(0, description="initial weights, order of the data, dropout")
+
+    def parts(self) -> dict[str, TeacherSection]:
+        """Teachers that it is made of, by name; none where it is one itself."""
+        return {}
 
 
 if TYPE_CHECKING:
@@ -209,6 +218,11 @@ class StudentSection(ModelSection, Sourced):
     trunk: str = Field("", description="PLM of tokens and initial weights; the teacher's where not given")
     max_tokens: int = Field(32, ge=4, description="tokens of a text that are read")
     projection: Literal["linear", "mlp"] = Field("mlp", description="linear, or two layers")
+    start: str = Field(
+        "auto",
+        description="what its first weights are taken from: auto (the teacher; with several teachers none), none (the "
+        "PLM alone), or the name of one of several teachers",
+    )
     undistilled: bool = Field(True, description="also train the same student on clicks alone, for comparison")
     initialised: bool = Field(
         False, description="also train it from the teacher's start on clicks alone: apart, what start and losses give"
@@ -288,7 +302,9 @@ class Recipe(Section):
 
     name: str = Field("run", description="name of the run; its folder is runs/NAME")
     data: DataSection = Field(default_factory=DataSection, description="items and clicks")
-    teacher: SerializeAsAny[TeacherSection] | None = Field(None, description="the teacher; left out: no teaching")
+    teacher: SerializeAsAny[TeacherSection] | None = Field(
+        None, description="the teacher, or several as [[teacher]], each with a name; left out: no teaching"
+    )
     student: SerializeAsAny[StudentSection] | None = Field(None, description="the student; left out: no distillation")
     export: ExportSection | None = Field(None, description="the artifact; left out: no export")
     evaluate: EvaluateSection | None = Field(None, description="the report; left out: no evaluation")

@@ -58,6 +58,20 @@ class Teacher:
         teacher._place = {item: number for number, item in enumerate(ids)}
         return teacher
 
+    @property
+    def kind(self) -> str:
+        return str(self.config.get("kind") or "bi_encoder")  # releases that knew one kind named none
+
+    @property
+    def members(self) -> list[str]:
+        """Names of the teachers that it is made of, each in a folder of its own; none where it is one itself."""
+        return list(self.config.get("members", []))
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether it can encode texts that it has not met."""
+        return self.members != [] or find(TEACHERS, self.kind).encoder is not None
+
     def scorer(self, name: str = "teacher") -> Scorer:
         """As the evaluation sees it: cached item vectors, user encoder on the fly."""
         return Scorer(name, np.asarray(self.knowledge.item_vectors), self.user_vectors)
@@ -99,11 +113,12 @@ class Teacher:
 
     def encoder(self) -> Callable[[list[str]], NDArray[np.float32]]:
         """`encode_items` with the trunk loaded once, for those who encode often."""
-        kind = self.config.get("kind", "bi_encoder")  # releases that knew one kind named none
-        encoder: Late[Any] | None = find(TEACHERS, kind).encoder
+        encoder: Late[Any] | None = (
+            Late("distill_rec.ensemble.encoder:open_encoder") if self.members else find(TEACHERS, self.kind).encoder
+        )
         if encoder is None:
             raise ModelError(
-                self.folder, f"a teacher of kind {kind!r} cannot encode texts", "a teacher that reads them"
+                self.folder, f"a teacher of kind {self.kind!r} cannot encode texts", "a teacher that reads them"
             )
         encode: Callable[[list[str]], NDArray[np.float32]] = encoder.get()(self)
         return encode

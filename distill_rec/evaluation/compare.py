@@ -11,24 +11,18 @@ from numpy.typing import NDArray
 
 from distill_rec.data.cautions import REPEATED
 from distill_rec.data.dataset import Dataset, Queries
+from distill_rec.evaluation.columns import ordered
 from distill_rec.evaluation.disagreements import agreement, disagreements
 from distill_rec.evaluation.lists import lists_of
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
 from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, user_means
-from distill_rec.evaluation.results import Ending, ModelCost, Results, Table
+from distill_rec.evaluation.results import Ending, ModelCost, Results, Share, Table
 from distill_rec.evaluation.scorer import Scorer
 from distill_rec.evaluation.slices import by_clicks
-from distill_rec.evaluation.tables import build
+from distill_rec.evaluation.tables import build, difference_of
 from distill_rec.evaluation.verdicts import verdicts
 from distill_rec.progress import Progress, Quiet, Task
 from distill_rec.recipe import EvaluateSection
-
-ORDER = ("popularity", "untrained", "id-only", "undistilled", "initialised", "student", "teacher")
-
-
-def ordered(models: Mapping[str, object]) -> list[str]:
-    """The columns of a table: those that are known in their order, then the others."""
-    return [name for name in ORDER if name in models] + [name for name in models if name not in ORDER]
 
 
 def compare(
@@ -40,6 +34,7 @@ def compare(
     costs: dict[str, ModelCost] | None = None,
     curves: dict[str, list[tuple[float, float]]] | None = None,
     endings: dict[str, list[Ending]] | None = None,
+    shares: Mapping[str, tuple[float, Scorer]] | None = None,
     progress: Progress | None = None,
 ) -> Results:
     """Evaluate models on the test (and on new items where there are some).
@@ -49,6 +44,7 @@ def compare(
         dataset: test samples, training clicks, new items.
         section: resamples, most users, examples, seed.
         costs, curves: shown beside the figures.
+        shares: of several teachers each one's weight, and the sum without it.
         endings: what ended each model's trainings; verdicts on one that was still getting better stay open.
 
     Raises:
@@ -90,6 +86,7 @@ def compare(
         results.examples = disagreements(*pair, samples, dataset, section.examples, section.seed)
     found_lists = {key: lists_of(value[0], samples, dataset, section.seed) for key, value in seeds.items()}
     results.lists = {key: value for key, value in found_lists.items() if value is not None}
+    results.shares = _shares(shares or {}, found, samples, dataset, section, results.main_metric)
     results.verdicts = verdicts(results)
     results._per_user = _per_user(found, dataset)
     return results
@@ -150,6 +147,23 @@ def _slices(found: dict[str, list[PerSample]], section: EvaluateSection) -> list
         table = build(f"slice-{number}", title, found, rows=rows, resamples=section.bootstrap, seed=section.seed)
         if table is not None:
             out.append(table)
+    return out
+
+
+def _shares(  # noqa: PLR0913
+    shares: Mapping[str, tuple[float, Scorer]],
+    found: dict[str, list[PerSample]],
+    samples: Samples,
+    dataset: Dataset,
+    section: EvaluateSection,
+    metric: str,
+) -> list[Share]:
+    out = []
+    for name, (weight, without) in shares.items():
+        rest = [evaluate(without, samples, dataset)]
+        names = "teacher", f"teacher without {name}"
+        gain = difference_of(metric, found["teacher"], rest, names, resamples=section.bootstrap, seed=section.seed)
+        out.append(Share(name=name, weight=weight, gain=gain))
     return out
 
 

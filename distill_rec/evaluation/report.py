@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
+from distill_rec.evaluation.columns import model_class, short_of
 from distill_rec.evaluation.numerals import moment, percent, plain
 from distill_rec.evaluation.render import ratio_text
 from distill_rec.evaluation.report_tables import (
@@ -14,10 +15,11 @@ from distill_rec.evaluation.report_tables import (
     lists_table,
     metric_table,
     models_of,
+    share_table,
     slice_table,
 )
 from distill_rec.evaluation.results import Example, Ratio, Results, Table
-from distill_rec.evaluation.svg import Point, groups, intervals, lines, model_class
+from distill_rec.evaluation.svg import Point, groups, intervals, lines
 from distill_rec.files import write_text
 
 STYLE = Path(__file__).with_name("report.css")
@@ -42,6 +44,7 @@ def page(results: Results) -> str:
     """The whole document."""
     parts = [_header(results), _verdicts(results), _ratios(results.test, results), _figures(results)]
     parts += [
+        _shares(results),
         _slices(results),
         _costs(results),
         _curves(results),
@@ -118,15 +121,24 @@ def _plots(results: Results, table: Table) -> str:
         models = models_of(results, table)
         points = [Point(m, m, cells[m].mean, cells[m].low, cells[m].high) for m in models]
         plots.append(intervals(points, results.metrics[metric]))
-    short = {"popularity": "popular.", "undistilled": "undistill.", "initialised": "initial."}
     points = [
-        Point(f"{d.first} \u2212 {short.get(d.second, d.second)}", d.first, d.value, d.low, d.high)
+        Point(f"{d.first} \u2212 {short_of(d.second)}", d.first, d.value, d.low, d.high)
         for d in table.differences
         if d.metric == results.main_metric
     ]
     if points:
         plots.append(intervals(points, f"differences in {results.metrics[results.main_metric]}", zero=True))
     return f'<div class="plots">{"".join(plots)}</div>'
+
+
+def _shares(results: Results) -> str:
+    if not results.shares:
+        return ""
+    return (
+        "<h2>What each teacher gives</h2>"
+        '<p class="soft">Their scores are added with these weights, which validation data gave unless the recipe '
+        f"does.</p>{share_table(results)}"
+    )
 
 
 def _legend(models: list[str]) -> str:

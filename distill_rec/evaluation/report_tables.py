@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from distill_rec.evaluation.columns import model_class
 from distill_rec.evaluation.numerals import percent, plain, signed
 from distill_rec.evaluation.render import COST_ROWS, cost_cell
 from distill_rec.evaluation.results import Cell, Difference, Lists, ModelCost, Results, Table
-from distill_rec.evaluation.svg import model_class
 
 
 def sheet(columns: Sequence[str], rows: Sequence[Sequence[str]], *, models: bool = True) -> str:
@@ -63,6 +63,22 @@ def _difference_cell(found: Difference | None) -> str:
         return "<td></td>"
     mark = ' class="best"' if found.clear else ""
     return f"<td{mark}>{signed(found.value)}<small>{signed(found.low)} to {signed(found.high)}</small></td>"
+
+
+def share_table(results: Results) -> str:
+    """Of several teachers: weight, quality alone, and what the sum loses without each."""
+    metric = results.main_metric
+    title = results.metrics[metric]
+    rows = [
+        [
+            f"<td>{escape(share.name)}</td>",
+            f"<td>{share.weight:.3g}</td>",
+            value_cell(results.test.cells[metric][share.name]),
+            _difference_cell(share.gain),
+        ]
+        for share in results.shares
+    ]
+    return sheet(["weight", f"{title} alone", f"{title} of the sum less the sum without it"], rows, models=False)
 
 
 def slice_table(results: Results, metric: str) -> str:

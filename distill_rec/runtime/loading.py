@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distill_rec.artifact.files import Files
 from distill_rec.artifact.layout import ITEM_IDS, ITEM_VECTORS, MANIFEST, TEACHER, USER_ENCODER
@@ -14,6 +15,7 @@ from distill_rec.artifact.reading import fitting, read_ids, read_item_ids, read_
 from distill_rec.runtime.catalogue import Catalogue
 from distill_rec.runtime.kinds import ItemEncoder, RuntimeKind
 from distill_rec.runtime.ranker import Ranker
+from distill_rec.runtime.side_by_side import SideBySide
 from distill_rec.runtime.template import fields_of
 from distill_rec.runtime.user_encoders import UserEncoder, make_user_encoder
 
@@ -65,7 +67,7 @@ def read_teacher(files: Files) -> Ranker | None:
 
 def _user_encoder(files: Files, name: str, settings: Mapping[str, Any], dim: int) -> UserEncoder:
     with fitting(files, name):
-        encoder = make_user_encoder(settings, read_tensors(files, name))
+        encoder = _encoder_of(settings, read_tensors(files, name))
         # The longest history finds every array that is too small or too large.
         longest = np.zeros((max(int(settings["max_history"]), 1), dim), dtype=np.float32)
         for history in (longest[:0], longest):
@@ -73,6 +75,17 @@ def _user_encoder(files: Files, name: str, settings: Mapping[str, Any], dim: int
             if shape != (dim,):
                 raise ValueError(f"user vectors {shape} where {(dim,)} belongs")
     return encoder
+
+
+def _encoder_of(settings: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]) -> UserEncoder:
+    if settings["kind"] != "side-by-side":
+        return make_user_encoder(settings, weights)
+    parts = []
+    for number, part in enumerate(settings["parts"]):
+        start = f"parts.{number}."
+        own = {key.removeprefix(start): value for key, value in weights.items() if key.startswith(start)}
+        parts.append(_encoder_of(part, own))
+    return SideBySide(parts, [int(part["dim"]) for part in settings["parts"]], settings["weights"])
 
 
 def _item_encoder(files: Files, kind: RuntimeKind, name: str, threads: int | None) -> ItemEncoder:

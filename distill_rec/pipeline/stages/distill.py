@@ -37,7 +37,7 @@ class Distill(Stage):
         return section.resolved(resolve)
 
     def inputs(self, context: Context) -> dict[str, str]:
-        from distill_rec.pipeline.wanted import source_hashes
+        from distill_rec.sources import source_hashes
 
         assert context.resolved.student is not None
         return source_hashes(context.resolved.student, self.section)
@@ -78,8 +78,7 @@ class Distill(Stage):
 def trunk_of(recipe: Recipe) -> str:
     """The PLM of the student's tokens and first weights: its own, or else its teacher's; "" where there is none."""
     sections: tuple[Sourced | None, ...] = (recipe.student, recipe.teacher)
-    found = [section.sources()["trunk"][0] for section in sections if section and "trunk" in section.sources()]
-    return found[0] if found else ""
+    return next((trunk for section in sections if section and (trunk := section.trunk_source())), "")
 
 
 def _work_of(section: StudentSection, sizes: Sizes, distilled: bool) -> tuple[str, float]:
