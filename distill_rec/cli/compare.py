@@ -14,6 +14,8 @@ from distill_rec.cli.output import make_console, print_json
 if TYPE_CHECKING:
     from distill_rec.runs import Run
 
+TEMPLATES = Path(__file__).with_name("templates")
+
 
 @guarded
 def compare(
@@ -82,44 +84,16 @@ def _print(rows: list[dict[str, Any]]) -> None:
     make_console().print(table)
 
 
-STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .6rem; border-bottom: 1px solid color-mix(in srgb, currentColor 18%, transparent); }
-th { text-align: left; } td.n, th.n { text-align: right; } small { opacity: .65; display: block; }
-i { display: block; height: 3px; background: #3b7dd8; border-radius: 2px; margin-left: auto; }
-"""
-
-
 def _write(rows: list[dict[str, Any]], path: Path) -> None:
     """One HTML page with everything inside; a bar under each value is its share of the column's best."""
-    from html import escape
-
     from distill_rec.files import write_text
+    from distill_rec.pages import pages_in
 
     columns = _columns(rows)
     best = {c: max(row["metrics"][c]["mean"] for row in rows if c in row["metrics"]) or 1.0 for c in columns}
-    head = "".join(f'<th class="n">{escape(c)}</th>' for c in columns)
-    body = []
-    for row in rows:
-        cells = [f"<td>{escape(row['run'])}</td><td>{escape(row['part'])}<small>n = {row['samples']:,}</small></td>"]
-        cells.append(f"<td>{escape(row['model'])}</td>")
-        for column in columns:
-            cell = row["metrics"].get(column)
-            cells.append(f'<td class="n">{_html_cell(cell, best[column])}</td>')
-        body.append(f"<tr>{''.join(cells)}</tr>")
-    write_text(
-        path,
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Comparison of runs</title><style>{STYLE}</style>'
-        f"<h1>Comparison of runs</h1><p>Means over users; below them the 95 % interval.</p>"
-        f"<table><tr><th>run</th><th>part</th><th>model</th>{head}</tr>{''.join(body)}</table></html>\n",
-    )
 
+    def share(cell: dict[str, float], column: str) -> str:
+        return f"{100 * max(0.0, min(1.0, cell['mean'] / best[column])):.0f}"
 
-def _html_cell(cell: dict[str, float] | None, best: float) -> str:
-    if cell is None:
-        return ""
-    share = max(0.0, min(1.0, cell["mean"] / best))
-    interval = f"<small>{cell['low']:.4f} to {cell['high']:.4f}</small>"
-    return f'{cell["mean"]:.4f}{interval}<i style="width:{100 * share:.0f}%"></i>'
+    template = pages_in(TEMPLATES, share=share).get_template("comparison.html")
+    write_text(path, template.render(columns=columns, rows=rows))

@@ -1,1 +1,1 @@
-"""Conformance checks that every registered part must pass, and one of another package's too."""
+"""Suites that every registered loss, tuning, teacher and student must pass, and one of another package's too."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as ET
-from html import escape
 
 import pytest
 from evaluation_worlds import build_world, fixed, impressions, make_dataset
+from markupsafe import escape
 from rich.console import Console
 
 from distill_rec.evaluation.compare import compare

@@ -98,6 +98,17 @@ def test_the_plugins_loss_passes_the_suite_that_ships_and_its_weight_decides_a_r
     assert record["settings"]["student.loss.user_absolute"] == 0.5
 
 
+def test_the_plugins_teacher_tuning_and_student_pass_the_suites_that_ship(installed: Path, tmp_path: Path) -> None:
+    check = (
+        "from pathlib import Path\nfrom distill_rec.contracts import student_spec, teacher_spec\n"
+        "from distill_rec.testing.students import check_student\n"
+        "from distill_rec.testing.teachers import check_teacher\nfrom distill_rec.testing.tunings import check_tuning\n"
+        "check_teacher(teacher_spec('short'), Path('short'), {'batches': 9})\n"
+        "check_tuning('norms', Path('norms'))\ncheck_student(student_spec('loud'), Path('loud'))"
+    )
+    python(installed, check, tmp_path)
+
+
 def test_a_wheel_holds_the_shelves_and_works_beside_a_foreign_students_package(
     installed: Path, plugin_run: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from tiny import write_trunk
 
 from distill_rec.contracts import tuning_of
 from distill_rec.estimates import Sizes
+from distill_rec.testing.tunings import check_tuning
 from distill_rec.trunks.load import load_trunk
 from teachers.bi_encoder.estimate import estimate
 from teachers.bi_encoder.spec import BiEncoderSection
@@ -34,6 +35,11 @@ def test_a_tuning_makes_its_part_of_the_trunk_learn(tmp_path: Path, name: str, l
         layers = [n for n, layer in enumerate(trunk.layers) if any(id(p) in learns for p in layer.parameters())]
         assert tuple(layers) == learning
         assert len(learns) == sum(len(list(trunk.layers[n].parameters())) for n in layers)
+
+
+@pytest.mark.parametrize("name", ["head", "last:1", "last:2", "full"])
+def test_every_tuning_conforms(tmp_path: Path, name: str) -> None:
+    check_tuning(name, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["last", "last:0", "last:two", "head:1", "full:2"])
