@@ -34,6 +34,7 @@ class KnowledgeRecord(Record):
         item_ids, data: of the data that it was made from, see `handover`; "" in older ones.
         supplies: signals that it gives to losses; older ones give all.
         user_encoder: its kind and shape.
+        repeat: numbers of its repeat term, by bucket; empty where it has none.
     """
 
     item_ids: str = ""
@@ -44,6 +45,7 @@ class KnowledgeRecord(Record):
     items: int
     texts: int
     dim: int
+    repeat: list[float] = Field(default_factory=list)
 
 
 @dataclass
@@ -61,6 +63,7 @@ class Knowledge:
         marks: of the data that it was made from; see `handover`.
         knows: bool `[n_items]`, items that the teacher knows; None where it knows all.
         knows_texts: bool `[n_texts]`, texts that have a vector; likewise.
+        repeat: float32 `[BUCKETS]`, what its scores get for items of the history (`distill_rec.artifact.repeat`).
         supplies: signals that it gives to losses (`distill_rec.losses.spec`).
     """
 
@@ -74,6 +77,7 @@ class Knowledge:
     supplies: frozenset[str] = ALL_SUPPLIED
     knows: NDArray[np.bool_] | None = None
     knows_texts: NDArray[np.bool_] | None = None
+    repeat: NDArray[np.float32] | None = None
 
     @property
     def dim(self) -> int:
@@ -104,6 +108,7 @@ class Knowledge:
             folder,
             {key: mark for key in (ITEM_IDS, DATA) if (mark := getattr(manifest, key))},
             frozenset(manifest.supplies),
+            repeat=np.array(manifest.repeat, dtype=np.float32) if manifest.repeat else None,
             **{name: read_array(path) for name in KNOWN if (path := folder / f"{name}.npy").exists()},
         )
 
@@ -133,8 +138,11 @@ def write_knowledge(
     encoder: nn.Module = model.user_encoder
     save_weights(folder / "user_encoder.safetensors", dict(encoder.state_dict()))
     write_json(folder / "item_ids.json", dataset.items["item_id"].to_list())
+    # Written where there is one alone, so that older releases read all others.
+    repeat = {} if model.repeat is None else {"repeat": model.repeat.tolist()}
     manifest = KnowledgeRecord(
         **marks_of(dataset),
+        **repeat,
         supplies=sorted(ALL_SUPPLIED),
         user_encoder=user_settings,
         dtype="float32",
