@@ -22,12 +22,13 @@ from distill_rec.losses.spec import ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.nn.settings import training_texts
 from distill_rec.nn.side_by_side import SideBySide
 from distill_rec.progress import Progress, Quiet
-from distill_rec.recipe import LossSection, OptimizerSection, StudentSection
+from distill_rec.recipe import LossSection, OptimizerSection, StudentSection, decisive
 from distill_rec.student_build import write_student
 from distill_rec.training import Objective, Training
 from distill_rec.training.batches import ImpressionBatch, SequenceBatch
 from distill_rec.training.checkpoint import load_trainable, trainable
 from distill_rec.training.objective import Scene, candidates_of, gather_users, sequence_targets
+from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
 from distill_rec.training.search import search
 
 EXTRA_TEXTS = 1024
@@ -58,6 +59,7 @@ class DistillationObjective(Objective):
         # A plain attribute, so that the teacher is neither trained nor saved with the student.
         self.teacher_users = [knowledge.user_encoder.to(device)]
         self.texts = texts.to(device)
+        self.repeat = None if knowledge.repeat is None else torch.from_numpy(knowledge.repeat).to(device)
         self.knows, self.knows_texts = (
             None if known is None else torch.from_numpy(np.array(known)).to(device)
             for known in (knowledge.knows, knowledge.knows_texts)
@@ -86,15 +88,17 @@ class DistillationObjective(Objective):
         items = functional.embedding(scene.items, self.items)
         clicked, encoder = functional.embedding(scene.history, items), self.teacher_users[0]
         if isinstance(scene.batch, SequenceBatch):
-            return TeacherScores(gather_users(encoder.all_positions(clicked, scene.mask), scene.batch), items)
-        return TeacherScores(encoder(clicked, scene.mask), items)
+            users = gather_users(encoder.all_positions(clicked, scene.mask), scene.batch)
+            return TeacherScores(users, items, self.repeat)
+        return TeacherScores(encoder(clicked, scene.mask), items, self.repeat)
 
     def _sequence_loss(
         self, scene: Scene, batch: SequenceBatch, place: Tensor, teacher: TeacherScores | None
     ) -> Tensor:
         target, weight = sequence_targets(scene, batch, place)
         terms = [one.term() for one in self.score_losses]
-        return catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher)
+        places = sequence_places(batch, place) if _repeats(scene, teacher) else None
+        return catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher, scene.repeat, places)
 
     def _impression_loss(
         self, scene: Scene, batch: ImpressionBatch, place: Tensor, teacher: TeacherScores | None
@@ -102,8 +106,13 @@ class DistillationObjective(Objective):
         candidates, shown, labels = candidates_of(scene, batch, place)
         scores = (functional.embedding(candidates, scene.vectors) * scene.users[:, None]).sum(-1)
         taught, covered = None, shown
+        buckets = candidate_buckets(batch, scores.device) if _repeats(scene, teacher) else None
+        if scene.repeat is not None and buckets is not None:
+            scores = scores + numbers_at(scene.repeat, buckets)
         if teacher is not None:
             taught = (functional.embedding(candidates, teacher.items) * teacher.users[:, None]).sum(-1)
+            if teacher.repeat is not None and buckets is not None:
+                taught = taught + numbers_at(teacher.repeat, buckets)
             covered = shown if self.knows is None else shown & self.knows[scene.items][candidates]
         # Times zero, so that there is a graph where no loss reads the scores.
         loss = scores.sum() * 0.0 if not self.score_losses else scores.new_zeros(())
@@ -127,6 +136,11 @@ class DistillationObjective(Objective):
     def extra_texts(self, generator: torch.Generator) -> Tensor | None:
         drawn = torch.randint(len(self.texts), (min(EXTRA_TEXTS, len(self.texts)),), generator=generator)
         return self.texts[torch.unique(drawn).to(self.texts.device)]
+
+
+def _repeats(scene: Scene, teacher: TeacherScores | None) -> bool:
+    """Whether either side has a repeat term."""
+    return scene.repeat is not None or (teacher is not None and teacher.repeat is not None)
 
 
 def _known_blocks(vectors: Tensor, dims: list[int]) -> Tensor:
@@ -208,7 +222,7 @@ def distill(  # noqa: PLR0913
             name=name,
             offset_decay=section.offset_decay,
             settings=[
-                section.model_dump(exclude=UNTRAINED | ({"start"} if section.start == "auto" else set())),
+                decisive(section, UNTRAINED),
                 clicks_only,
                 built.config["trunk"],
             ],

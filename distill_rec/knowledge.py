@@ -36,6 +36,7 @@ class KnowledgeRecord(Record):
         item_ids, data: of the data that it was made from, see `handover`; "" in older ones.
         supplies: signals that it gives to losses; older ones give all.
         user_encoder: its kind and shape.
+        repeat: numbers of its repeat term, by bucket; empty where it has none.
     """
 
     item_ids: str = ""
@@ -46,6 +47,7 @@ class KnowledgeRecord(Record):
     items: int
     texts: int
     dim: int
+    repeat: list[float] = Field(default_factory=list)
 
 
 @dataclass
@@ -63,6 +65,7 @@ class Knowledge:
         marks: of the data that it was made from; see `handover`.
         knows: bool `[n_items]`, items that the teacher knows; None where it knows all.
         knows_texts: bool `[n_texts]`, texts that have a vector; likewise.
+        repeat: float32 `[BUCKETS]`, what its scores get for items of the history (`distill_rec.artifact.repeat`).
         supplies: signals that it gives to losses (`distill_rec.losses.spec`).
     """
 
@@ -76,6 +79,7 @@ class Knowledge:
     supplies: frozenset[str] = ALL_SUPPLIED
     knows: NDArray[np.bool_] | None = None
     knows_texts: NDArray[np.bool_] | None = None
+    repeat: NDArray[np.float32] | None = None
 
     @property
     def dim(self) -> int:
@@ -111,6 +115,7 @@ class Knowledge:
             folder,
             {key: mark for key in (ITEM_IDS, DATA) if (mark := getattr(manifest, key))},
             frozenset(manifest.supplies),
+            repeat=np.array(manifest.repeat, dtype=np.float32) if manifest.repeat else None,
             **{name: read_array(path) for name in KNOWN if (path := folder / f"{name}.npy").exists()},
         )
 
@@ -137,7 +142,8 @@ def write_knowledge(
         write_array(folder / "text_vectors.npy", _by_text(texts.float().cpu().numpy(), model, dataset))
     if texts is not None and model.offsets is not None:
         write_array(folder / "offsets.npy", model.offsets.eval()().detach().float().cpu().numpy())
-    _write_rest(folder, model.user_encoder, user_settings, dataset, int(items.shape[1]), ALL_SUPPLIED)
+    rest = dataset, int(items.shape[1]), ALL_SUPPLIED, model.repeat
+    _write_rest(folder, model.user_encoder, user_settings, *rest)
 
 
 def write_joined(folder: Path, members: Sequence[Knowledge], weights: Sequence[float], dataset: Dataset) -> None:
@@ -164,7 +170,7 @@ def write_joined(folder: Path, members: Sequence[Knowledge], weights: Sequence[f
         "weights": list(weights),
     }
     supplies = frozenset.intersection(*(one.supplies for one in members))
-    _write_rest(folder, encoder, settings, dataset, encoder.dim, supplies)
+    _write_rest(folder, encoder, settings, dataset, encoder.dim, supplies, joined_repeat(members, weights))
 
 
 def known_by(members: Sequence[Knowledge], texts: bool = False) -> NDArray[np.bool_]:
@@ -177,6 +183,14 @@ def known_by(members: Sequence[Knowledge], texts: bool = False) -> NDArray[np.bo
     return np.stack(columns, axis=1)
 
 
+def joined_repeat(members: Sequence[Knowledge], weights: Sequence[float]) -> NDArray[np.float32] | None:
+    """What the weighted sum of scores gets for items of the history; None where no teacher has a repeat term."""
+    found = [
+        np.float32(weight) * one.repeat for one, weight in zip(members, weights, strict=True) if one.repeat is not None
+    ]
+    return np.sum(found, axis=0, dtype=np.float32) if found else None
+
+
 def _encoder_of(settings: dict[str, Any]) -> UserEncoder:
     if settings["kind"] == KIND:
         return SideBySide([_encoder_of(part) for part in settings["parts"]], settings["weights"])
@@ -184,13 +198,20 @@ def _encoder_of(settings: dict[str, Any]) -> UserEncoder:
 
 
 def _write_rest(  # noqa: PLR0913
-    folder: Path, encoder: nn.Module, settings: dict[str, Any], dataset: Dataset, dim: int, supplies: frozenset[str]
+    folder: Path,
+    encoder: nn.Module,
+    settings: dict[str, Any],
+    dataset: Dataset,
+    dim: int,
+    supplies: frozenset[str],
+    repeat: NDArray[np.float32] | None,
 ) -> None:
     """User encoder, item ids, and the manifest last."""
     save_weights(folder / "user_encoder.safetensors", dict(encoder.state_dict()))
     write_json(folder / "item_ids.json", dataset.items["item_id"].to_list())
     manifest = KnowledgeRecord(
         **marks_of(dataset),
+        **({} if repeat is None else {"repeat": repeat.tolist()}),  # so that older releases read all others
         supplies=sorted(supplies),
         user_encoder=settings,
         dtype="float32",

@@ -25,6 +25,21 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+LATER = ("repeat_term", "start")
+"""Keys that came after trainings had been begun without them."""
+
+
+def decisive(section: Section, exclude: Any) -> dict[str, Any]:
+    """What decides a training, for its fingerprint: later keys at their default are left out, as in older releases.
+
+    Args:
+        exclude: as of `model_dump`.
+    """
+    found = section.model_dump(exclude=exclude)
+    fields = type(section).model_fields
+    return {key: value for key, value in found.items() if key not in LATER or value != fields[key].default}
+
+
 class DataSection(Section):
     """What the items and clicks are and how they are split."""
 
@@ -162,6 +177,11 @@ class UserSection(Section):
     user_layers: int = Field(2, ge=1, description="layers of the causal user encoder")
     user_heads: int = Field(2, ge=1, description="heads of the causal user encoder")
     dropout: float = Field(0.3, ge=0, lt=1, description="dropout in the user encoder")
+    repeat_term: Literal["none", "one", "recency"] = Field(
+        "none",
+        description="a learned number added to the score of items that stand in the history: one for all, or by how "
+        "many clicks ago (recency)",
+    )
 
 
 class ModelSection(UserSection):

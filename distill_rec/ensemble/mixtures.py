@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from distill_rec.data.dataset import Dataset, Impressions, Queries
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.protocol import validation_metric
+from distill_rec.evaluation.repeats import add_to_candidates, add_to_catalogue
 from distill_rec.evaluation.scorer import Scorer
-from distill_rec.knowledge import Knowledge, known_by
+from distill_rec.knowledge import Knowledge, joined_repeat, known_by
 from distill_rec.nn.recommender import user_vectors
 from distill_rec.nn.side_by_side import joined
 
@@ -81,48 +82,65 @@ class Mixtures:
     """
 
     def __init__(self, members: Sequence[Knowledge], dataset: Dataset, rows: NDArray[np.int64]) -> None:
-        self._dataset, self._rows, self._samples = dataset, rows, dataset.validation.take(rows)
-        histories = self._samples.history.take(np.arange(len(rows)))
-        self._items = [np.asarray(one.item_vectors, dtype=np.float32) for one in members]
-        self._users = [user_vectors(one.user_encoder, histories, one.item_vectors) for one in members]
+        self._members, self._dataset = members, dataset
+        self._samples = dataset.validation.take(rows)
+        self._history = self._samples.history.take(np.arange(len(rows)))
+        users = [user_vectors(one.user_encoder, self._history, one.item_vectors) for one in members]
+        self._each = [
+            Scorer(f"teacher {number}", np.asarray(one.item_vectors, dtype=np.float32), _in_order(own), one.repeat)
+            for number, (one, own) in enumerate(zip(members, users, strict=True))
+        ]
+        self._users = users
         self._known, self._tables = _known(members, dataset), known_by(members)
 
     def ndcg(self, weights: Floats) -> float:
         """nDCG@10 by the protocol that trainings are validated by."""
-        users = np.concatenate([one * weight for one, weight in zip(self._users, weights, strict=True)], axis=1)
-        place = 0
-
-        def in_order(history: Ragged) -> NDArray[np.float32]:
-            nonlocal place
-            place += len(history)
-            return np.asarray(users[place - len(history) : place], dtype=np.float32)
-
-        scorer = Scorer("sum of teachers", joined(self._items, self._tables, weights.tolist()), in_order)
+        factors = weights.tolist()
+        users = np.concatenate([one * factor for one, factor in zip(self._users, factors, strict=True)], axis=1)
+        items = joined([one.item_vectors for one in self._each], self._tables, factors)
+        scorer = Scorer("sum of teachers", items, _in_order(users), joined_repeat(self._members, factors))
         return validation_metric(scorer, self._samples, self._dataset)
 
     def blocks(self) -> Iterator[Block]:
         """The scores of each, in blocks of bounded size."""
-        samples, count = self._samples, len(self._rows)
+        samples, count = self._samples, len(self._samples)
         wide = self._dataset.n_items if isinstance(samples, Queries) else int(samples.candidates.lengths.max())
         step = max(1, BLOCK_BYTES // (4 * wide * len(self._users)))
         for start in range(0, count, step):
             rows = np.arange(start, min(start + step, count))
             users = [one[rows] for one in self._users]
+            history = self._history.take(rows)
             if isinstance(samples, Queries):
-                yield _of_queries(samples, rows, users, self._items, self._known)
+                yield _of_queries(samples, rows, users, self._each, history, self._known)
             else:
-                yield _of_impressions(samples, rows, users, self._items, self._known)
+                yield _of_impressions(samples, rows, users, self._each, history, self._known)
 
 
-def _of_queries(
+def _in_order(users: NDArray[np.float32]) -> Callable[[Ragged], NDArray[np.float32]]:
+    """User vectors that were computed before, of samples that are asked for in their order, from first to last."""
+    place = 0
+
+    def take(history: Ragged) -> NDArray[np.float32]:
+        nonlocal place
+        place = 0 if place >= len(users) else place
+        place += len(history)
+        return np.asarray(users[place - len(history) : place], dtype=np.float32)
+
+    return take
+
+
+def _of_queries(  # noqa: PLR0913
     samples: Queries,
     rows: NDArray[np.int64],
     users: list[NDArray[np.float32]],
-    items: list[NDArray[np.float32]],
+    each: list[Scorer],
+    history: Ragged,
     known: NDArray[np.bool_],
 ) -> Block:
     """Candidates are the items that all teachers know and the user has not seen."""
-    scores = np.stack([u @ v.T for u, v in zip(users, items, strict=True)])
+    scores = np.stack([own @ one.item_vectors.T for own, one in zip(users, each, strict=True)])
+    for one, its in zip(each, scores, strict=True):
+        add_to_catalogue(one, history, its)
     seen = samples.excluded(rows)
     out = np.broadcast_to(~known, scores.shape[1:]).copy()
     out[np.repeat(np.arange(len(rows)), seen.lengths), seen.values] = True
@@ -131,16 +149,23 @@ def _of_queries(
     return Block(scores, out & ~clicked, clicked)
 
 
-def _of_impressions(
+def _of_impressions(  # noqa: PLR0913
     samples: Impressions,
     rows: NDArray[np.int64],
     users: list[NDArray[np.float32]],
-    items: list[NDArray[np.float32]],
+    each: list[Scorer],
+    history: Ragged,
     known: NDArray[np.bool_],
 ) -> Block:
     """Candidates are those shown that all teachers know."""
     shown, mask = samples.candidates.take(rows).padded()
     labels, _ = samples.labels.take(rows).padded()
-    scores = np.stack([np.einsum("nd,ncd->nc", u, v[shown]) for u, v in zip(users, items, strict=True)])
+    row = np.repeat(np.arange(len(rows)), shown.shape[1])
+    scores = []
+    for own, one in zip(users, each, strict=True):
+        its = np.einsum("nd,ncd->nc", own, one.item_vectors[shown])
+        flat = its.reshape(-1)
+        add_to_candidates(one, history, row, shown.reshape(-1), flat)
+        scores.append(flat.reshape(its.shape))
     out = ~mask | ~known[shown]
-    return Block(scores, out, (labels > 0) & ~out)
+    return Block(np.stack(scores), out, (labels > 0) & ~out)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from distill_rec.data.dataset import Queries
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.metrics.ranks import TargetRanks
+from distill_rec.evaluation.repeats import add_to_catalogue
 from distill_rec.evaluation.scorer import Floats, Scorer
 from distill_rec.runtime.errors import DataError
 
@@ -83,21 +84,24 @@ def rank_targets(
     vectors = np.asarray(scorer.item_vectors, dtype=np.float32)
     target = np.asarray(queries.target, dtype=np.int64)
     if pool is not None:
-        number = np.cumsum(pool) - 1
+        number = np.where(pool, np.cumsum(pool) - 1, -1)
         vectors, target = vectors[pool], number[target]
     copies, columns = Copies.of(vectors), np.ascontiguousarray(vectors.T)
     n, n_items = len(queries), len(vectors)
+    places = None if pool is None else number
     greater, ties, candidates = (np.empty(n, dtype=np.int64) for _ in range(3))
     block = max(1, BLOCK_BYTES // (4 * max(n_items, 1)))
     scores = np.empty((block, n_items), dtype=np.float32)
     for start in range(0, n, block):
         rows = np.arange(start, min(start + block, n))
-        users = np.asarray(scorer.user_vectors(queries.history.take(rows)), dtype=np.float32)
+        history = queries.history.take(rows)
+        users = np.asarray(scorer.user_vectors(history), dtype=np.float32)
         require_finite(scorer, users, start)
         chunk = scores[: len(rows)]
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused by name below
             np.matmul(users, columns, out=chunk)
         chunk[:, copies.item] = chunk[:, copies.original]
+        add_to_catalogue(scorer, history, chunk, places)
         exclude = queries.excluded(rows) if leave_out_seen else Ragged.from_rows([[]] * len(rows))
         if pool is not None:
             exclude = _within(pool, number, exclude)

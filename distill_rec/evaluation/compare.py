@@ -34,7 +34,7 @@ def compare(
     costs: dict[str, ModelCost] | None = None,
     curves: dict[str, list[tuple[float, float]]] | None = None,
     endings: dict[str, list[Ending]] | None = None,
-    shares: Mapping[str, tuple[float, Scorer]] | None = None,
+    shares: Mapping[str, tuple[float, Scorer | None]] | None = None,
     progress: Progress | None = None,
 ) -> Results:
     """Evaluate models on the test (and on new items where there are some).
@@ -151,7 +151,7 @@ def _slices(found: dict[str, list[PerSample]], section: EvaluateSection) -> list
 
 
 def _shares(  # noqa: PLR0913
-    shares: Mapping[str, tuple[float, Scorer]],
+    shares: Mapping[str, tuple[float, Scorer | None]],
     found: dict[str, list[PerSample]],
     samples: Samples,
     dataset: Dataset,
@@ -160,9 +160,10 @@ def _shares(  # noqa: PLR0913
 ) -> list[Share]:
     out = []
     for name, (weight, without) in shares.items():
-        rest = [evaluate(without, samples, dataset)]
-        names = "teacher", f"teacher without {name}"
-        gain = difference_of(metric, found["teacher"], rest, names, resamples=section.bootstrap, seed=section.seed)
+        gain = None
+        if without is not None:
+            rest, names = [evaluate(without, samples, dataset)], ("teacher", f"teacher without {name}")
+            gain = difference_of(metric, found["teacher"], rest, names, resamples=section.bootstrap, seed=section.seed)
         out.append(Share(name=name, weight=weight, gain=gain))
     return out
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_rec.data.cautions import REPEATED
 from distill_rec.data.dataset import Dataset, Impressions, Queries
 from distill_rec.evaluation.catalogue import rank_targets, require_finite, require_finite_items
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS, rank_impressions
 from distill_rec.evaluation.metrics.ranks import ImpressionRanks
+from distill_rec.evaluation.repeats import add_to_candidates
 from distill_rec.evaluation.scorer import Scorer
 
 Samples = Queries | Impressions
@@ -76,13 +78,15 @@ def rank_impressions_of(scorer: Scorer, samples: Impressions) -> ImpressionRanks
     start = 0
     while start < len(samples):
         stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + CHUNK_CANDIDATES, side="right")) - 1)
-        users = np.asarray(scorer.user_vectors(samples.history.take(np.arange(start, stop))), dtype=np.float32)
+        history = samples.history.take(np.arange(start, stop))
+        users = np.asarray(scorer.user_vectors(history), dtype=np.float32)
         require_finite(scorer, users, start)
         part = slice(int(offsets[start]), int(offsets[stop]))
         row = np.repeat(np.arange(stop - start), np.diff(offsets[start : stop + 1]))
         items = scorer.item_vectors[samples.candidates.values[part]].astype(np.float64)
         # summed in float64 and rounded, so that equal vectors give equal scores whatever the order of the terms
         scores[part] = np.einsum("nd,nd->n", items, users.astype(np.float64)[row])
+        add_to_candidates(scorer, history, row, samples.candidates.values[part], scores[part])
         start = stop
     return rank_impressions(scores, samples.labels.values, offsets, scorer.name)
 
@@ -96,13 +100,39 @@ def user_means(user: NDArray[np.int64], values: Floats) -> Floats:
     )
 
 
-def validation_means(scorer: Scorer, samples: Samples, dataset: Dataset) -> Floats:
-    """Mean nDCG@10 of each user that has a value, in the order of the users. `[n_users]`"""
-    per_sample = evaluate(scorer, samples, dataset)
+def validation_ranks_seen(scorer: Scorer, dataset: Dataset) -> bool:
+    """Whether validation ranks all items, seen ones too.
+
+    It does for a model with a repeat term where more than a tenth of the targets repeat: what the term says of seen
+    items is what such a model is for there, and with seen items left out nothing would see it go wrong. Elsewhere seen
+    items are left out as they always were, so that models with and without the term stop by the same figure. Models
+    that are compared by it must be asked in one way: decide once, for all of them.
+    """
+    return scorer.repeat is not None and targets_repeat(dataset)
+
+
+def targets_repeat(dataset: Dataset) -> bool:
+    """Whether more than a tenth of the targets had been clicked before."""
+    return (dataset.repeated_targets or 0.0) > REPEATED
+
+
+def validation_means(
+    scorer: Scorer, samples: Samples, dataset: Dataset, *, leave_out_seen: bool | None = None
+) -> Floats:
+    """Mean nDCG@10 of each user that has a value, in the order of the users. `[n_users]`
+
+    Args:
+        leave_out_seen: as `validation_ranks_seen` decides where not given.
+    """
+    if leave_out_seen is None:
+        leave_out_seen = not validation_ranks_seen(scorer, dataset)
+    per_sample = evaluate(scorer, samples, dataset, leave_out_seen=leave_out_seen)
     return user_means(per_sample.user, per_sample.values["ndcg@10"])
 
 
-def validation_metric(scorer: Scorer, samples: Samples, dataset: Dataset) -> float:
+def validation_metric(
+    scorer: Scorer, samples: Samples, dataset: Dataset, *, leave_out_seen: bool | None = None
+) -> float:
     """Mean over users of nDCG@10: what training stops by. Zero where no sample has a value."""
-    means = validation_means(scorer, samples, dataset)
+    means = validation_means(scorer, samples, dataset, leave_out_seen=leave_out_seen)
     return float(means.mean()) if len(means) else 0.0

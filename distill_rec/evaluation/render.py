@@ -78,7 +78,7 @@ def _share_sheet(results: Results) -> Sheet:
         sheet.add_column(name, justify="left" if name == "teacher" else "right")
     for share in results.shares:
         alone = results.test.cells[metric][share.name].mean
-        sheet.add_row(share.name, f"{share.weight:.3g}", f"{alone:.4f}", span_of(share.gain))
+        sheet.add_row(share.name, f"{share.weight:.3g}", f"{alone:.4f}", span_of(share.gain) if share.gain else "-")
     return sheet
 
 

@@ -137,12 +137,12 @@ class Share(Part):
 
     Attributes:
         weight: factor of its scores.
-        gain: the sum of all less the sum without it, on the test.
+        gain: the sum of all less the sum without it, on the test; None where no other has a weight.
     """
 
     name: str
     weight: float
-    gain: Difference
+    gain: Difference | None
 
 
 class Ending(Part):

@@ -77,6 +77,8 @@ def export_student(  # noqa: PLR0913
     _tell_changed_catalogue(export_folder / LINK)
     model = load_student(student_folder)
     require_same(student_folder, "the student", model.config, dataset)
+    if model.repeat is not None:
+        raise RecipeError("key student.repeat_term", "an artifact has no place for it yet", "'none', or no [export]")
     if teacher is not None:
         require_same(teacher.folder, "the teacher", teacher.knowledge.marks, dataset)
     yardstick = Yardstick.of(model, dataset, None if teacher is None else teacher.scorer())

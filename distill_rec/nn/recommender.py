@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.nn.offsets import ItemOffsets
+from distill_rec.nn.repeat import RepeatTerm
 from distill_rec.nn.user_encoders import UserEncoder
 
 
@@ -60,24 +61,31 @@ class TextEncoder(nn.Module):
 
 
 class Recommender(nn.Module):
-    """Scores are `item vector . user vector`.
+    """Scores are `item vector . user vector`, and where there is a repeat term its number for items of the history.
 
     Args:
         text_encoder: texts to vectors.
         user_encoder: histories to vectors.
         item_text: int64 `[n_items]`, the text of each item.
         offsets: free offsets; none where not given.
+        repeat_term: none where not given.
     """
 
     item_text: Tensor
 
     def __init__(
-        self, text_encoder: TextEncoder, user_encoder: UserEncoder, item_text: Tensor, offsets: ItemOffsets | None
+        self,
+        text_encoder: TextEncoder,
+        user_encoder: UserEncoder,
+        item_text: Tensor,
+        offsets: ItemOffsets | None,
+        repeat_term: RepeatTerm | None = None,
     ) -> None:
         super().__init__()
         self.text_encoder = text_encoder
         self.user_encoder = user_encoder
         self.offsets = offsets
+        self.repeat_term = repeat_term
         self.register_buffer("item_text", item_text, persistent=False)
 
     def item_vectors(self, texts: Tensor | None = None) -> Tensor:
@@ -90,6 +98,11 @@ class Recommender(nn.Module):
             texts = self.text_encoder.encode() if texts is None else texts
             vectors = functional.embedding(self.item_text, texts)
             return vectors if self.offsets is None else vectors + self.offsets()
+
+    @property
+    def repeat(self) -> NDArray[np.float32] | None:
+        """Numbers `[BUCKETS]` of the repeat term; None where there is none."""
+        return None if self.repeat_term is None else self.repeat_term().detach().float().cpu().numpy().copy()
 
     def user_vectors(self, history: Ragged, items: Tensor) -> NDArray[np.float32]:
         """User vectors `[n, dim]` of many histories; `items` are all item vectors."""
