@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-Kind = Literal["attention", "causal", "mean"]
+Kind = Literal["attention", "causal", "gru", "mean"]
 
 
 class UserEncoder(nn.Module):
@@ -153,6 +153,28 @@ class CausalUserEncoder(UserEncoder):
         return self.norm(x)  # type: ignore[no-any-return]
 
 
+class GruUserEncoder(UserEncoder):
+    """A GRU over the clicks (GRU4Rec, Hidasi et al. 2016, with the softmax over the catalogue in place of its losses).
+
+    Its state after each click is mapped back to the items' space.
+
+    Args:
+        dropout: of its input, between its layers and of its states.
+    """
+
+    kind = "gru"
+
+    def __init__(self, dim: int, max_history: int, layers: int = 1, dropout: float = 0.3) -> None:
+        super().__init__(dim, max_history, scale=1.0)
+        self.dropout = dropout
+        self.gru = nn.GRU(dim, dim, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
+        self.out = nn.Linear(dim, dim)
+
+    def states(self, history: Tensor, mask: Tensor) -> Tensor:
+        states, _ = self.gru(functional.dropout(history, self.dropout, self.training))
+        return self.out(functional.dropout(states, self.dropout, self.training))  # type: ignore[no-any-return]
+
+
 def make_user_encoder(
     kind: Kind, dim: int, max_history: int, layers: int = 2, heads: int = 2, dropout: float = 0.3
 ) -> UserEncoder:
@@ -161,4 +183,6 @@ def make_user_encoder(
         return CausalUserEncoder(dim, max_history, layers, heads, dropout)
     if kind == "attention":
         return AttentionUserEncoder(dim, max_history, dropout)
+    if kind == "gru":
+        return GruUserEncoder(dim, max_history, layers, dropout)
     return MeanUserEncoder(dim, max_history)
