@@ -173,6 +173,7 @@ def distill(  # noqa: PLR0913
     *,
     trunk: str,
     clicks_only: bool = False,
+    name: str = "student without distillation",
     progress: Progress | None = None,
 ) -> None:
     """Train a student into `folder`, or go on where a killed run stopped.
@@ -181,6 +182,7 @@ def distill(  # noqa: PLR0913
         knowledge_folder: the teacher's knowledge; None trains the same student on clicks alone, from the public
             PLM (the undistilled column).
         trunk: PLM of tokens and initial weights.
+        name: what progress calls one that learns from clicks alone.
         clicks_only: start from the knowledge and then learn from clicks alone (the initialised column).
 
     Raises:
@@ -206,11 +208,11 @@ def distill(  # noqa: PLR0913
     def train(optimizer: OptimizerSection, place: Path) -> None:
         load_trainable(start, built.model)
         torch.manual_seed(section.seed)
-        objective, name = Objective(), "student without distillation"
+        objective, called = Objective(), name
         if knowledge is not None and clicks_only:
-            name = "student from the teacher's start"
+            called = "student from the teacher's start"
         elif knowledge is not None:
-            name = "student"
+            called = "student"
             objective = DistillationObjective(knowledge, section.loss, section.dim, training_texts(dataset), device)
         training = Training(
             built.model,
@@ -219,7 +221,7 @@ def distill(  # noqa: PLR0913
             optimizer,
             place,
             seed=section.seed,
-            name=name,
+            name=called,
             offset_decay=section.offset_decay,
             settings=[
                 decisive(section, UNTRAINED),

@@ -146,6 +146,17 @@ def write_knowledge(
     _write_rest(folder, model.user_encoder, user_settings, *rest)
 
 
+def store_knowledge(folder: Path, knowledge: Knowledge, dataset: Dataset) -> None:
+    """Write knowledge of all items and texts that is held in memory; the manifest last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_array(folder / "item_vectors.npy", np.asarray(knowledge.item_vectors, dtype=np.float32))
+    write_array(folder / "text_vectors.npy", np.asarray(knowledge.text_vectors, dtype=np.float32))
+    if knowledge.offsets is not None:
+        write_array(folder / "offsets.npy", np.asarray(knowledge.offsets, dtype=np.float32))
+    rest = dataset, knowledge.dim, knowledge.supplies, knowledge.repeat
+    _write_rest(folder, knowledge.user_encoder, knowledge.user_settings, *rest)
+
+
 def write_joined(folder: Path, members: Sequence[Knowledge], weights: Sequence[float], dataset: Dataset) -> None:
     """Write the knowledge of several teachers as that of one, whose scores are the weighted sum of theirs.
 
