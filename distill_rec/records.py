@@ -31,6 +31,9 @@ RECORDS = {
     "teach/*/model.json": "distill_rec.model_records:TeacherRecord",
     "teach/model.json": "distill_rec.model_records:TeacherRecord",
     "distill/*model.json": "distill_rec.model_records:StudentRecord",
+    "teach/*checkpoint-*.json": "distill_rec.training.checkpoint:CheckpointRecord",
+    "distill/*checkpoint-*.json": "distill_rec.training.checkpoint:CheckpointRecord",
+    "export/report.json": "distill_rec.export.report:ReportRecord",
     "evaluate/results.json": "distill_rec.evaluation.results:Results",
 }
 """Which record each file of a run is, by its path in the run's folder."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
+from distill_rec.artifact.layout import Layout
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.scorer import Scorer
 from distill_rec.model_records import StudentRecord
@@ -21,6 +22,7 @@ from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
 from distill_rec.records import read_content
 from distill_rec.registry import STUDENTS, Late, find
 from distill_rec.runtime.errors import ArtifactError, RunError
+from distill_rec.runtime.kinds import find_kind
 from distill_rec.runtime.template import unescaped_text
 from distill_rec.runtime.tokenizer import TextTokenizer
 from distill_rec.training.checkpoint import under
@@ -119,19 +121,13 @@ class StudentModel:
         """Let the text encoder encode these texts from now on."""
         raise NotImplementedError
 
-    def require_precisions(self, precisions: list[str]) -> None:
-        """Refuse forms that this kind has not.
-
-        Raises:
-            RecipeError: naming one.
-        """
-
-    def encoder_file(self, precision: str) -> str:
-        """Name of the artifact's file that holds the item encoder."""
-        raise NotImplementedError
+    @cached_property
+    def layout(self) -> Layout:
+        """Files and precisions of what is exported: those that the artifact's reader knows."""
+        return find_kind(find(STUDENTS, self.kind).artifact, self.folder).layout
 
     def write_encoders(self, folder: Path, precisions: list[str], sample: list[str]) -> None:
-        """Write the item encoder of each precision for the runtime.
+        """Write the item encoder of each precision for the runtime, to the names that `layout` gives.
 
         Args:
             sample: real texts, for what is calibrated.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import kendalltau
 
 from distill_rec.data.dataset import Dataset, Queries
 from distill_rec.evaluation.protocol import Samples
@@ -33,10 +34,11 @@ def drawn_rows(samples: Samples, seed: int, most: int = MOST_USERS) -> NDArray[n
 
 
 def _tau(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Kendall's tau-b of two short lists of scores."""
-    x, y = (np.sign(v[:, None] - v[None]) for v in (a, b))
-    norm = float(np.sqrt((x * x).sum() * (y * y).sum()))
-    return float((x * y).sum() / norm) if norm else 1.0
+    """Kendall's tau-b of two short lists of scores; 1 where all of one are equal."""
+    if len(a) < 2:
+        return 1.0
+    tau = float(kendalltau(a, b, method="asymptotic").statistic)  # the method is that of a p-value, which is not read
+    return tau if np.isfinite(tau) else 1.0
 
 
 def agreement(teacher: Scorer, student: Scorer, samples: Samples, seed: int) -> Agreement | None:

@@ -33,9 +33,9 @@ from distill_rec.export.card import model_card
 from distill_rec.export.gates import Gate, Measured, failed, gates_of, require_gates
 from distill_rec.export.golden import golden_inputs
 from distill_rec.export.measure import Yardstick, exported_scorer, measure, test_metrics
-from distill_rec.export.precisions import file_names, write_precisions
+from distill_rec.export.precisions import write_precisions
 from distill_rec.export.report import ExportReport
-from distill_rec.files import read_json, sha256_file, write_bytes, write_text
+from distill_rec.files import sha256_file, write_bytes, write_text
 from distill_rec.handover import require_same
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import ExportSection
@@ -116,7 +116,7 @@ def export_student(  # noqa: PLR0913
 def _tell_changed_catalogue(link: Path) -> None:
     """A version that a service saved has items of its own; a new export has the data's alone."""
     version = version_of(link)
-    if version is not None and (version / MANIFEST).exists() and read_json(version / MANIFEST).get("made_from"):
+    if version is not None and (version / MANIFEST).exists() and Manifest.read(version).made_from:
         found = "version %s was saved with a changed catalogue; what was added or removed there is not in the new one"
         logger.warning(found, version.name)
 
@@ -183,7 +183,7 @@ def _manifest(  # noqa: PLR0913
         parameters=model.parameters_count,
         files={},
         precision=precisions[0],
-        precisions={name: file_names(model, name) for name in precisions},
+        precisions={name: model.layout.files(name) for name in precisions},
         metrics=metrics,
         fingerprints=fingerprints | {"data": dataset.fingerprint, KEY: dataset.item_ids_digest},
         trunk=config["trunk"],

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import pearsonr, rankdata
 
 from distill_rec.data.dataset import Dataset, Sequences
 from distill_rec.data.ragged import Ragged
@@ -117,8 +118,9 @@ def long_histories(
 
 
 def _spearman(a: NDArray[Any], b: NDArray[Any]) -> float:
-    ranks = [np.argsort(np.argsort(x, kind="stable"), kind="stable") for x in (a, b)]
-    return float(np.corrcoef(ranks[0], ranks[1])[0, 1]) if len(a) > 1 else 1.0
+    """Of ordinal ranks: equal scores, as those of an empty history may all be, stand in the order of the catalogue."""
+    ranks = [rankdata(x, method="ordinal") for x in (a, b)]
+    return float(pearsonr(*ranks).statistic) if len(a) > 1 else 1.0
 
 
 def _swapped(ours: NDArray[Any], theirs: NDArray[Any], tolerance: float) -> bool:

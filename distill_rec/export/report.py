@@ -6,10 +6,53 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from distill_rec.export.gates import Gate, Measured, buys_nothing, failed
-from distill_rec.files import write_json
+from distill_rec.records import Record, write_record
 
 REPORT = "report.json"
+
+
+class PrecisionRow(BaseModel):
+    """One precision in figures, and what became of it in words; None where it was not measured, or not yet."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    precision: str
+    megabytes: float
+    items_per_second: float | None
+    p50_ms: float | None
+    ndcg: float = Field(alias="ndcg@10")
+    loss: float
+    difference: float
+    spread: float | None = None
+    text_spread: float | None = None
+    batch_difference: float | None = None
+    verdict: str
+
+
+class GateRow(BaseModel):
+    """See `gates.Gate`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    precision: str
+    what: str
+    saw: float
+    limit: float
+    at_least: bool
+    passed: bool
+
+
+class ReportRecord(Record):
+    """What `export/report.json` says of the newest export; see `ExportReport`."""
+
+    version: str | None
+    digest: str | None
+    main: str
+    precisions: list[PrecisionRow]
+    gates: list[GateRow]
 
 
 @dataclass(frozen=True)
@@ -62,4 +105,5 @@ class ExportReport:
     def write(self, folder: Path) -> None:
         """Write `report.json` into the export folder."""
         content = {"version": self.version, "digest": self.digest, "main": self.main, "precisions": self.rows()}
-        write_json(folder / REPORT, content | {"gates": [gate.to_dict() for gate in self.gates]})
+        content |= {"gates": [gate.to_dict() for gate in self.gates]}
+        write_record(folder / REPORT, ReportRecord.model_validate(content))

@@ -11,6 +11,7 @@ numpy.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -175,14 +176,17 @@ class GruUserEncoder(UserEncoder):
         return self.out(functional.dropout(states, self.dropout, self.training))  # type: ignore[no-any-return]
 
 
+ENCODERS: dict[Kind, Callable[[int, int, int, int, float], UserEncoder]] = {
+    "attention": lambda dim, most, layers, heads, dropout: AttentionUserEncoder(dim, most, dropout),
+    "causal": CausalUserEncoder,
+    "gru": lambda dim, most, layers, heads, dropout: GruUserEncoder(dim, most, layers, dropout),
+    "mean": lambda dim, most, layers, heads, dropout: MeanUserEncoder(dim, most),
+}
+"""Of dimensions, longest history, layers, heads and dropout each kind takes what it has."""
+
+
 def make_user_encoder(
     kind: Kind, dim: int, max_history: int, layers: int = 2, heads: int = 2, dropout: float = 0.3
 ) -> UserEncoder:
     """The user encoder of a recipe."""
-    if kind == "causal":
-        return CausalUserEncoder(dim, max_history, layers, heads, dropout)
-    if kind == "attention":
-        return AttentionUserEncoder(dim, max_history, dropout)
-    if kind == "gru":
-        return GruUserEncoder(dim, max_history, layers, dropout)
-    return MeanUserEncoder(dim, max_history)
+    return ENCODERS[kind](dim, max_history, layers, heads, dropout)

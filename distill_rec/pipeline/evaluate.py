@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distill_rec.artifact.item_ids import KEY
-from distill_rec.artifact.layout import MANIFEST
 from distill_rec.artifact.link import kept, leads_to
-from distill_rec.files import read_json
+from distill_rec.artifact.manifest import Manifest
 from distill_rec.handover import ITEM_IDS, require_same
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.pipeline.trainings import STUDENTS, ensemble_of, histories_of
@@ -89,10 +88,9 @@ def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, ModelCost] | None:
     artifact, teacher = run.stage("export") / "student", run.stage("teach")
     if not artifact.exists() and not kept(artifact.parent):
         return None
-    manifest = read_json(leads_to(artifact) / MANIFEST)
-    if not manifest.get("made_from"):  # a service may have saved a catalogue of its own
-        marks = manifest.get("fingerprints", {})
-        require_same(artifact, "the exported student", {ITEM_IDS: marks.get(KEY, "")}, dataset)
+    manifest = Manifest.read(leads_to(artifact))
+    if not manifest.made_from:  # a service may have saved a catalogue of its own
+        require_same(artifact, "the exported student", {ITEM_IDS: manifest.fingerprints.get(KEY, "")}, dataset)
     return measure_costs(artifact, {"folder": str(teacher)} if (teacher / "model.json").exists() else None, dataset)
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from distill_rec.files import read_json, replacing, write_json
+from distill_rec.files import replacing
+from distill_rec.records import Record, read_record, write_record
 from distill_rec.runtime.errors import TrainingError
 from distill_rec.training.optimizers import Optimizers
 
@@ -91,6 +93,31 @@ def _load_optimizers(optimizers: Optimizers, tensors: dict[str, Tensor]) -> None
         optimizer.load_state_dict({"state": state, "param_groups": content["param_groups"]})
 
 
+class CheckpointRecord(Record):
+    """A loop's state as a checkpoint holds it; see `LoopState`.
+
+    Attributes:
+        settings: fingerprint of what decides the result.
+        rates: older ones have none.
+    """
+
+    settings: str
+    epoch: int
+    batch: int
+    update: int
+    window: int
+    seconds: float
+    since_validation: int
+    loss_sum: float
+    loss_windows: int
+    history: list[dict[str, Any]]
+    plateau: dict[str, Any]
+    rates: list[dict[str, Any]] = Field(default_factory=list)
+
+    def state(self) -> LoopState:
+        return LoopState(**self.model_dump(exclude={"format_version", "settings"}))
+
+
 class Checkpoints:
     """Writes and reads the checkpoint of one training, in its folder.
 
@@ -115,7 +142,8 @@ class Checkpoints:
         tensors |= {"table": table, "random": torch.get_rng_state(), "generator": generator.get_state()}
         name = f"checkpoint-{state.update:09d}"
         save_weights(self.folder / f"{name}.safetensors", tensors)
-        write_json(self.folder / f"{name}.json", {"settings": self.settings, **asdict(state)})
+        record = CheckpointRecord(settings=self.settings, **asdict(state))
+        write_record(self.folder / f"{name}.json", record)
         for old in self._numbered[:-1]:
             old.unlink()
             old.with_suffix(".safetensors").unlink(missing_ok=True)
@@ -127,8 +155,8 @@ class Checkpoints:
         if not self._numbered:
             return None
         newest = self._numbered[-1]
-        content = read_json(newest)
-        if content.pop("settings") != self.settings:
+        record = read_record(CheckpointRecord, newest)
+        if record.settings != self.settings:
             raise TrainingError(
                 newest,
                 "a checkpoint of other settings or data",
@@ -142,7 +170,7 @@ class Checkpoints:
         table.copy_(tensors["table"])
         torch.set_rng_state(tensors["random"].clone())
         generator.set_state(tensors["generator"].clone())
-        return LoopState(**content)
+        return record.state()
 
     def clear(self) -> None:
         """Remove what only an unfinished training needs."""

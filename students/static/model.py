@@ -9,13 +9,11 @@ from typing import Any, cast
 import numpy as np
 from safetensors.numpy import save
 
-from distill_rec.artifact.layout import LAYOUTS
 from distill_rec.artifact.stored import store
 from distill_rec.data.ragged import Ragged
 from distill_rec.files import write_bytes
 from distill_rec.nn.projection import Projection
 from distill_rec.nn.recommender import TextEncoder
-from distill_rec.runtime.errors import RecipeError
 from distill_rec.runtime.tokenizer import TextTokenizer
 from distill_rec.student_model import StudentModel
 from distill_rec.training.checkpoint import under
@@ -41,20 +39,10 @@ class StaticStudent(StudentModel):
     def set_texts(self, encoder: TextEncoder, tokens: Ragged) -> None:
         cast(StaticEncoder, encoder).set_texts(tokens)
 
-    def require_precisions(self, precisions: list[str]) -> None:
-        layout = LAYOUTS["static"]
-        if missing := [name for name in precisions if name not in layout.precisions]:
-            found = f"{missing[0]} for a static student, which has no activations to calibrate"
-            do = "Set export.precisions to some of these."
-            raise RecipeError("export.precisions", found, " or ".join(layout.precisions), do)
-
-    def encoder_file(self, precision: str) -> str:
-        return LAYOUTS["static"].files(precision)["encoder"]
-
     def write_encoders(self, folder: Path, precisions: list[str], sample: list[str]) -> None:
         tensors = cast(StaticEncoder, self._text_encoder).tensors()
         for precision in precisions:
-            write_bytes(folder / self.encoder_file(precision), save(_smaller(tensors, precision)))
+            write_bytes(folder / self.layout.files(precision)["encoder"], save(_smaller(tensors, precision)))
 
 
 def _smaller(tensors: dict[str, Any], precision: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from typing import cast
 import torch
 from torch import nn
 
-from distill_rec.artifact.layout import LAYOUTS
 from distill_rec.data.ragged import Ragged
 from distill_rec.export.onnx import write_onnx
 from distill_rec.export.quantise import to_fp16, to_int8, to_int8_static
@@ -40,14 +39,11 @@ class TransformerStudent(StudentModel):
         """Token ids and mask to item vectors."""
         return OnnxItemEncoder(cast(TrunkEncoder, self._text_encoder)).eval()
 
-    def encoder_file(self, precision: str) -> str:
-        return LAYOUTS["transformer"].files(precision)["encoder"]
-
     def write_encoders(self, folder: Path, precisions: list[str], sample: list[str]) -> None:
-        whole = folder / self.encoder_file("fp32")
+        whole = folder / self.layout.files("fp32")["encoder"]
         write_onnx(self.onnx_module(), whole)
         for precision in precisions:
-            target = folder / self.encoder_file(precision)
+            target = folder / self.layout.files(precision)["encoder"]
             if precision == "fp16":
                 to_fp16(whole, target)
             elif precision == "int8":

@@ -1,5 +1,7 @@
 """A training that is killed goes on and ends in the same weights, bit for bit."""
 
+import json
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -8,8 +10,10 @@ from tiny import make_dataset, write_trunk
 from distill_rec.distillation import distill
 from distill_rec.evaluation.protocol import validation_metric
 from distill_rec.recipe import OptimizerSection
-from distill_rec.runtime.errors import TrainingError
+from distill_rec.records import read_record
+from distill_rec.runtime.errors import RunError, TrainingError
 from distill_rec.teacher_model import Teacher
+from distill_rec.training.checkpoint import CheckpointRecord
 from distill_rec.training.loop import Training
 from students.static.spec import StaticSection
 from teachers.bi_encoder.spec import BiEncoderSection
@@ -73,6 +77,23 @@ def test_killed_student_resumes_to_the_same_weights(world, monkeypatch):
     distill(student, knowledge, dataset, folder / "killed", trunk=section.trunk)
     one, other = weights(folder / "whole"), weights(folder / "killed")
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_checkpoint_is_a_record_which_older_ones_are_too(world, monkeypatch):
+    dataset, section, folder = world
+    student = StaticSection(dim=8, table_dim=8, optimizer=QUICK)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        kill_after(patch, 2)
+        distill(student, None, dataset, folder / "student", trunk=section.trunk)
+    (path,) = (folder / "student").glob("checkpoint-*.json")
+    content = json.loads(path.read_text())
+    assert content["format_version"] == 1 and content["update"] == 4
+    older = {key: value for key, value in content.items() if key not in ("format_version", "rates")}
+    path.write_text(json.dumps(older))
+    assert read_record(CheckpointRecord, path).state().rates == []
+    path.write_text(json.dumps(older | {"update": "many"}))
+    with pytest.raises(RunError, match="key update: 'many'"):
+        distill(student, None, dataset, folder / "student", trunk=section.trunk)
 
 
 def test_a_checkpoint_of_other_settings_is_refused(world, monkeypatch):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill_rec.files import read_json
 from distill_rec.pipeline.stage import Estimate, Stage, Work
+from distill_rec.records import read_content
 from distill_rec.runtime.errors import RecipeError
 
 if TYPE_CHECKING:
@@ -70,13 +70,17 @@ class Export(Stage):
         return Estimate(work, seconds, held_by_training(RESIDENT, recipe, sizes))
 
     def report(self, folder: Path) -> dict[str, Any]:
+        from distill_rec.export.report import REPORT, ReportRecord
+
         place = folder / self.name
-        return {"artifact": str(place / "student"), "export": read_json(place / "report.json")}
+        return {"artifact": str(place / "student"), "export": read_content(ReportRecord, place / REPORT)}
 
     def print_report(self, folder: Path, console: Any) -> None:
         from rich.table import Table
 
-        report = read_json(folder / self.name / "report.json")
+        from distill_rec.export.report import REPORT, ReportRecord
+
+        report = read_content(ReportRecord, folder / self.name / REPORT)
         table = Table(box=None, header_style="bold")
         for name in COLUMNS:
             table.add_column(name, justify="left" if name in ("precision", "") else "right")
