@@ -107,7 +107,7 @@ def user_vectors(
         batch: histories at once; few enough that what is computed of them stays in cache.
     """
     device = items.device if isinstance(items, Tensor) else encoder.empty.device
-    history, number = _distinct(history, encoder.max_history)
+    history, number = history.distinct(encoder.max_history)
     out = np.empty((len(history), items.shape[1]), dtype=np.float32)
     order = np.argsort(history.lengths, kind="stable")
     with torch.no_grad():
@@ -122,17 +122,3 @@ def user_vectors(
             users = encoder.whole(clicked, torch.from_numpy(mask).to(device))
             out[rows] = users.float().cpu().numpy()
     return out[number]
-
-
-def _distinct(history: Ragged, most: int) -> tuple[Ragged, NDArray[np.int64]]:
-    """The distinct rows, cut to their `most` last values, and for each row which of them it is.
-
-    Clicks of one moment have the same history, and a log may hold many. Rows are compared with their lengths, because
-    padding is an item's number too.
-    """
-    padded, mask = history.padded(last=most)
-    table = np.column_stack([mask.sum(1).astype(padded.dtype), padded])
-    keys = table.view(np.dtype((np.void, table.dtype.itemsize * table.shape[1]))).ravel()
-    _, first, number = np.unique(keys, return_index=True, return_inverse=True)
-    kept = mask[first]
-    return Ragged(padded[first][kept], np.concatenate([[0], np.cumsum(kept.sum(1))])), number.ravel()
