@@ -15,7 +15,7 @@ from distill_rec.evaluation.columns import ordered
 from distill_rec.evaluation.disagreements import agreement, disagreements
 from distill_rec.evaluation.lists import lists_of
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
-from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, user_means
+from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, evaluate_both, user_means
 from distill_rec.evaluation.results import Ending, ModelCost, Results, Share, Table
 from distill_rec.evaluation.scorer import Scorer
 from distill_rec.evaluation.slices import by_clicks
@@ -53,11 +53,16 @@ def compare(
     seeds = {key: _seeds(scorers[key]) for key in ordered(scorers)}
     samples = _drawn(dataset.test, section)
     registry = CATALOGUE if isinstance(samples, Queries) else IMPRESSIONS
-    further = _further_tables(dataset, samples, section)
+    further = _further_tables(dataset, section)
     total = sum(len(found) for found in seeds.values()) * (1 + len(further))
     with (progress or Quiet()).task("evaluating", total) as task:
-        found = _evaluate(seeds, samples, dataset, task)
-        tables = [_table("test", "test", found, section)]
+        if isinstance(samples, Queries) and _ranks_seen(dataset, section):
+            found, every = _evaluate_both(seeds, samples, dataset, task)
+            tables = [_table("test", "test", found, section)]
+            tables.append(_table("test-all", "test, all items ranked, seen ones too", every, section))
+        else:
+            found = _evaluate(seeds, samples, dataset, task)
+            tables = [_table("test", "test", found, section)]
         for key, title, part, options in further:
             tables.append(_table(key, title, _evaluate(seeds, part, dataset, task, **options), section))
     slices = _slices(found, section)
@@ -105,19 +110,36 @@ def _drawn(samples: Samples, section: EvaluateSection) -> Samples:
     return samples.take(np.flatnonzero(np.isin(samples.user, chosen)))
 
 
-def _further_tables(
-    dataset: Dataset, samples: Samples, section: EvaluateSection
-) -> list[tuple[str, str, Samples, dict[str, bool]]]:
-    """Key, title, samples and options of each table beside the first."""
-    out: list[tuple[str, str, Samples, dict[str, bool]]] = []
+def _ranks_seen(dataset: Dataset, section: EvaluateSection) -> bool:
+    """Whether the test has a second table, in which items that a user had seen are candidates too."""
     often = section.seen_items == "auto" and (dataset.repeated_targets or 0.0) > REPEATED
-    if isinstance(samples, Queries) and (often or section.seen_items == "both"):
-        out.append(("test-all", "test, all items ranked, seen ones too", samples, {"leave_out_seen": False}))
-    if dataset.test_new is not None:
-        new = _drawn(dataset.test_new, section)
-        out.append(("new-all", "new items, ranked among all", new, {"among_new": False}))
-        out.append(("new-new", "new items, ranked among the new", new, {"among_new": True}))
-    return out
+    return often or section.seen_items == "both"
+
+
+def _further_tables(dataset: Dataset, section: EvaluateSection) -> list[tuple[str, str, Samples, dict[str, bool]]]:
+    """Key, title, samples and options of each table of new items."""
+    if dataset.test_new is None:
+        return []
+    new = _drawn(dataset.test_new, section)
+    return [
+        ("new-all", "new items, ranked among all", new, {"among_new": False}),
+        ("new-new", "new items, ranked among the new", new, {"among_new": True}),
+    ]
+
+
+def _evaluate_both(
+    seeds: dict[str, list[Scorer]], samples: Queries, dataset: Dataset, task: Task
+) -> tuple[dict[str, list[PerSample]], dict[str, list[PerSample]]]:
+    """With seen items left out, and with all items ranked."""
+    left_out: dict[str, list[PerSample]] = {name: [] for name in seeds}
+    every: dict[str, list[PerSample]] = {name: [] for name in seeds}
+    for name, scorers in seeds.items():
+        for scorer in scorers:
+            one, other = evaluate_both(scorer, samples, dataset)
+            left_out[name].append(one)
+            every[name].append(other)
+            task.advance()
+    return left_out, every
 
 
 def _evaluate(

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from distill_rec.data.cautions import REPEATED
 from distill_rec.data.dataset import Dataset, Impressions, Queries
-from distill_rec.evaluation.catalogue import rank_targets, require_finite, require_finite_items
+from distill_rec.evaluation.catalogue import rank_in_ways, rank_targets, require_finite, require_finite_items
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS, rank_impressions
-from distill_rec.evaluation.metrics.ranks import ImpressionRanks
+from distill_rec.evaluation.metrics.ranks import ImpressionRanks, TargetRanks
 from distill_rec.evaluation.repeats import add_to_candidates
 from distill_rec.evaluation.scorer import Scorer
 
@@ -56,18 +56,29 @@ def evaluate(
     Raises:
         DataError: a score is not finite.
     """
-    user = np.asarray(samples.user, dtype=np.int64)
-    clicks = np.asarray(dataset.train_clicks, dtype=np.float64)
     if isinstance(samples, Queries):
         pool = np.asarray(dataset.new) if among_new else None
-        found = rank_targets(scorer, samples, pool, leave_out_seen=leave_out_seen)
-        return PerSample(user, clicks[samples.target], {name: m.values(found) for name, m in CATALOGUE.items()})
+        return _of_targets(rank_targets(scorer, samples, pool, leave_out_seen=leave_out_seen), samples, dataset)
+    user = np.asarray(samples.user, dtype=np.int64)
+    clicks = np.asarray(dataset.train_clicks, dtype=np.float64)
     ranks = rank_impressions_of(scorer, samples)
     both = (ranks.clicks > 0) & (ranks.clicks < ranks.shown)
     values = {name: np.where(both, m.values(ranks), np.nan) for name, m in IMPRESSIONS.items()}
     total = ranks.sum_clicked(clicks[samples.candidates.values])
     target = np.divide(total, ranks.clicks, out=np.full(len(user), np.nan), where=ranks.clicks > 0)
     return PerSample(user, target, values)
+
+
+def evaluate_both(scorer: Scorer, samples: Queries, dataset: Dataset) -> tuple[PerSample, PerSample]:
+    """`evaluate` with seen items left out, and with all items ranked."""
+    left_out, every = rank_in_ways(scorer, samples, [True, False])
+    return _of_targets(left_out, samples, dataset), _of_targets(every, samples, dataset)
+
+
+def _of_targets(ranks: TargetRanks, samples: Queries, dataset: Dataset) -> PerSample:
+    clicks = np.asarray(dataset.train_clicks, dtype=np.float64)
+    values = {name: metric.values(ranks) for name, metric in CATALOGUE.items()}
+    return PerSample(np.asarray(samples.user, dtype=np.int64), clicks[samples.target], values)
 
 
 def rank_impressions_of(scorer: Scorer, samples: Impressions) -> ImpressionRanks:

@@ -97,7 +97,8 @@ def exported_scorer(student: Student, model: StudentModel, dataset: Dataset, enc
     ids = student.item_ids
 
     def users(history: Ragged) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        return np.stack([student.encode_user([ids[item] for item in row]) for row in history])
+        distinct, number = history.distinct(student.max_history)
+        return np.stack([student.encode_user([ids[item] for item in row]) for row in distinct])[number]
 
     return Scorer(f"student, {student.info.precision}", vectors, users)
 

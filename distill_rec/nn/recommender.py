@@ -110,27 +110,28 @@ class Recommender(nn.Module):
 
 
 def user_vectors(
-    encoder: UserEncoder, history: Ragged, items: Tensor | NDArray[np.float32], batch: int = 512
+    encoder: UserEncoder, history: Ragged, items: Tensor | NDArray[np.float32], batch: int = 128
 ) -> NDArray[np.float32]:
-    """User vectors `[n, dim]` of many histories, in batches of like lengths.
+    """User vectors `[n, dim]` of many histories, each distinct one encoded once, in batches of like lengths.
 
     Args:
         history: rows of item indices; of a row longer than the encoder reads, the most recent clicks count.
         items: all item vectors `[n_items, dim]`; of an array (which may lie in a file) only rows of histories are read.
-        batch: histories at once.
+        batch: histories at once; few enough that what is computed of them stays in cache.
     """
     device = items.device if isinstance(items, Tensor) else encoder.empty.device
+    history, number = history.distinct(encoder.max_history)
     out = np.empty((len(history), items.shape[1]), dtype=np.float32)
     order = np.argsort(history.lengths, kind="stable")
     with torch.no_grad():
         for start in range(0, len(order), batch):
             rows = order[start : start + batch]
-            padded, mask = history.take(rows).padded(last=encoder.max_history)
+            padded, mask = history.take(rows).padded()
             if isinstance(items, Tensor):
                 index = torch.from_numpy(padded.astype(np.int64)).to(device)
                 clicked = functional.embedding(index, items)
             else:
                 clicked = torch.from_numpy(np.asarray(items[padded], dtype=np.float32)).to(device)
-            users = encoder(clicked, torch.from_numpy(mask).to(device))
+            users = encoder.whole(clicked, torch.from_numpy(mask).to(device))
             out[rows] = users.float().cpu().numpy()
-    return out
+    return out[number]

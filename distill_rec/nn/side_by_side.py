@@ -40,10 +40,16 @@ class SideBySide(UserEncoder):
 
     def all_positions(self, history: Tensor, mask: Tensor) -> Tensor:
         """See `UserEncoder.all_positions`; `history` are the lengthened vectors, `[batch, length, dim]`."""
+        return torch.cat([part.all_positions(block, mask) * weight for part, block, weight in self._each(history)], -1)
+
+    def whole(self, history: Tensor, mask: Tensor) -> Tensor:
+        """See `UserEncoder.whole`."""
+        return torch.cat([part.whole(block, mask) * weight for part, block, weight in self._each(history)], -1)
+
+    def _each(self, history: Tensor) -> list[tuple[UserEncoder, Tensor, Tensor]]:
+        """Encoder, own item vectors and weight of each model."""
         blocks = shortened(history.split(self.dims, -1), self.weights)
-        each = zip(self.parts, blocks, self.weights, strict=True)
-        users = [cast(UserEncoder, part).all_positions(block, mask) * weight for part, block, weight in each]
-        return torch.cat(users, -1)
+        return list(zip(cast(list[UserEncoder], self.parts), blocks, self.weights, strict=True))
 
 
 def lengths(known: Tensor, weights: Tensor) -> Tensor:
