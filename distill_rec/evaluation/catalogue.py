@@ -101,7 +101,7 @@ def rank_targets(
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused by name below
             np.matmul(users, columns, out=chunk)
         chunk[:, copies.item] = chunk[:, copies.original]
-        add_to_catalogue(scorer, history, chunk, places)
+        add_to_catalogue(scorer.repeat, history, chunk, places)
         exclude = queries.excluded(rows) if leave_out_seen else Ragged.from_rows([[]] * len(rows))
         if pool is not None:
             exclude = _within(pool, number, exclude)

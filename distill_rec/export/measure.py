@@ -99,7 +99,7 @@ def exported_scorer(student: Student, model: StudentModel, dataset: Dataset, enc
     def users(history: Ragged) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
         return np.stack([student.encode_user([ids[item] for item in row]) for row in history])
 
-    return Scorer(f"student, {student.info.precision}", vectors, users)
+    return Scorer(f"student, {student.info.precision}", vectors, users, student.repeat)
 
 
 def test_metrics(scorer: Scorer, dataset: Dataset) -> dict[str, float]:
