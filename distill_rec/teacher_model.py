@@ -96,7 +96,7 @@ class Teacher:
             raise RunError("candidates", f"unknown item {unknown[0]!r}", "ids of the teacher's catalogue")
         rows = np.array([self._place[item] for item in candidates], dtype=np.int64)
         scores = np.asarray(self.knowledge.item_vectors[rows] @ self.encode_user(history), dtype=np.float32)
-        add_to_candidates(self.scorer(), self._read(history), np.zeros_like(rows), rows, scores)
+        add_to_candidates(self.knowledge.repeat, self._read(history), np.zeros_like(rows), rows, scores)
         return scores
 
     def recommend(self, history: list[str], k: int = 10, seen: bool = False) -> list[tuple[str, float]]:
@@ -106,7 +106,7 @@ class Teacher:
             seen: items of the history may be among them; else they are left out.
         """
         scores = np.array(self.knowledge.item_vectors @ self.encode_user(history))
-        add_to_catalogue(self.scorer(), self._read(history), scores[None])
+        add_to_catalogue(self.knowledge.repeat, self._read(history), scores[None])
         if not seen:
             scores[history_rows(self._place, history).values] = -np.inf
         best = np.argsort(-scores, kind="stable")[:k]

@@ -140,7 +140,7 @@ def _of_queries(  # noqa: PLR0913
     """Candidates are the items that all teachers know and the user has not seen."""
     scores = np.stack([own @ one.item_vectors.T for own, one in zip(users, each, strict=True)])
     for one, its in zip(each, scores, strict=True):
-        add_to_catalogue(one, history, its)
+        add_to_catalogue(one.repeat, history, its)
     seen = samples.excluded(rows)
     out = np.broadcast_to(~known, scores.shape[1:]).copy()
     out[np.repeat(np.arange(len(rows)), seen.lengths), seen.values] = True
@@ -165,7 +165,7 @@ def _of_impressions(  # noqa: PLR0913
     for own, one in zip(users, each, strict=True):
         its = np.einsum("nd,ncd->nc", own, one.item_vectors[shown])
         flat = its.reshape(-1)
-        add_to_candidates(one, history, row, shown.reshape(-1), flat)
+        add_to_candidates(one.repeat, history, row, shown.reshape(-1), flat)
         scores.append(flat.reshape(its.shape))
     out = ~mask | ~known[shown]
     return Block(np.stack(scores), out, (labels > 0) & ~out)

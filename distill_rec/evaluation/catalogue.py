@@ -109,11 +109,9 @@ def rank_in_ways(
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused by name below
             np.matmul(users, columns, out=chunk)
         chunk[:, copies.item] = chunk[:, copies.original]
-        add_to_catalogue(scorer, history, chunk, places)
+        add_to_catalogue(scorer.repeat, history, chunk, places)
         part = slice(start, start + len(rows))
-        for way in sorted(
-            range(len(ways)), key=lambda way: ways[way]
-        ):  # all items first: leaving out overwrites scores
+        for way in np.argsort(ways):  # all items first: leaving out overwrites scores
             exclude = queries.excluded(rows) if ways[way] else Ragged.from_rows([[]] * len(rows))
             if pool is not None:
                 exclude = _within(pool, number, exclude)

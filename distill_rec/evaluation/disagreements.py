@@ -22,7 +22,7 @@ def history_scores(scorer: Scorer, samples: Samples, rows: NDArray[np.int64]) ->
     history = samples.history.take(rows)
     seen = samples.excluded(rows) if isinstance(samples, Queries) else history
     scores = scorer.user_vectors(history) @ scorer.item_vectors.T
-    add_to_catalogue(scorer, history, scores)
+    add_to_catalogue(scorer.repeat, history, scores)
     scores[np.repeat(np.arange(len(rows)), seen.lengths), seen.values] = -np.inf
     return np.asarray(scores)
 

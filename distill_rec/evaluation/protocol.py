@@ -97,7 +97,7 @@ def rank_impressions_of(scorer: Scorer, samples: Impressions) -> ImpressionRanks
         items = scorer.item_vectors[samples.candidates.values[part]].astype(np.float64)
         # summed in float64 and rounded, so that equal vectors give equal scores whatever the order of the terms
         scores[part] = np.einsum("nd,nd->n", items, users.astype(np.float64)[row])
-        add_to_candidates(scorer, history, row, samples.candidates.values[part], scores[part])
+        add_to_candidates(scorer.repeat, history, row, samples.candidates.values[part], scores[part])
         start = stop
     return rank_impressions(scores, samples.labels.values, offsets, scorer.name)
 

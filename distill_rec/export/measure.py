@@ -100,7 +100,7 @@ def exported_scorer(student: Student, model: StudentModel, dataset: Dataset, enc
         distinct, number = history.distinct(student.max_history)
         return np.stack([student.encode_user([ids[item] for item in row]) for row in distinct])[number]
 
-    return Scorer(f"student, {student.info.precision}", vectors, users)
+    return Scorer(f"student, {student.info.precision}", vectors, users, student.repeat)
 
 
 def test_metrics(scorer: Scorer, dataset: Dataset) -> dict[str, float]:
