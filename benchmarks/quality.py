@@ -3,12 +3,13 @@
     python benchmarks/quality.py movielens --out runs/quality
     python benchmarks/quality.py mind --data MIND_SAMPLE --out runs/quality
     python benchmarks/quality.py amazon --data AMAZON_VIDEO_GAMES --out runs/quality --only id-only
+    python benchmarks/quality.py beauty --data AMAZON_BEAUTY --out runs/quality
 
 Every column gets the same search: the tries of its data set (rule, rate, window), on the first seed, by validation
 data; the other seeds are trained with the try that won. Every model of every seed has a folder of its own, whose
 history.json records the tries, and goes on where a killed run stopped; finished ones are not trained again. When all
 rows that were asked for are there, they are compared, and results.json, per_user.parquet and report.html are left in
-OUT/DATASET.
+OUT/DATASET. A row `a+b` is the sum of the scores of rows a and b, with weights that validation data gave.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from distill_rec.cli.bars import make_progress
 from distill_rec.data import Dataset, prepare
 from distill_rec.demo import resolve
 from distill_rec.distillation import distill
+from distill_rec.ensemble.sums import sum_of
+from distill_rec.ensemble.weights import fit
 from distill_rec.evaluation import Scorer, popularity
 from distill_rec.evaluation.compare import compare
 from distill_rec.evaluation.render import render
@@ -44,6 +47,7 @@ from teachers.bi_encoder.teach import teach
 from teachers.bi_encoder.untrained import untrained_scorer
 from teachers.item_ids.spec import ItemIdsSection
 from teachers.item_ids.teach import teach as teach_item_ids
+from teachers.student.teach import knowledge_of
 
 PLM = "demo:all-MiniLM-L6-v2"
 SEEDED = ("head", "last-2", "undistilled", "initialised", "student")
@@ -62,6 +66,8 @@ class Protocol:
         optimizer: of every model; `trunk` of the trunk's tuning.
         tries: changes of `optimizer` that every column tries; `trunk_tries` those of `trunk`.
         seeds: how many of the rows that are repeated.
+        main: the row that is the comparison's teacher.
+        evaluate: what differs from the usual protocol.
         head: what differs where a teacher's head is trained.
     """
 
@@ -76,6 +82,8 @@ class Protocol:
     trunk_tries: tuple[dict[str, Any], ...] = ()
     seeds: int = 3
     head: dict[str, Any] = field(default_factory=dict)
+    main: str = "head"
+    evaluate: dict[str, Any] = field(default_factory=dict)
 
 
 AMAZON = DataSection(
@@ -149,6 +157,21 @@ PROTOCOLS = {
         {"batch_size": 512, "window": 2, **FALLING},
         shared={"dim": 128, "user_heads": 4},
         **AMAZON_SETTINGS,
+    ),
+    # Teachers of three natures and their sums, ranked both ways: nobody's target stands in their own history, which the
+    # repeat term learns.
+    "beauty": Protocol(
+        AMAZON,
+        (
+            *("popularity", "id-only", "undistilled", "head", "head+id-only", "head+undistilled"),
+            "head+undistilled+id-only",
+        ),
+        {"batch_size": 512, "window": 2, **FALLING, "max_epochs": 20},
+        shared={"repeat_term": "recency"},
+        teacher={"whiten": True, "projection": "mlp"},
+        seeds=1,
+        main="head+undistilled+id-only",
+        evaluate={"seen_items": "both"},
     ),
     # Smaller and shorter, so that all rows of all data sets fit in a few hours.
     "amazon-new": Protocol(
@@ -230,6 +253,23 @@ class Bench:
             teach_item_ids(section, self.dataset, folder, progress=make_progress())
         return Teacher.load(folder).scorer(row)
 
+    def together(self, row: str, seed: int) -> Scorer:
+        """The weighted sum of other rows' scores; the weights are kept beside it."""
+        members = []
+        for member in row.split("+"):
+            self.scorer(member, seed)
+            folder = self.folder / f"{member}-{seed}"
+            is_student = member in STUDENTS
+            knowledge = (
+                knowledge_of(load_student(folder), self.dataset) if is_student else Teacher.load(folder).knowledge
+            )
+            members.append(knowledge)
+        weights = fit(members, self.dataset, [None] * len(members))
+        place = self.folder / f"{row}-{seed}"
+        place.mkdir(exist_ok=True)
+        write_json(place / "weights.json", dict(zip(row.split("+"), weights, strict=True)))
+        return sum_of(members, weights, row)
+
     def endings(self, row: str, seeds: int) -> list[Ending]:
         """What ended a row's training, by seed; none of rows that are not trained."""
         files = [self.folder / f"{row}-{seed}" / "history.json" for seed in range(seeds)]
@@ -240,6 +280,8 @@ class Bench:
             return popularity(self.dataset.train_clicks)
         if row == "untrained":
             return untrained_scorer(self.section("teacher", 0, row), self.dataset, make_progress())
+        if "+" in row:
+            return self.together(row, seed)
         kinds: dict[str, Callable[[str, int], Scorer]] = {"id-only": self.id_only}
         kinds |= dict.fromkeys(STUDENTS, self.student)
         return kinds.get(row, self.teacher)(row, seed)
@@ -296,10 +338,10 @@ def main() -> None:
         found[row] = [measured(bench, row, seed) for seed in range(seeds if row in SEEDED else 1)]
     write_json(folder / "search.json", recorded_search(folder))
     # The comparison's own names decide which differences are taken.
-    named = {("teacher" if row == "head" else row): found[row] for row in rows}
-    endings = {("teacher" if row == "head" else row): bench.endings(row, len(found[row])) for row in rows}
+    named = {("teacher" if row == protocol.main else row): found[row] for row in rows}
+    endings = {("teacher" if row == protocol.main else row): bench.endings(row, len(found[row])) for row in rows}
     endings = {name: ends for name, ends in endings.items() if ends}
-    section = EvaluateSection()
+    section = EvaluateSection(**protocol.evaluate)
     results = compare(named, bench.dataset, section, name=args.dataset, endings=endings, progress=make_progress())
     write_report(results, folder if not args.only else folder / ("only-" + "-".join(args.only)))
     render(results, Console(width=160))

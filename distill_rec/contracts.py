@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from distill_rec.kinds import ENSEMBLE
 from distill_rec.registry import STUDENTS, TEACHERS, TUNINGS, Late, find
 
 if TYPE_CHECKING:
@@ -159,8 +160,16 @@ class StudentSpec:
 
 def teacher_spec(kind: str) -> TeacherSpec:
     """See `registry.find`."""
-    found: TeacherSpec = find(TEACHERS, kind)
+    found: TeacherSpec = (
+        Late[TeacherSpec]("distill_rec.ensemble.spec:SPEC").get() if kind == ENSEMBLE else find(TEACHERS, kind)
+    )
     return found
+
+
+def supplies_of(section: TeacherSection) -> frozenset[Signal]:
+    """Signals that a recipe's teacher hands over; of several those that each does."""
+    parts = section.parts().values()
+    return frozenset.intersection(*map(supplies_of, parts)) if parts else teacher_spec(section.kind).supplies
 
 
 def student_spec(kind: str) -> StudentSpec:

@@ -20,16 +20,20 @@ from distill_rec.losses.active import Active, active_losses
 from distill_rec.losses.checks import refuse_kind, refuse_signals
 from distill_rec.losses.spec import ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.nn.settings import training_texts
+from distill_rec.nn.side_by_side import SideBySide
 from distill_rec.progress import Progress, Quiet
-from distill_rec.recipe import LossSection, OptimizerSection, StudentSection
+from distill_rec.recipe import LossSection, OptimizerSection, StudentSection, decisive
 from distill_rec.student_build import write_student
 from distill_rec.training import Objective, Training
 from distill_rec.training.batches import ImpressionBatch, SequenceBatch
 from distill_rec.training.checkpoint import load_trainable, trainable
 from distill_rec.training.objective import Scene, candidates_of, gather_users, sequence_targets
+from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
 from distill_rec.training.search import search
 
 EXTRA_TEXTS = 1024
+UNTRAINED = {"optimizer", "undistilled", "initialised"}
+"""Keys of a student that a checkpoint of it does not belong to."""
 
 
 class DistillationObjective(Objective):
@@ -55,12 +59,15 @@ class DistillationObjective(Objective):
         # A plain attribute, so that the teacher is neither trained nor saved with the student.
         self.teacher_users = [knowledge.user_encoder.to(device)]
         self.texts = texts.to(device)
+        self.repeat = None if knowledge.repeat is None else torch.from_numpy(knowledge.repeat).to(device)
         self.knows, self.knows_texts = (
             None if known is None else torch.from_numpy(np.array(known)).to(device)
             for known in (knowledge.knows, knowledge.knows_texts)
         )
         if self.knows_texts is not None:
             self.texts = self.texts[self.knows_texts[self.texts]]
+        # Of several teachers, one may not know a text that others do.
+        self.dims = knowledge.user_encoder.dims if isinstance(knowledge.user_encoder, SideBySide) else None
         same = knowledge.dim == dim
         self.item_adapter: nn.Module = nn.Identity() if same else nn.Linear(dim, knowledge.dim)
         self.user_adapter: nn.Module = nn.Identity() if same else nn.Linear(dim, knowledge.dim)
@@ -81,15 +88,17 @@ class DistillationObjective(Objective):
         items = functional.embedding(scene.items, self.items)
         clicked, encoder = functional.embedding(scene.history, items), self.teacher_users[0]
         if isinstance(scene.batch, SequenceBatch):
-            return TeacherScores(gather_users(encoder.all_positions(clicked, scene.mask), scene.batch), items)
-        return TeacherScores(encoder(clicked, scene.mask), items)
+            users = gather_users(encoder.all_positions(clicked, scene.mask), scene.batch)
+            return TeacherScores(users, items, self.repeat)
+        return TeacherScores(encoder(clicked, scene.mask), items, self.repeat)
 
     def _sequence_loss(
         self, scene: Scene, batch: SequenceBatch, place: Tensor, teacher: TeacherScores | None
     ) -> Tensor:
         target, weight = sequence_targets(scene, batch, place)
         terms = [one.term() for one in self.score_losses]
-        return catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher)
+        places = sequence_places(batch, place) if _repeats(scene, teacher) else None
+        return catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher, scene.repeat, places)
 
     def _impression_loss(
         self, scene: Scene, batch: ImpressionBatch, place: Tensor, teacher: TeacherScores | None
@@ -97,8 +106,13 @@ class DistillationObjective(Objective):
         candidates, shown, labels = candidates_of(scene, batch, place)
         scores = (functional.embedding(candidates, scene.vectors) * scene.users[:, None]).sum(-1)
         taught, covered = None, shown
+        buckets = candidate_buckets(batch, scores.device) if _repeats(scene, teacher) else None
+        if scene.repeat is not None and buckets is not None:
+            scores = scores + numbers_at(scene.repeat, buckets)
         if teacher is not None:
             taught = (functional.embedding(candidates, teacher.items) * teacher.users[:, None]).sum(-1)
+            if teacher.repeat is not None and buckets is not None:
+                taught = taught + numbers_at(teacher.repeat, buckets)
             covered = shown if self.knows is None else shown & self.knows[scene.items][candidates]
         # Times zero, so that there is a graph where no loss reads the scores.
         loss = scores.sum() * 0.0 if not self.score_losses else scores.new_zeros(())
@@ -115,17 +129,37 @@ class DistillationObjective(Objective):
             rows, vectors = rows[kept], vectors[kept]
             if not len(rows):
                 return None
-        return _of_vectors(self.item_losses, vectors, self.text_vectors[rows], self.item_adapter)
+        taught = self.text_vectors[rows]
+        known = None if self.dims is None else _known_blocks(taught, self.dims)
+        return _of_vectors(self.item_losses, vectors, taught, self.item_adapter, known)
 
     def extra_texts(self, generator: torch.Generator) -> Tensor | None:
         drawn = torch.randint(len(self.texts), (min(EXTRA_TEXTS, len(self.texts)),), generator=generator)
         return self.texts[torch.unique(drawn).to(self.texts.device)]
 
 
-def _of_vectors(losses: list[Active], student: Tensor, teacher: Tensor, adapter: nn.Module) -> Tensor:
-    """Sum of losses of vectors `[n, d]`, those that want it through the adapter."""
+def _repeats(scene: Scene, teacher: TeacherScores | None) -> bool:
+    """Whether either side has a repeat term."""
+    return scene.repeat is not None or (teacher is not None and teacher.repeat is not None)
+
+
+def _known_blocks(vectors: Tensor, dims: list[int]) -> Tensor:
+    """One in the blocks of vectors `[n, d]` side by side whose teacher knows the row, zero in the others."""
+    return torch.cat([(block != 0).any(1, keepdim=True).expand_as(block) for block in vectors.split(dims, 1)], 1)
+
+
+def _of_vectors(
+    losses: list[Active], student: Tensor, teacher: Tensor, adapter: nn.Module, known: Tensor | None = None
+) -> Tensor:
+    """Sum of losses of vectors `[n, d]`, those that want it through the adapter.
+
+    Args:
+        known: bool `[n, d]`, numbers of the teacher's that mean something; all where not given.
+    """
     loss = student.new_zeros(())
     adapted = adapter(student) if any(one.spec.adapter for one in losses) else student
+    if known is not None and adapted.shape == known.shape:
+        adapted = adapted * known
     for one in losses:
         loss = loss + one.of_vectors(adapted if one.spec.adapter else student, teacher)
     return loss
@@ -139,6 +173,7 @@ def distill(  # noqa: PLR0913
     *,
     trunk: str,
     clicks_only: bool = False,
+    name: str = "student without distillation",
     progress: Progress | None = None,
 ) -> None:
     """Train a student into `folder`, or go on where a killed run stopped.
@@ -147,6 +182,7 @@ def distill(  # noqa: PLR0913
         knowledge_folder: the teacher's knowledge; None trains the same student on clicks alone, from the public
             PLM (the undistilled column).
         trunk: PLM of tokens and initial weights.
+        name: what progress calls one that learns from clicks alone.
         clicks_only: start from the knowledge and then learn from clicks alone (the initialised column).
 
     Raises:
@@ -165,18 +201,18 @@ def distill(  # noqa: PLR0913
             refuse_kind(section.loss, dataset.kind)
             refuse_signals(section.loss, knowledge.supplies)
     build = student_spec(section.kind).build.get()
-    built = build(section, section.trunk or trunk, dataset, knowledge, progress)
+    built = build(section, section.trunk or trunk, dataset, _start_of(section.start, knowledge), progress)
     built.model.to(device)
     start = {name: tensor.detach().clone() for name, tensor in trainable(built.model).items()}
 
     def train(optimizer: OptimizerSection, place: Path) -> None:
         load_trainable(start, built.model)
         torch.manual_seed(section.seed)
-        objective, name = Objective(), "student without distillation"
+        objective, called = Objective(), name
         if knowledge is not None and clicks_only:
-            name = "student from the teacher's start"
+            called = "student from the teacher's start"
         elif knowledge is not None:
-            name = "student"
+            called = "student"
             objective = DistillationObjective(knowledge, section.loss, section.dim, training_texts(dataset), device)
         training = Training(
             built.model,
@@ -185,10 +221,10 @@ def distill(  # noqa: PLR0913
             optimizer,
             place,
             seed=section.seed,
-            name=name,
+            name=called,
             offset_decay=section.offset_decay,
             settings=[
-                section.model_dump(exclude={"optimizer", "undistilled", "initialised"}),
+                decisive(section, UNTRAINED),
                 clicks_only,
                 built.config["trunk"],
             ],
@@ -203,3 +239,12 @@ def distill(  # noqa: PLR0913
     write_student(built, folder)
     for path in sorted(folder.glob("**/checkpoint-*")):
         path.unlink()
+
+
+def _start_of(start: str, knowledge: Knowledge | None) -> Knowledge | None:
+    """The knowledge of the teacher that a student starts from; see `StudentSection.start`."""
+    if knowledge is None or start == "none":
+        return None
+    if start == "auto":
+        return None if knowledge.joined else knowledge
+    return Knowledge.load(knowledge.folder.parent / start / "knowledge")

@@ -1,6 +1,7 @@
-"""Roughly how long a training takes on two cores; an estimate is not a promise.
+"""Roughly how long stages take on two cores; an estimate is not a promise.
 
-Orders of magnitude: a head on MovieLens-100k and on Amazon Video Games.
+Orders of magnitude: a head on MovieLens-100k, on Amazon Video Games and on a made log with a guest
+(`benchmarks/prepare.py --case guest --stages`), within a factor of two of what was measured there.
 """
 
 from __future__ import annotations
@@ -8,16 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from distill_rec.data.cautions import Caution
-from distill_rec.recipe import OptimizerSection, UserSection
+from distill_rec.recipe import DataSection, OptimizerSection, UserSection
 
 TEXTS_A_SECOND = 200
 """Through a small PLM."""
-SECONDS_A_CLICK = 7e-5
+SECONDS_A_CLICK = 3.3e-5
 SECONDS_A_SCORE = 6e-11
 """Per click, item of the catalogue and dimension."""
+SECONDS_A_HISTORY = 2e-4
+"""Of at most 50 clicks, read to rank a target."""
+SECONDS_A_RANK = 7e-9
+"""Per target and item that it is ranked among."""
 USUAL_EPOCHS = 20
-TRAINING = 0.7
-"""Share of the rows that are training clicks."""
+TRAINING, VALIDATION, TEST = 0.7, 0.1, 0.2
+"""Shares of the clicks."""
 
 
 @dataclass(frozen=True)
@@ -27,27 +32,57 @@ class Sizes:
     Attributes:
         samples: what a batch is made of: windows of users' clicks, or impressions.
         heavy: users with a large part of the rows, where they could be counted cheaply.
+        rated: rows whose rating makes them a click, where they could be counted; None where every row may be one.
+        users: who have clicks, where they could be counted.
     """
 
     clicks: int
     items: int
     samples: int
     heavy: tuple[Caution, ...] = ()
+    rated: int | None = None
+    users: int | None = None
+
+    @property
+    def learned(self) -> int:
+        """Clicks that are split into training, validation and test."""
+        return self.clicks if self.rated is None else self.rated
 
 
 def updates(optimizer: OptimizerSection, sizes: Sizes) -> float:
-    """Batches until a training ends, by its limits."""
+    """Batches until a training ends: by its limits, or by a plateau, which comes after its floor."""
     per_epoch = _per_epoch(optimizer, sizes)
+    most = optimizer.max_epochs * per_epoch
     if optimizer.max_updates is not None:
-        return min(optimizer.max_updates, optimizer.max_epochs * per_epoch)
-    return min(optimizer.max_epochs, USUAL_EPOCHS) * per_epoch
+        most = min(most, optimizer.max_updates)
+    usual = max(optimizer.min_updates, USUAL_EPOCHS * per_epoch)
+    return most if optimizer.decay == "linear" else min(most, usual)
 
 
-def training_seconds(section: UserSection, optimizer: OptimizerSection, sizes: Sizes) -> float:
-    """Of all that is stepped every batch; no trunk."""
-    epochs = updates(optimizer, sizes) / _per_epoch(optimizer, sizes)
-    seconds = epochs * sizes.clicks * TRAINING * (SECONDS_A_CLICK + sizes.items * section.dim * SECONDS_A_SCORE)
+def training_seconds(section: UserSection, optimizer: OptimizerSection, sizes: Sizes, weight: float = 1.0) -> float:
+    """Of all that is stepped every batch and of the validations, over all tries; no trunk.
+
+    Args:
+        weight: of a batch, as many times what one on the clicks alone costs.
+    """
+    return sum(_once(section, one, sizes, weight) for one in optimizer.each_try())
+
+
+def _once(section: UserSection, optimizer: OptimizerSection, sizes: Sizes, weight: float) -> float:
+    done, per_epoch = updates(optimizer, sizes), _per_epoch(optimizer, sizes)
+    a_click = SECONDS_A_CLICK + sizes.items * section.dim * SECONDS_A_SCORE
+    seconds = weight * done / per_epoch * sizes.learned * TRAINING * a_click
+    validations = 1 + done / (optimizer.validate_every or per_epoch)
+    samples = min(optimizer.validation_users, sizes.learned * VALIDATION)
+    seconds += validations * samples * (SECONDS_A_HISTORY + sizes.items * SECONDS_A_RANK)
     return min(seconds, optimizer.max_seconds or seconds)
+
+
+def samples_of_test(data: DataSection, sizes: Sizes, max_users: int | None = None) -> float:
+    """Samples of the test, at most of so many users."""
+    users = sizes.users or sizes.samples
+    samples = users if data.split == "leave-last-out" else sizes.learned * TEST
+    return samples * min(1.0, (max_users or users) / max(users, 1))
 
 
 def _per_epoch(optimizer: OptimizerSection, sizes: Sizes) -> float:

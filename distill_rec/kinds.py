@@ -8,10 +8,12 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticCustomError
 
-from distill_rec.registry import STUDENTS, TEACHERS, find, names
+from distill_rec.registry import STUDENTS, TEACHERS, Late, find, names
 
 GROUP = {"teacher": TEACHERS, "student": STUDENTS}
 DEFAULT = {"teacher": "bi_encoder", "student": "static"}
+ENSEMBLE = "ensemble"
+"""The kind that several teachers together are (`distill_rec.several_teachers`); no entry point adds it."""
 
 
 def kind_of(section: str, settings: Mapping[str, Any]) -> str:
@@ -25,7 +27,10 @@ def settings_of(section: str, kind: str) -> type[BaseModel]:
     Raises:
         RecipeError: there is no such kind.
     """
-    found: type[BaseModel] = find(GROUP[section], kind).settings
+    if (section, kind) == ("teacher", ENSEMBLE):
+        found: type[BaseModel] = Late[type[BaseModel]]("distill_rec.several_teachers:EnsembleSection").get()
+    else:
+        found = find(GROUP[section], kind).settings
     return found
 
 
@@ -50,7 +55,7 @@ def validated(section: str, value: Any) -> Any:
     if not isinstance(value, Mapping):
         return value
     kind, known = kind_of(section, value), names(GROUP[section])
-    if known and kind not in known:
+    if known and kind not in (*known, ENSEMBLE):
         message = f"One of {', '.join(known)} (or install the package that adds it)"
         fault = PydanticCustomError("unknown_kind", "{message}", {"message": message})
         raise ValidationError.from_exception_data(section, [{"type": fault, "loc": ("kind",), "input": kind}])

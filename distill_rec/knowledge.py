@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from distill_rec.files import read_array, write_array, write_json
 from distill_rec.handover import DATA, ITEM_IDS, marks_of
 from distill_rec.losses.spec import ALL_SUPPLIED
 from distill_rec.nn.recommender import Recommender
+from distill_rec.nn.side_by_side import KIND, SideBySide, joined
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
 from distill_rec.records import Record, read_record, write_record
 from distill_rec.runtime.errors import RunError
@@ -34,6 +36,7 @@ class KnowledgeRecord(Record):
         item_ids, data: of the data that it was made from, see `handover`; "" in older ones.
         supplies: signals that it gives to losses; older ones give all.
         user_encoder: its kind and shape.
+        repeat: numbers of its repeat term, by bucket; empty where it has none.
     """
 
     item_ids: str = ""
@@ -44,6 +47,7 @@ class KnowledgeRecord(Record):
     items: int
     texts: int
     dim: int
+    repeat: list[float] = Field(default_factory=list)
 
 
 @dataclass
@@ -61,6 +65,7 @@ class Knowledge:
         marks: of the data that it was made from; see `handover`.
         knows: bool `[n_items]`, items that the teacher knows; None where it knows all.
         knows_texts: bool `[n_texts]`, texts that have a vector; likewise.
+        repeat: float32 `[BUCKETS]`, what its scores get for items of the history (`distill_rec.artifact.repeat`).
         supplies: signals that it gives to losses (`distill_rec.losses.spec`).
     """
 
@@ -74,10 +79,16 @@ class Knowledge:
     supplies: frozenset[str] = ALL_SUPPLIED
     knows: NDArray[np.bool_] | None = None
     knows_texts: NDArray[np.bool_] | None = None
+    repeat: NDArray[np.float32] | None = None
 
     @property
     def dim(self) -> int:
         return int(self.item_vectors.shape[1])
+
+    @property
+    def joined(self) -> bool:
+        """It is several teachers' knowledge, side by side."""
+        return isinstance(self.user_encoder, SideBySide)
 
     @staticmethod
     def load(folder: Path) -> Knowledge:
@@ -89,7 +100,7 @@ class Knowledge:
         if not (folder / "manifest.json").exists():
             raise RunError(folder, "no knowledge here", "manifest.json", "Run `distill-rec teach` first.")
         manifest = read_record(KnowledgeRecord, folder / "manifest.json")
-        encoder = make_user_encoder(**manifest.user_encoder)
+        encoder = _encoder_of(manifest.user_encoder)
         encoder.load_state_dict(
             {name: value.clone() for name, value in load_file(folder / "user_encoder.safetensors").items()}
         )
@@ -104,6 +115,7 @@ class Knowledge:
             folder,
             {key: mark for key in (ITEM_IDS, DATA) if (mark := getattr(manifest, key))},
             frozenset(manifest.supplies),
+            repeat=np.array(manifest.repeat, dtype=np.float32) if manifest.repeat else None,
             **{name: read_array(path) for name in KNOWN if (path := folder / f"{name}.npy").exists()},
         )
 
@@ -130,17 +142,93 @@ def write_knowledge(
         write_array(folder / "text_vectors.npy", _by_text(texts.float().cpu().numpy(), model, dataset))
     if texts is not None and model.offsets is not None:
         write_array(folder / "offsets.npy", model.offsets.eval()().detach().float().cpu().numpy())
-    encoder: nn.Module = model.user_encoder
+    rest = dataset, int(items.shape[1]), ALL_SUPPLIED, model.repeat
+    _write_rest(folder, model.user_encoder, user_settings, *rest)
+
+
+def store_knowledge(folder: Path, knowledge: Knowledge, dataset: Dataset) -> None:
+    """Write knowledge of all items and texts that is held in memory; the manifest last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_array(folder / "item_vectors.npy", np.asarray(knowledge.item_vectors, dtype=np.float32))
+    write_array(folder / "text_vectors.npy", np.asarray(knowledge.text_vectors, dtype=np.float32))
+    if knowledge.offsets is not None:
+        write_array(folder / "offsets.npy", np.asarray(knowledge.offsets, dtype=np.float32))
+    rest = dataset, knowledge.dim, knowledge.supplies, knowledge.repeat
+    _write_rest(folder, knowledge.user_encoder, knowledge.user_settings, *rest)
+
+
+def write_joined(folder: Path, members: Sequence[Knowledge], weights: Sequence[float], dataset: Dataset) -> None:
+    """Write the knowledge of several teachers as that of one, whose scores are the weighted sum of theirs.
+
+    Args:
+        weights: factor of each one's scores.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    known = {"knows": known_by(members), "knows_texts": known_by(members, texts=True)}
+    items = joined([np.asarray(one.item_vectors) for one in members], known["knows"], weights)
+    write_array(folder / "item_vectors.npy", items)
+    texts = [np.where(known["knows_texts"][:, number, None], one.text_vectors, 0) for number, one in enumerate(members)]
+    write_array(folder / "text_vectors.npy", np.concatenate(texts, axis=1).astype(np.float32))
+    for name, table in known.items():
+        if not table.any(axis=1).all():
+            write_array(folder / f"{name}.npy", np.asarray(table.any(axis=1)))
+    encoder = SideBySide([one.user_encoder for one in members], weights)
+    settings = {
+        "kind": KIND,
+        "dim": encoder.dim,
+        "max_history": encoder.max_history,
+        "parts": [one.user_settings for one in members],
+        "weights": list(weights),
+    }
+    supplies = frozenset.intersection(*(one.supplies for one in members))
+    _write_rest(folder, encoder, settings, dataset, encoder.dim, supplies, joined_repeat(members, weights))
+
+
+def known_by(members: Sequence[Knowledge], texts: bool = False) -> NDArray[np.bool_]:
+    """Which items (or texts) each of several teachers knows, bool `[n, teachers]`."""
+    columns = [
+        np.ones(len(one.text_vectors if texts else one.item_vectors), dtype=np.bool_) if known is None else known
+        for one in members
+        for known in [one.knows_texts if texts else one.knows]
+    ]
+    return np.stack(columns, axis=1)
+
+
+def joined_repeat(members: Sequence[Knowledge], weights: Sequence[float]) -> NDArray[np.float32] | None:
+    """What the weighted sum of scores gets for items of the history; None where no teacher has a repeat term."""
+    found = [
+        np.float32(weight) * one.repeat for one, weight in zip(members, weights, strict=True) if one.repeat is not None
+    ]
+    return np.sum(found, axis=0, dtype=np.float32) if found else None
+
+
+def _encoder_of(settings: dict[str, Any]) -> UserEncoder:
+    if settings["kind"] == KIND:
+        return SideBySide([_encoder_of(part) for part in settings["parts"]], settings["weights"])
+    return make_user_encoder(**settings)
+
+
+def _write_rest(  # noqa: PLR0913
+    folder: Path,
+    encoder: nn.Module,
+    settings: dict[str, Any],
+    dataset: Dataset,
+    dim: int,
+    supplies: frozenset[str],
+    repeat: NDArray[np.float32] | None,
+) -> None:
+    """User encoder, item ids, and the manifest last."""
     save_weights(folder / "user_encoder.safetensors", dict(encoder.state_dict()))
     write_json(folder / "item_ids.json", dataset.items["item_id"].to_list())
     manifest = KnowledgeRecord(
         **marks_of(dataset),
-        supplies=sorted(ALL_SUPPLIED),
-        user_encoder=user_settings,
+        **({} if repeat is None else {"repeat": repeat.tolist()}),  # so that older releases read all others
+        supplies=sorted(supplies),
+        user_encoder=settings,
         dtype="float32",
         items=dataset.n_items,
         texts=len(dataset.texts),
-        dim=int(items.shape[1]),
+        dim=dim,
     )
     write_record(folder / "manifest.json", manifest)
 

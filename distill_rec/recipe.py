@@ -25,6 +25,21 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+LATER = ("repeat_term", "start")
+"""Keys that came after trainings had been begun without them."""
+
+
+def decisive(section: Section, exclude: Any) -> dict[str, Any]:
+    """What decides a training, for its fingerprint: later keys at their default are left out, as in older releases.
+
+    Args:
+        exclude: as of `model_dump`.
+    """
+    found = section.model_dump(exclude=exclude)
+    fields = type(section).model_fields
+    return {key: value for key, value in found.items() if key not in LATER or value != fields[key].default}
+
+
 class DataSection(Section):
     """What the items and clicks are and how they are split."""
 
@@ -156,12 +171,17 @@ class UserSection(Section):
     """What every model of item and user vectors has: their dimensions and the user encoder."""
 
     dim: int = Field(64, ge=2, description="dimensions of item and user vectors")
-    user_encoder: Literal["auto", "attention", "causal", "mean"] = Field(
-        "auto", description="auto: causal for ordered clicks, attention for impressions"
+    user_encoder: Literal["auto", "attention", "causal", "gru", "mean"] = Field(
+        "auto", description="auto: causal for ordered clicks (SASRec), attention for impressions; gru: GRU4Rec"
     )
-    user_layers: int = Field(2, ge=1, description="layers of the causal user encoder")
+    user_layers: int = Field(2, ge=1, description="layers of the causal or gru user encoder")
     user_heads: int = Field(2, ge=1, description="heads of the causal user encoder")
     dropout: float = Field(0.3, ge=0, lt=1, description="dropout in the user encoder")
+    repeat_term: Literal["none", "one", "recency"] = Field(
+        "none",
+        description="a learned number added to the score of items that stand in the history: one for all, or by how "
+        "many clicks ago (recency)",
+    )
 
 
 class ModelSection(UserSection):
@@ -181,6 +201,11 @@ class Sourced(Section):
         """Key of each such file, folder or hub id, to its value and its revision ("" where it has none)."""
         return {}
 
+    def trunk_source(self) -> str:
+        """The PLM that it begins from, the first of several; "" where there is none."""
+        found = (value for key, (value, _) in self.sources().items() if key.rpartition(".")[2] == "trunk")
+        return next(found, "")
+
     def resolved(self, resolve: Callable[[str], str]) -> Self:
         """The section with each of its sources replaced by what `resolve` makes of it."""
         return self.model_copy(update={key: resolve(value) for key, (value, _) in self.sources().items()})
@@ -192,6 +217,10 @@ class TeacherSection(Sourced):
     kind: str = Field("bi_encoder", description="what the teacher is")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: a GPU where there is one")
     seed: int = Field(0, description="initial weights, order of the data, dropout")
+
+    def parts(self) -> dict[str, TeacherSection]:
+        """Teachers that it is made of, by name; none where it is one itself."""
+        return {}
 
 
 if TYPE_CHECKING:
@@ -209,6 +238,11 @@ class StudentSection(ModelSection, Sourced):
     trunk: str = Field("", description="PLM of tokens and initial weights; the teacher's where not given")
     max_tokens: int = Field(32, ge=4, description="tokens of a text that are read")
     projection: Literal["linear", "mlp"] = Field("mlp", description="linear, or two layers")
+    start: str = Field(
+        "auto",
+        description="what its first weights are taken from: auto (the teacher; with several teachers none), none (the "
+        "PLM alone), or the name of one of several teachers",
+    )
     undistilled: bool = Field(True, description="also train the same student on clicks alone, for comparison")
     initialised: bool = Field(
         False, description="also train it from the teacher's start on clicks alone: apart, what start and losses give"
@@ -288,7 +322,9 @@ class Recipe(Section):
 
     name: str = Field("run", description="name of the run; its folder is runs/NAME")
     data: DataSection = Field(default_factory=DataSection, description="items and clicks")
-    teacher: SerializeAsAny[TeacherSection] | None = Field(None, description="the teacher; left out: no teaching")
+    teacher: SerializeAsAny[TeacherSection] | None = Field(
+        None, description="the teacher, or several as [[teacher]], each with a name; left out: no teaching"
+    )
     student: SerializeAsAny[StudentSection] | None = Field(None, description="the student; left out: no distillation")
     export: ExportSection | None = Field(None, description="the artifact; left out: no export")
     evaluate: EvaluateSection | None = Field(None, description="the report; left out: no evaluation")

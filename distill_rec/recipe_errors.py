@@ -20,7 +20,8 @@ def recipe_error(error: ValidationError, where: str, settings: Mapping[str, Any]
         settings: what was validated.
     """
     first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
+    path, of = _without_member([str(part) for part in first["loc"]])
+    settings, where = _section_of(settings, of), f"{where}, teacher {of}" if of else where
     key = ".".join(path)
     if first["type"] == "extra_forbidden":
         return _of_another_kind(path, where, settings) or _unknown_key(path, where)
@@ -29,6 +30,17 @@ def recipe_error(error: ValidationError, where: str, settings: Mapping[str, Any]
     expected = expected[0].lower() + expected[1:]
     shown = first["input"] if not isinstance(first["input"], dict) else "a section"
     return RecipeError(f"{where}, key {key}", f"{shown!r}", expected, f"{key}: {description}." if description else "")
+
+
+def _without_member(path: list[str]) -> tuple[list[str], str]:
+    """A key as it is where there is one teacher, and which of several has it ("" where none)."""
+    if path[:2] == ["teacher", "members"] and len(path) > 2:
+        return ["teacher", *path[3:]], path[2]
+    return path, ""
+
+
+def _section_of(settings: Mapping[str, Any], member: str) -> Mapping[str, Any]:
+    return {"teacher": settings["teacher"]["members"][member]} if member else settings
 
 
 def _of_another_kind(path: list[str], where: str, settings: Mapping[str, Any]) -> RecipeError | None:

@@ -10,13 +10,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from distill_rec.contracts import teacher_spec
+from distill_rec.contracts import supplies_of
 from distill_rec.kinds import without_other_kinds
 from distill_rec.losses.checks import refuse_kind, refuse_signals
 from distill_rec.losses.spec import Kind
-from distill_rec.recipe import DataSection, Recipe
+from distill_rec.recipe import DataSection, Recipe, StudentSection, TeacherSection
 from distill_rec.recipe_errors import recipe_error
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.several_teachers import of_list, with_changes
 
 Settings = dict[str, Any]
 
@@ -39,14 +40,15 @@ def load_recipe(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] |
         RecipeError: naming the file or key.
     """
     if isinstance(recipe, Mapping):
-        settings, where = absolute_paths(_merged_bases(dict(recipe), Path.cwd(), ()), Path.cwd()), "recipe"
+        settings = absolute_paths(_merged_bases(_of_several(recipe, "recipe"), Path.cwd(), ()), Path.cwd())
+        where = "recipe"
     else:
         path = find_recipe(recipe)
         settings, where = _read(path, ()), str(path)
     for key, value in _parse(changes):
         if key in FILES and (Path.cwd() / str(value)).exists():
             value = _absolute(str(value), Path.cwd())
-        settings = merge(settings, absolute_paths(_nested(key, value), Path.cwd()))
+        settings = merge_recipes(settings, absolute_paths(_nested(key, value), Path.cwd()))
     return check(settings, where)
 
 
@@ -57,14 +59,35 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
         RecipeError: for the first fault.
     """
     recipe = _checked(settings, where)
-    teacher = settings.get("teacher") or {}
-    base = {key: value for key, value in teacher.items() if key != "choose"}
-    for variant in teacher.get("choose", []):
-        _checked({"teacher": merge(base, variant)}, where)
+    for teacher in teachers_of(settings):
+        base = {key: value for key, value in teacher.items() if key != "choose"}
+        for variant in teacher.get("choose", []):
+            _checked({"teacher": merge(base, variant)}, where)
     if recipe.teacher is not None and recipe.student is not None:
         refuse_kind(recipe.student.loss, kind_of(recipe.data))
-        refuse_signals(recipe.student.loss, teacher_spec(recipe.teacher.kind).supplies)
+        refuse_signals(recipe.student.loss, supplies_of(recipe.teacher))
+        _refuse_start(recipe.student, recipe.teacher, where)
     return recipe
+
+
+def teachers_of(settings: Mapping[str, Any]) -> list[Settings]:
+    """The sections of a recipe's teachers: of the one, or of each of several; none where it has none."""
+    teacher = settings.get("teacher") or {}
+    members = teacher.get("members") if isinstance(teacher, Mapping) else None
+    found = list(members.values()) if isinstance(members, Mapping) else [teacher]
+    return [one for one in found if isinstance(one, Mapping)]  # type: ignore[misc]
+
+
+def _refuse_start(student: StudentSection, teacher: TeacherSection, where: str) -> None:
+    """Refuse a start that is no teacher's, and a column that would differ by nothing from the undistilled one's."""
+    names, start = teacher.parts(), student.start
+    expected = " or ".join(["auto", "none", *names])
+    if start not in ("auto", "none", *names):
+        raise RecipeError(f"{where}, key student.start", f"{start!r}", expected)
+    if student.initialised and (start == "none" or (names and start == "auto")):
+        found = f"true, and student.start = {start!r} starts from no teacher"
+        do = f"Name one of several teachers with student.start ({', '.join(names)})." if names else "Set it to false."
+        raise RecipeError(f"{where}, key student.initialised", found, "a start from a teacher", do)
 
 
 def recorded(settings: Settings, where: str) -> Recipe:
@@ -139,7 +162,13 @@ def _read(path: Path, above: tuple[Path, ...]) -> Settings:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(path, str(error), "a TOML file in UTF-8") from error
-    return absolute_paths(_merged_bases(settings, path.parent, (*above, path)), path.parent)
+    return absolute_paths(_merged_bases(_of_several(settings, str(path)), path.parent, (*above, path)), path.parent)
+
+
+def _of_several(settings: Mapping[str, Any], where: str) -> Settings:
+    """A layer with its list of teachers as one section."""
+    teacher = settings.get("teacher")
+    return dict(settings) | ({"teacher": of_list(teacher, where)} if isinstance(teacher, list) else {})
 
 
 def _merged_bases(settings: Settings, folder: Path, above: tuple[Path, ...]) -> Settings:
@@ -149,7 +178,22 @@ def _merged_bases(settings: Settings, folder: Path, above: tuple[Path, ...]) -> 
     if not isinstance(base, str):
         raise RecipeError("extends", f"{base!r}", "a recipe's path or shelf name")
     found = find_recipe(base) if base.split("/")[0] in SHELVES else find_recipe(folder / base)
-    return merge(_read(found, above), absolute_paths(settings, folder))
+    return merge_recipes(_read(found, above), absolute_paths(settings, folder))
+
+
+def merge_recipes(base: Settings, changes: Mapping[str, Any]) -> Settings:
+    """`base` with the changes on top. A list of teachers takes the place of what was there.
+
+    Raises:
+        RecipeError: `base` has several teachers, and a change names none of them.
+    """
+    mine, theirs = base.get("teacher"), changes.get("teacher")
+    if isinstance(theirs, Mapping) and "members" in theirs:
+        base = {key: value for key, value in base.items() if key != "teacher"}
+    elif isinstance(mine, Mapping) and "members" in mine and isinstance(theirs, Mapping):
+        changes = {key: value for key, value in changes.items() if key != "teacher"}
+        base = base | {"teacher": with_changes(mine, theirs, merge)}
+    return merge(base, changes)
 
 
 def merge(base: Settings, changes: Mapping[str, Any]) -> Settings:
@@ -173,6 +217,9 @@ def absolute_paths(settings: Settings, folder: Path) -> Settings:
             part[key] = _absolute_trunk(part[key], folder)
         if isinstance(part, dict) and isinstance(part.get("choose"), list):
             part["choose"] = [absolute_paths({section: one}, folder)[section] for one in part["choose"]]
+        if isinstance(part, dict) and isinstance(part.get("members"), Mapping):
+            members = part["members"].items()
+            part["members"] = {name: absolute_paths({section: one}, folder)[section] for name, one in members}
     return out
 
 

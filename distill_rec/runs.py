@@ -80,10 +80,18 @@ class Run:
 
     @cached_property
     def teacher(self) -> Teacher:
-        """The teacher, in torch."""
+        """The teacher, in torch; of several, all together as one."""
         from distill_rec.teacher_model import Teacher
 
         return Teacher.load(self.path / "teach")
+
+    @cached_property
+    def teachers(self) -> dict[str, Teacher]:
+        """Each of several teachers by its name; of one, that one."""
+        from distill_rec.teacher_model import Teacher
+
+        names = self.teacher.members
+        return {name: Teacher.load(self.teacher.folder / name) for name in names} or {"teacher": self.teacher}
 
     @cached_property
     def student(self) -> Student:

@@ -20,7 +20,7 @@ from distill_rec.model_records import StudentRecord
 from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.projection import principal_directions, ridge
 from distill_rec.nn.recommender import Recommender, TextEncoder
-from distill_rec.nn.settings import make_offsets, user_settings
+from distill_rec.nn.settings import make_offsets, make_repeat, user_settings
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
 from distill_rec.recipe import StudentSection
 from distill_rec.records import write_record
@@ -93,25 +93,29 @@ def assemble(
     """A student of a text encoder, and its user encoder's settings.
 
     Args:
-        knowledge: where the shapes are equal its user encoder and offsets are copied.
+        knowledge: where the shapes are equal its user encoder and offsets are copied, and its repeat term where both
+            have one.
     """
     settings = user_settings(section, dataset)
     users = make_user_encoder(**settings)
     offsets = make_offsets(section, dataset)
-    model = Recommender(encoder, users, torch.from_numpy(dataset.item_text.astype(np.int64)), offsets)
+    item_text = torch.from_numpy(dataset.item_text.astype(np.int64))
+    model = Recommender(encoder, users, item_text, offsets, make_repeat(section))
     if knowledge is not None and knowledge.dim == section.dim:
         _start_from_teacher(model, users, knowledge, settings)
     return model, settings
 
 
 def _start_from_teacher(model: Recommender, users: UserEncoder, knowledge: Knowledge, settings: dict[str, Any]) -> None:
-    """Copy the teacher's user encoder and offsets where their shapes are the student's."""
+    """Copy the teacher's user encoder, offsets and repeat term where their shapes are the student's."""
     shape = ("kind", "dim", "max_history", "layers", "heads")
     if all(settings[key] == knowledge.user_settings[key] for key in shape):
         users.load_state_dict(knowledge.user_encoder.state_dict())
     if model.offsets is not None and knowledge.offsets is not None:
         with torch.no_grad():
             model.offsets.weight.copy_(torch.from_numpy(np.array(knowledge.offsets)))
+    if model.repeat_term is not None and knowledge.repeat is not None:
+        model.repeat_term.start_from(torch.from_numpy(knowledge.repeat))
 
 
 def config_of(
@@ -156,6 +160,8 @@ def write_student(built: Built, folder: Path) -> None:
     tensors["item_vectors"] = model.item_vectors()
     if model.offsets is not None:
         tensors["offsets"] = model.offsets().detach()
+    if model.repeat_term is not None:
+        tensors["repeat"] = model.repeat_term().detach()
     if model.text_encoder.neutral is not None:
         tensors["neutral"] = model.text_encoder.neutral
     write_text(folder / "tokenizer.json", built.tokenizer_json)

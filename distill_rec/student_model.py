@@ -74,6 +74,12 @@ class StudentModel:
         return None if offsets is None else offsets.numpy()
 
     @property
+    def repeat(self) -> NDArray[np.float32] | None:
+        """Numbers `[BUCKETS]` of the repeat term; None where there is none."""
+        repeat = self.tensors.get("repeat")
+        return None if repeat is None else repeat.numpy()
+
+    @property
     def neutral(self) -> Tensor | None:
         """`[d]`, the vector of a text that says nothing; None where it was learned, or by an older release."""
         return self.tensors.get("neutral")
@@ -90,7 +96,7 @@ class StudentModel:
 
     def scorer(self, name: str) -> Scorer:
         """As the evaluation sees it."""
-        return Scorer(name, self.item_vectors, self.user_vectors)
+        return Scorer(name, self.item_vectors, self.user_vectors, self.repeat)
 
     def encode_texts(self, texts: list[str]) -> NDArray[np.float32]:
         """Text part of item vectors `[n, d]` of any texts."""

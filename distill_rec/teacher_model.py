@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from distill_rec.artifact.item_ids import digest_of_ids
 from distill_rec.data.ragged import Ragged
+from distill_rec.evaluation.repeats import add_to_candidates, add_to_catalogue
 from distill_rec.evaluation.scorer import Scorer
 from distill_rec.files import read_json
 from distill_rec.handover import ITEM_IDS
@@ -58,9 +59,23 @@ class Teacher:
         teacher._place = {item: number for number, item in enumerate(ids)}
         return teacher
 
+    @property
+    def kind(self) -> str:
+        return str(self.config.get("kind") or "bi_encoder")  # releases that knew one kind named none
+
+    @property
+    def members(self) -> list[str]:
+        """Names of the teachers that it is made of, each in a folder of its own; none where it is one itself."""
+        return list(self.config.get("members", []))
+
+    @property
+    def reads_texts(self) -> bool:
+        """Whether it can encode texts that it has not met."""
+        return self.members != [] or find(TEACHERS, self.kind).encoder is not None
+
     def scorer(self, name: str = "teacher") -> Scorer:
         """As the evaluation sees it: cached item vectors, user encoder on the fly."""
-        return Scorer(name, np.asarray(self.knowledge.item_vectors), self.user_vectors)
+        return Scorer(name, np.asarray(self.knowledge.item_vectors), self.user_vectors, self.knowledge.repeat)
 
     def user_vectors(self, history: Ragged) -> NDArray[np.float32]:
         """User vectors `[n, d]` of rows of item indices."""
@@ -79,15 +94,28 @@ class Teacher:
         unknown = [item for item in candidates if item not in self._place]
         if unknown:
             raise RunError("candidates", f"unknown item {unknown[0]!r}", "ids of the teacher's catalogue")
-        vectors = self.knowledge.item_vectors[[self._place[item] for item in candidates]]
-        return vectors @ self.encode_user(history)
+        rows = np.array([self._place[item] for item in candidates], dtype=np.int64)
+        scores = np.asarray(self.knowledge.item_vectors[rows] @ self.encode_user(history), dtype=np.float32)
+        add_to_candidates(self.knowledge.repeat, self._read(history), np.zeros_like(rows), rows, scores)
+        return scores
 
-    def recommend(self, history: list[str], k: int = 10) -> list[tuple[str, float]]:
-        """The best k items with their scores, those of the history left out."""
+    def recommend(self, history: list[str], k: int = 10, seen: bool = False) -> list[tuple[str, float]]:
+        """The best k items with their scores.
+
+        Args:
+            seen: items of the history may be among them; else they are left out.
+        """
         scores = np.array(self.knowledge.item_vectors @ self.encode_user(history))
-        scores[history_rows(self._place, history).values] = -np.inf
+        add_to_catalogue(self.knowledge.repeat, self._read(history), scores[None])
+        if not seen:
+            scores[history_rows(self._place, history).values] = -np.inf
         best = np.argsort(-scores, kind="stable")[:k]
         return [(self.item_ids[item], float(scores[item])) for item in best if np.isfinite(scores[item])]
+
+    def _read(self, history: list[str]) -> Ragged:
+        """The clicks that are read of a history, as one row."""
+        rows = history_rows(self._place, history).values[-self.knowledge.user_encoder.max_history :]
+        return Ragged.from_rows([rows])
 
     def encode_items(self, texts: list[str]) -> NDArray[np.float32]:
         """Text vectors `[n, d]` of any texts, through the whole trunk.
@@ -99,11 +127,12 @@ class Teacher:
 
     def encoder(self) -> Callable[[list[str]], NDArray[np.float32]]:
         """`encode_items` with the trunk loaded once, for those who encode often."""
-        kind = self.config.get("kind", "bi_encoder")  # releases that knew one kind named none
-        encoder: Late[Any] | None = find(TEACHERS, kind).encoder
+        encoder: Late[Any] | None = (
+            Late("distill_rec.ensemble.encoder:open_encoder") if self.members else find(TEACHERS, self.kind).encoder
+        )
         if encoder is None:
             raise ModelError(
-                self.folder, f"a teacher of kind {kind!r} cannot encode texts", "a teacher that reads them"
+                self.folder, f"a teacher of kind {self.kind!r} cannot encode texts", "a teacher that reads them"
             )
         encode: Callable[[list[str]], NDArray[np.float32]] = encoder.get()(self)
         return encode

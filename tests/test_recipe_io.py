@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,68 @@ def test_errors_name_the_key_and_the_nearest_right_one(tmp_path: Path, text: str
 def test_a_change_without_a_value_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"--set teacher\.dim: no key=value"):
         load_recipe("students/static", ["teacher.dim"])
+
+
+SEVERAL = """
+[[teacher]]
+name = "text"
+trunk = "plm"
+dim = 16
+weight = 0.5
+[teacher.optimizer]
+window = 2
+[[teacher]]
+name = "ids"
+kind = "item_ids"
+"""
+
+
+def test_several_teachers_are_changed_by_their_names(tmp_path: Path) -> None:
+    write(tmp_path / "base.toml", SEVERAL)
+    (tmp_path / "plm").mkdir()
+    path = write(tmp_path / "mine.toml", 'extends = "base.toml"\n[teacher.text]\ndim = 32\n[student]')
+    teacher = load_recipe(
+        path, ["teacher.ids.dim=8", "teacher.text.optimizer.window=3", "teacher.ids.weight=2"]
+    ).teacher
+    assert teacher is not None
+    text, ids = teacher.parts().values()
+    assert (text.kind, text.dim, text.optimizer.window) == ("bi_encoder", 32, 3)  # type: ignore[attr-defined]
+    assert (ids.kind, ids.dim) == ("item_ids", 8)  # type: ignore[attr-defined]
+    assert teacher.weights == {"text": 0.5, "ids": 2}  # type: ignore[attr-defined]
+    assert text.trunk == str(tmp_path / "plm")  # type: ignore[attr-defined]
+
+
+def test_a_list_of_teachers_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
+    write(tmp_path / "base.toml", SEVERAL)
+    one = '[[teacher]]\nname = "b"\nkind = "item_ids"'
+    path = write(tmp_path / "mine.toml", f'extends = "base.toml"\n{one}')
+    teacher = load_recipe(path).teacher
+    assert teacher is not None and list(teacher.parts()) == ["b"]
+    alone = write(tmp_path / "alone.toml", "[teacher]\ndim = 8")
+    path = write(tmp_path / "onto.toml", f'extends = "{alone.name}"\n{one}')
+    teacher = load_recipe(path).teacher
+    assert teacher is not None and list(teacher.parts()) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "words"),
+    [
+        (SEVERAL, "teacher.dim=8", "none of this name.*one of text, ids.*teacher.text.dim"),
+        (SEVERAL, "teacher.txt.dim=8", "none of this name.*one of text, ids"),
+        (SEVERAL, "teacher.ids.trunk=x", "teacher ids.*key of kind 'bi_encoder'"),
+        (SEVERAL, "teacher.ids.dims=8", "teacher ids.*Did you mean teacher.dim"),
+        (SEVERAL, "teacher.ids.dim=0", "teacher ids, key teacher.dim"),
+        (SEVERAL, "teacher.ids.weight=-1", "weights are zero or more"),
+        (SEVERAL + "[student]\n", "student.start=other", "auto or none or text or ids"),
+        (SEVERAL + "[student]\n", "student.initialised=true", "starts from no teacher.*text, ids"),
+        ('[[teacher]]\nkind = "item_ids"', "", r"\[\[teacher\]\] 1, key name.*no name"),
+        ('[[teacher]]\nname = "student"', "", "which is taken"),
+        ('[[teacher]]\nname = "a/b"', "", "in small letters"),
+        ('[[teacher]]\nname = "a"\n[[teacher]]\nname = "a"', "", "twice"),
+    ],
+)
+def test_a_wrong_teacher_among_several_is_named(tmp_path: Path, text: str, change: str, words: str) -> None:
+    path = write(tmp_path / "mine.toml", text)
+    with pytest.raises(RecipeError) as found:
+        load_recipe(path, [change] if change else [])
+    assert re.search(words, str(found.value).replace("\n", " ")), found.value

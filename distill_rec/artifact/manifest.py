@@ -9,7 +9,7 @@ from typing import Any
 
 from distill_rec.artifact.errors import ArtifactError
 from distill_rec.artifact.layout import LAYOUTS, MANIFEST, WHOLE
-from distill_rec.artifact.records import EXPORT_AGAIN, MANIFEST_FORM, as_json, require_types
+from distill_rec.artifact.records import EXPORT_AGAIN, MANIFEST_FORM, WITHOUT_REPEAT, as_json, require_types
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ class Manifest:
         precision: the one that is loaded where none is asked for.
         precisions: the others' too, by name: the file of the item encoder and the one of the catalogue's vectors.
         removed: items that are never recommended.
-        teacher: the teacher's dim and user encoder, where its vectors were exported; else empty.
+        teacher: the teacher's dim, user encoder and, where it has one, repeat term, where its vectors were exported;
+            else empty.
+        repeat: numbers of the repeat term, by bucket (`repeat.BUCKETS`); empty where there is none.
         metrics: teacher's and student's on the same test and on validation data, where the exporter had them.
         latency: of the machine that exported it.
         parity: largest difference to torch and what it was measured on, by precision.
@@ -68,7 +70,8 @@ class Manifest:
     parity: dict[str, Any] = field(default_factory=dict)
     fingerprints: dict[str, Any] = field(default_factory=dict)
     trunk: dict[str, Any] = field(default_factory=dict)
-    format_version: int = MANIFEST_FORM.version
+    repeat: list[float] = field(default_factory=list)
+    format_version: int = WITHOUT_REPEAT
 
     @property
     def exported(self) -> dict[str, dict[str, str]]:
@@ -87,8 +90,16 @@ class Manifest:
         where = folder / MANIFEST
         return Manifest.from_json(where.read_bytes(), where)
 
+    @property
+    def needed_version(self) -> int:
+        """The format version of what it holds: a release that would leave out the repeat term must not read it."""
+        return MANIFEST_FORM.version if self.repeat or self.teacher.get("repeat") else WITHOUT_REPEAT
+
     def to_json(self) -> str:
-        return as_json(asdict(self), indent=2)
+        values = asdict(self)
+        if not self.repeat:
+            del values["repeat"]
+        return as_json(values, indent=2)
 
     @staticmethod
     def from_json(content: bytes, where: Path) -> Manifest:

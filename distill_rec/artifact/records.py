@@ -38,9 +38,12 @@ class Form:
         raise ArtifactError(where, f"format version {found!r}", f"version {self.version}", do)
 
 
-MANIFEST_FORM = Form(3, (1, 2))
-"""Version 1 had one precision and no golden inputs, version 2 read entities as they stand. It stands for ids, texts,
-vectors and encoders too: their files hold no number of their own."""
+MANIFEST_FORM = Form(4, (1, 2, 3))
+"""Version 1 had one precision and no golden inputs, version 2 read entities as they stand, version 3 had no repeat
+term. It stands for ids, texts, vectors and encoders too: their files hold no number of their own."""
+
+WITHOUT_REPEAT = 3
+"""What is written of an artifact without a repeat term: a release that knows of none ranks it right."""
 
 GOLDEN_FORM = Form(1)
 """Golden inputs of older releases have no number, and are version 1."""

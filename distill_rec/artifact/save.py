@@ -16,7 +16,7 @@ from distill_rec.artifact.layout import CARD, GOLDEN, ITEM_IDS, MANIFEST, STORED
 from distill_rec.artifact.link import LINK, VERSIONS
 from distill_rec.artifact.manifest import FileRecord, Manifest
 from distill_rec.artifact.publish import new_version
-from distill_rec.artifact.records import MANIFEST_FORM, as_json
+from distill_rec.artifact.records import as_json
 from distill_rec.artifact.stored import Floats, store
 from distill_rec.artifact.tensors import header_of
 from distill_rec.artifact.whole_files import sha256_file, write_bytes, writing
@@ -103,6 +103,7 @@ def seal(manifest: Manifest, folder: Path) -> Manifest:
 
 
 def _written(manifest: Manifest, folder: Path) -> Manifest:
+    manifest = replace(manifest, format_version=manifest.needed_version)
     write_bytes(folder / MANIFEST, manifest.to_json().encode())
     return manifest
 
@@ -153,7 +154,6 @@ def _changed(files: Files, catalogue: SavedCatalogue, kept: dict[str, dict[str, 
     return replace(
         manifest,
         fingerprints=marks | {KEY: digest_of_ids(catalogue.ids)} if KEY in marks else marks,
-        format_version=MANIFEST_FORM.version,
         items=len(catalogue.ids),
         removed=sorted(catalogue.removed),
         precision=manifest.precision if manifest.precision in kept else catalogue.precision,

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from distill_rec.evaluation.columns import COLUMNS
 from distill_rec.evaluation.svg import RIGHT, WIDTH, figure
 
-COLOURS = ("student", "undistilled", "teacher", "id-only", "untrained", "popularity")
+COLOURS = tuple(reversed(COLUMNS))
 """The report's colours, by the place of a series."""
 
 LEFT, BOTTOM, HEIGHT, ROW = 52, 48, 240, 24

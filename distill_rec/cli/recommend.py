@@ -17,6 +17,9 @@ def recommend(
     history: Annotated[str, typer.Option("--history", help="ids of clicked items, oldest first, as 1,50")] = "",
     k: Annotated[int, typer.Option("--k", "-k", min=1, help="how many items")] = 10,
     exclude: Annotated[str, typer.Option("--exclude", help="ids that are left out as well, as 7,9")] = "",
+    seen: Annotated[
+        bool, typer.Option("--seen", help="items of the history too, for people who come back to what they know")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Recommend items for a history with an exported student; works in the light install.
@@ -26,7 +29,7 @@ def recommend(
     from distill_rec.cli.artifact import ids_of, load_artifact, note_skipped
 
     student = load_artifact(artifact)
-    found = student.recommend(history=ids_of(history), k=k, exclude=ids_of(exclude))
+    found = student.recommend(history=ids_of(history), k=k, exclude=ids_of(exclude), seen=seen)
     note_skipped(student)
     if as_json:
         print_json([{"id": item, "score": float(score)} for item, score in found])

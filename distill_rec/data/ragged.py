@@ -66,6 +66,19 @@ class Ragged:
         out[mask] = self.values[positions]
         return out, mask
 
+    def distinct(self, last: int) -> tuple[Ragged, NDArray[np.int64]]:
+        """The distinct rows, cut to their `last` values, and for each row which of them it is.
+
+        Clicks of one moment have the same history, and a log may hold many.
+        """
+        padded, mask = self.padded(last=last)
+        # with its length, because padding is a value too
+        table = np.column_stack([mask.sum(1).astype(padded.dtype), padded])
+        keys = table.view(np.dtype((np.void, table.dtype.itemsize * table.shape[1]))).ravel()
+        _, first, number = np.unique(keys, return_index=True, return_inverse=True)
+        kept = mask[first]
+        return Ragged(padded[first][kept], np.concatenate([[0], np.cumsum(kept.sum(1))])), number.ravel()
+
     @staticmethod
     def from_rows(rows: Iterable[ArrayLike], dtype: Any = np.int32) -> Ragged:
         arrays = [np.asarray(row, dtype=dtype) for row in rows]

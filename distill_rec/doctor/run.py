@@ -73,7 +73,7 @@ def _stage(folder: Path, stage: Stage, before: str, busy: bool) -> Finding:
         if record.get("before", "") != before:
             found = f"stale: made from a {STAGES[max(STAGES.index(stage) - 1, 0)].name} that is there no more"
             return Finding("problem", AREA, what, found, f"The same `distill-rec run` makes it anew, or: {anew}")
-        if missing := [name for name in stage.outputs if not (place / name).exists()]:
+        if missing := [name for name in stage.expected(place) if not (place / name).exists()]:
             return Finding("problem", AREA, what, f"finished, but lacks {', '.join(missing)}", anew)
         return Finding("ok", AREA, what, f"finished in {float(record.get('seconds', 0)):,.1f} s")
     if (place / "begun.json").exists():

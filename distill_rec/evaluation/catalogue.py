@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from distill_rec.data.dataset import Queries
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.metrics.ranks import TargetRanks
+from distill_rec.evaluation.repeats import add_to_catalogue
 from distill_rec.evaluation.scorer import Floats, Scorer
 from distill_rec.runtime.errors import DataError
 
@@ -79,31 +81,42 @@ def rank_targets(
         pool: bool `[n_items]`, the items to rank among (all where not given); targets must be in it.
         leave_out_seen: whether items that the user had seen are no candidates; the target always is one.
     """
+    return rank_in_ways(scorer, queries, [leave_out_seen], pool)[0]
+
+
+def rank_in_ways(
+    scorer: Scorer, queries: Queries, ways: Sequence[bool], pool: NDArray[np.bool_] | None = None
+) -> list[TargetRanks]:
+    """`rank_targets` for each way of `leave_out_seen`, users and scores computed once."""
     require_finite_items(scorer)
     vectors = np.asarray(scorer.item_vectors, dtype=np.float32)
     target = np.asarray(queries.target, dtype=np.int64)
     if pool is not None:
-        number = np.cumsum(pool) - 1
+        number = np.where(pool, np.cumsum(pool) - 1, -1)
         vectors, target = vectors[pool], number[target]
     copies, columns = Copies.of(vectors), np.ascontiguousarray(vectors.T)
     n, n_items = len(queries), len(vectors)
-    greater, ties, candidates = (np.empty(n, dtype=np.int64) for _ in range(3))
+    places = None if pool is None else number
+    counts = np.empty((len(ways), 3, n), dtype=np.int64)
     block = max(1, BLOCK_BYTES // (4 * max(n_items, 1)))
     scores = np.empty((block, n_items), dtype=np.float32)
     for start in range(0, n, block):
         rows = np.arange(start, min(start + block, n))
-        users = np.asarray(scorer.user_vectors(queries.history.take(rows)), dtype=np.float32)
+        history = queries.history.take(rows)
+        users = np.asarray(scorer.user_vectors(history), dtype=np.float32)
         require_finite(scorer, users, start)
         chunk = scores[: len(rows)]
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused by name below
             np.matmul(users, columns, out=chunk)
         chunk[:, copies.item] = chunk[:, copies.original]
-        exclude = queries.excluded(rows) if leave_out_seen else Ragged.from_rows([[]] * len(rows))
-        if pool is not None:
-            exclude = _within(pool, number, exclude)
+        add_to_catalogue(scorer.repeat, history, chunk, places)
         part = slice(start, start + len(rows))
-        greater[part], ties[part], candidates[part] = _count(scorer, chunk, target[part], exclude, start)
-    return TargetRanks(greater, ties, candidates)
+        for way in np.argsort(ways):  # all items first: leaving out overwrites scores
+            exclude = queries.excluded(rows) if ways[way] else Ragged.from_rows([[]] * len(rows))
+            if pool is not None:
+                exclude = _within(pool, number, exclude)
+            counts[way, :, part] = _count(scorer, chunk, target[part], exclude, start)
+    return [TargetRanks(*one) for one in counts]
 
 
 def _count(

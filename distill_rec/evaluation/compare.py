@@ -11,24 +11,18 @@ from numpy.typing import NDArray
 
 from distill_rec.data.cautions import REPEATED
 from distill_rec.data.dataset import Dataset, Queries
+from distill_rec.evaluation.columns import ordered
 from distill_rec.evaluation.disagreements import agreement, disagreements
 from distill_rec.evaluation.lists import lists_of
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
-from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, user_means
-from distill_rec.evaluation.results import Ending, ModelCost, Results, Table
+from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, evaluate_both, user_means
+from distill_rec.evaluation.results import Ending, ModelCost, Results, Share, Table
 from distill_rec.evaluation.scorer import Scorer
 from distill_rec.evaluation.slices import by_clicks
-from distill_rec.evaluation.tables import build
+from distill_rec.evaluation.tables import build, difference_of
 from distill_rec.evaluation.verdicts import verdicts
 from distill_rec.progress import Progress, Quiet, Task
 from distill_rec.recipe import EvaluateSection
-
-ORDER = ("popularity", "untrained", "id-only", "undistilled", "initialised", "student", "teacher")
-
-
-def ordered(models: Mapping[str, object]) -> list[str]:
-    """The columns of a table: those that are known in their order, then the others."""
-    return [name for name in ORDER if name in models] + [name for name in models if name not in ORDER]
 
 
 def compare(
@@ -40,6 +34,7 @@ def compare(
     costs: dict[str, ModelCost] | None = None,
     curves: dict[str, list[tuple[float, float]]] | None = None,
     endings: dict[str, list[Ending]] | None = None,
+    shares: Mapping[str, tuple[float, Scorer | None]] | None = None,
     progress: Progress | None = None,
 ) -> Results:
     """Evaluate models on the test (and on new items where there are some).
@@ -49,6 +44,7 @@ def compare(
         dataset: test samples, training clicks, new items.
         section: resamples, most users, examples, seed.
         costs, curves: shown beside the figures.
+        shares: of several teachers each one's weight, and the sum without it.
         endings: what ended each model's trainings; verdicts on one that was still getting better stay open.
 
     Raises:
@@ -57,11 +53,16 @@ def compare(
     seeds = {key: _seeds(scorers[key]) for key in ordered(scorers)}
     samples = _drawn(dataset.test, section)
     registry = CATALOGUE if isinstance(samples, Queries) else IMPRESSIONS
-    further = _further_tables(dataset, samples, section)
+    further = _further_tables(dataset, section)
     total = sum(len(found) for found in seeds.values()) * (1 + len(further))
     with (progress or Quiet()).task("evaluating", total) as task:
-        found = _evaluate(seeds, samples, dataset, task)
-        tables = [_table("test", "test", found, section)]
+        if isinstance(samples, Queries) and _ranks_seen(dataset, section):
+            found, every = _evaluate_both(seeds, samples, dataset, task)
+            tables = [_table("test", "test", found, section)]
+            tables.append(_table("test-all", "test, all items ranked, seen ones too", every, section))
+        else:
+            found = _evaluate(seeds, samples, dataset, task)
+            tables = [_table("test", "test", found, section)]
         for key, title, part, options in further:
             tables.append(_table(key, title, _evaluate(seeds, part, dataset, task, **options), section))
     slices = _slices(found, section)
@@ -90,6 +91,7 @@ def compare(
         results.examples = disagreements(*pair, samples, dataset, section.examples, section.seed)
     found_lists = {key: lists_of(value[0], samples, dataset, section.seed) for key, value in seeds.items()}
     results.lists = {key: value for key, value in found_lists.items() if value is not None}
+    results.shares = _shares(shares or {}, found, samples, dataset, section, results.main_metric)
     results.verdicts = verdicts(results)
     results._per_user = _per_user(found, dataset)
     return results
@@ -108,19 +110,36 @@ def _drawn(samples: Samples, section: EvaluateSection) -> Samples:
     return samples.take(np.flatnonzero(np.isin(samples.user, chosen)))
 
 
-def _further_tables(
-    dataset: Dataset, samples: Samples, section: EvaluateSection
-) -> list[tuple[str, str, Samples, dict[str, bool]]]:
-    """Key, title, samples and options of each table beside the first."""
-    out: list[tuple[str, str, Samples, dict[str, bool]]] = []
+def _ranks_seen(dataset: Dataset, section: EvaluateSection) -> bool:
+    """Whether the test has a second table, in which items that a user had seen are candidates too."""
     often = section.seen_items == "auto" and (dataset.repeated_targets or 0.0) > REPEATED
-    if isinstance(samples, Queries) and (often or section.seen_items == "both"):
-        out.append(("test-all", "test, all items ranked, seen ones too", samples, {"leave_out_seen": False}))
-    if dataset.test_new is not None:
-        new = _drawn(dataset.test_new, section)
-        out.append(("new-all", "new items, ranked among all", new, {"among_new": False}))
-        out.append(("new-new", "new items, ranked among the new", new, {"among_new": True}))
-    return out
+    return often or section.seen_items == "both"
+
+
+def _further_tables(dataset: Dataset, section: EvaluateSection) -> list[tuple[str, str, Samples, dict[str, bool]]]:
+    """Key, title, samples and options of each table of new items."""
+    if dataset.test_new is None:
+        return []
+    new = _drawn(dataset.test_new, section)
+    return [
+        ("new-all", "new items, ranked among all", new, {"among_new": False}),
+        ("new-new", "new items, ranked among the new", new, {"among_new": True}),
+    ]
+
+
+def _evaluate_both(
+    seeds: dict[str, list[Scorer]], samples: Queries, dataset: Dataset, task: Task
+) -> tuple[dict[str, list[PerSample]], dict[str, list[PerSample]]]:
+    """With seen items left out, and with all items ranked."""
+    left_out: dict[str, list[PerSample]] = {name: [] for name in seeds}
+    every: dict[str, list[PerSample]] = {name: [] for name in seeds}
+    for name, scorers in seeds.items():
+        for scorer in scorers:
+            one, other = evaluate_both(scorer, samples, dataset)
+            left_out[name].append(one)
+            every[name].append(other)
+            task.advance()
+    return left_out, every
 
 
 def _evaluate(
@@ -150,6 +169,24 @@ def _slices(found: dict[str, list[PerSample]], section: EvaluateSection) -> list
         table = build(f"slice-{number}", title, found, rows=rows, resamples=section.bootstrap, seed=section.seed)
         if table is not None:
             out.append(table)
+    return out
+
+
+def _shares(  # noqa: PLR0913
+    shares: Mapping[str, tuple[float, Scorer | None]],
+    found: dict[str, list[PerSample]],
+    samples: Samples,
+    dataset: Dataset,
+    section: EvaluateSection,
+    metric: str,
+) -> list[Share]:
+    out = []
+    for name, (weight, without) in shares.items():
+        gain = None
+        if without is not None:
+            rest, names = [evaluate(without, samples, dataset)], ("teacher", f"teacher without {name}")
+            gain = difference_of(metric, found["teacher"], rest, names, resamples=section.bootstrap, seed=section.seed)
+        out.append(Share(name=name, weight=weight, gain=gain))
     return out
 
 

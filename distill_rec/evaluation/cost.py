@@ -80,6 +80,9 @@ def served_bytes(manifest: Manifest, precision: str) -> int:
 
 def _teacher_size(folder: Path) -> Size:
     config = read_json(folder / "model.json")
+    if members := config.get("members"):
+        sizes = [_teacher_size(folder / name) for name in members]
+        return sum(size[0] or 0 for size in sizes), sum(size[1] or 0 for size in sizes)
     weights = [folder / "weights.safetensors", *(folder / "knowledge").iterdir()]
     if "trunk" in config:  # of kinds that have one
         source = Path(config["trunk"]["source"])

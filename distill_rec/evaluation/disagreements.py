@@ -8,6 +8,7 @@ from scipy.stats import kendalltau
 
 from distill_rec.data.dataset import Dataset, Queries
 from distill_rec.evaluation.protocol import Samples
+from distill_rec.evaluation.repeats import add_to_catalogue
 from distill_rec.evaluation.results import Agreement, Example
 from distill_rec.evaluation.scorer import Scorer
 
@@ -21,6 +22,7 @@ def history_scores(scorer: Scorer, samples: Samples, rows: NDArray[np.int64]) ->
     history = samples.history.take(rows)
     seen = samples.excluded(rows) if isinstance(samples, Queries) else history
     scores = scorer.user_vectors(history) @ scorer.item_vectors.T
+    add_to_catalogue(scorer.repeat, history, scores)
     scores[np.repeat(np.arange(len(rows)), seen.lengths), seen.values] = -np.inf
     return np.asarray(scores)
 

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from distill_rec.evaluation.columns import title_of
 from distill_rec.evaluation.results import Ending
-
-TITLES = {
-    "teacher": "the teacher",
-    "student": "the student",
-    "undistilled": "the undistilled student",
-    "initialised": "the student from the teacher's start",
-}
 
 WAYS = {
     "plateau": "a plateau",
@@ -19,10 +13,6 @@ WAYS = {
     "max_updates": "max_updates",
     "max_seconds": "the clock (max_seconds)",
 }
-
-
-def title_of(model: str) -> str:
-    return TITLES.get(model, model)
 
 
 def unsettled(endings: Mapping[str, Sequence[Ending]], models: Sequence[str]) -> str:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_rec.data.cautions import REPEATED
 from distill_rec.data.dataset import Dataset, Impressions, Queries
-from distill_rec.evaluation.catalogue import rank_targets, require_finite, require_finite_items
+from distill_rec.evaluation.catalogue import rank_in_ways, rank_targets, require_finite, require_finite_items
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS, rank_impressions
-from distill_rec.evaluation.metrics.ranks import ImpressionRanks
+from distill_rec.evaluation.metrics.ranks import ImpressionRanks, TargetRanks
+from distill_rec.evaluation.repeats import add_to_candidates
 from distill_rec.evaluation.scorer import Scorer
 
 Samples = Queries | Impressions
@@ -54,18 +56,29 @@ def evaluate(
     Raises:
         DataError: a score is not finite.
     """
-    user = np.asarray(samples.user, dtype=np.int64)
-    clicks = np.asarray(dataset.train_clicks, dtype=np.float64)
     if isinstance(samples, Queries):
         pool = np.asarray(dataset.new) if among_new else None
-        found = rank_targets(scorer, samples, pool, leave_out_seen=leave_out_seen)
-        return PerSample(user, clicks[samples.target], {name: m.values(found) for name, m in CATALOGUE.items()})
+        return _of_targets(rank_targets(scorer, samples, pool, leave_out_seen=leave_out_seen), samples, dataset)
+    user = np.asarray(samples.user, dtype=np.int64)
+    clicks = np.asarray(dataset.train_clicks, dtype=np.float64)
     ranks = rank_impressions_of(scorer, samples)
     both = (ranks.clicks > 0) & (ranks.clicks < ranks.shown)
     values = {name: np.where(both, m.values(ranks), np.nan) for name, m in IMPRESSIONS.items()}
     total = ranks.sum_clicked(clicks[samples.candidates.values])
     target = np.divide(total, ranks.clicks, out=np.full(len(user), np.nan), where=ranks.clicks > 0)
     return PerSample(user, target, values)
+
+
+def evaluate_both(scorer: Scorer, samples: Queries, dataset: Dataset) -> tuple[PerSample, PerSample]:
+    """`evaluate` with seen items left out, and with all items ranked."""
+    left_out, every = rank_in_ways(scorer, samples, [True, False])
+    return _of_targets(left_out, samples, dataset), _of_targets(every, samples, dataset)
+
+
+def _of_targets(ranks: TargetRanks, samples: Queries, dataset: Dataset) -> PerSample:
+    clicks = np.asarray(dataset.train_clicks, dtype=np.float64)
+    values = {name: metric.values(ranks) for name, metric in CATALOGUE.items()}
+    return PerSample(np.asarray(samples.user, dtype=np.int64), clicks[samples.target], values)
 
 
 def rank_impressions_of(scorer: Scorer, samples: Impressions) -> ImpressionRanks:
@@ -76,13 +89,15 @@ def rank_impressions_of(scorer: Scorer, samples: Impressions) -> ImpressionRanks
     start = 0
     while start < len(samples):
         stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + CHUNK_CANDIDATES, side="right")) - 1)
-        users = np.asarray(scorer.user_vectors(samples.history.take(np.arange(start, stop))), dtype=np.float32)
+        history = samples.history.take(np.arange(start, stop))
+        users = np.asarray(scorer.user_vectors(history), dtype=np.float32)
         require_finite(scorer, users, start)
         part = slice(int(offsets[start]), int(offsets[stop]))
         row = np.repeat(np.arange(stop - start), np.diff(offsets[start : stop + 1]))
         items = scorer.item_vectors[samples.candidates.values[part]].astype(np.float64)
         # summed in float64 and rounded, so that equal vectors give equal scores whatever the order of the terms
         scores[part] = np.einsum("nd,nd->n", items, users.astype(np.float64)[row])
+        add_to_candidates(scorer.repeat, history, row, samples.candidates.values[part], scores[part])
         start = stop
     return rank_impressions(scores, samples.labels.values, offsets, scorer.name)
 
@@ -96,13 +111,39 @@ def user_means(user: NDArray[np.int64], values: Floats) -> Floats:
     )
 
 
-def validation_means(scorer: Scorer, samples: Samples, dataset: Dataset) -> Floats:
-    """Mean nDCG@10 of each user that has a value, in the order of the users. `[n_users]`"""
-    per_sample = evaluate(scorer, samples, dataset)
+def validation_ranks_seen(scorer: Scorer, dataset: Dataset) -> bool:
+    """Whether validation ranks all items, seen ones too.
+
+    It does for a model with a repeat term where more than a tenth of the targets repeat: what the term says of seen
+    items is what such a model is for there, and with seen items left out nothing would see it go wrong. Elsewhere seen
+    items are left out as they always were, so that models with and without the term stop by the same figure. Models
+    that are compared by it must be asked in one way: decide once, for all of them.
+    """
+    return scorer.repeat is not None and targets_repeat(dataset)
+
+
+def targets_repeat(dataset: Dataset) -> bool:
+    """Whether more than a tenth of the targets had been clicked before."""
+    return (dataset.repeated_targets or 0.0) > REPEATED
+
+
+def validation_means(
+    scorer: Scorer, samples: Samples, dataset: Dataset, *, leave_out_seen: bool | None = None
+) -> Floats:
+    """Mean nDCG@10 of each user that has a value, in the order of the users. `[n_users]`
+
+    Args:
+        leave_out_seen: as `validation_ranks_seen` decides where not given.
+    """
+    if leave_out_seen is None:
+        leave_out_seen = not validation_ranks_seen(scorer, dataset)
+    per_sample = evaluate(scorer, samples, dataset, leave_out_seen=leave_out_seen)
     return user_means(per_sample.user, per_sample.values["ndcg@10"])
 
 
-def validation_metric(scorer: Scorer, samples: Samples, dataset: Dataset) -> float:
+def validation_metric(
+    scorer: Scorer, samples: Samples, dataset: Dataset, *, leave_out_seen: bool | None = None
+) -> float:
     """Mean over users of nDCG@10: what training stops by. Zero where no sample has a value."""
-    means = validation_means(scorer, samples, dataset)
+    means = validation_means(scorer, samples, dataset, leave_out_seen=leave_out_seen)
     return float(means.mean()) if len(means) else 0.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table as Sheet
 
-from distill_rec.evaluation.results import ModelCost, Ratio, Results, Table
+from distill_rec.evaluation.numerals import signed
+from distill_rec.evaluation.results import Difference, ModelCost, Ratio, Results, Table
 
 TONES = {"good": "green", "bad": "red", "open": "yellow", "note": "cyan"}
 
@@ -17,12 +18,19 @@ def render(results: Results, console: Console) -> None:
     for metric in (results.main_metric, "recall@100"):
         if results.slices and metric in results.metrics:
             console.print(_slice_sheet(results, metric))
+    if results.shares:
+        console.print(_share_sheet(results))
     if results.costs:
         console.print(_cost_sheet(results.costs))
     for ratio in results.test.ratios:
         console.print(f"  {ratio_text(ratio, results.metrics)}", highlight=False)
     for verdict in results.verdicts:
         console.print(f"  {verdict.text}", style=TONES[verdict.tone], highlight=False, markup=False)
+
+
+def span_of(found: Difference) -> str:
+    """`+0.0040 (+0.0028 to +0.0052)`."""
+    return f"{signed(found.value)} ({signed(found.low)} to {signed(found.high)})"
 
 
 def ratio_text(ratio: Ratio, metrics: dict[str, str]) -> str:
@@ -60,6 +68,17 @@ def _slice_sheet(results: Results, metric: str) -> Sheet:
         cells = table.cells[metric]
         name = table.title.removeprefix("target with ").removesuffix(" training clicks")
         sheet.add_row(name, f"{table.samples:,}", *(f"{cells[model].mean:.4f}" for model in results.models))
+    return sheet
+
+
+def _share_sheet(results: Results) -> Sheet:
+    metric = results.main_metric
+    sheet = Sheet(title="what each teacher gives to their sum", title_justify="left")
+    for name in ("teacher", "weight", f"{results.metrics[metric]} alone", "sum less the sum without it"):
+        sheet.add_column(name, justify="left" if name == "teacher" else "right")
+    for share in results.shares:
+        alone = results.test.cells[metric][share.name].mean
+        sheet.add_row(share.name, f"{share.weight:.3g}", f"{alone:.4f}", span_of(share.gain) if share.gain else "-")
     return sheet
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from jinja2 import Environment
 from markupsafe import Markup
 
+from distill_rec.evaluation.columns import model_class, short_of
 from distill_rec.evaluation.numerals import moment, percent, plain, signed
 from distill_rec.evaluation.render import COST_ROWS, cost_cell, ratio_text
 from distill_rec.evaluation.report_tables import best_of, bounds, models_of, names_of, pairs_of, why_missing
 from distill_rec.evaluation.results import Ratio, Results, Table
-from distill_rec.evaluation.svg import Point, groups, intervals, lines, model_class
+from distill_rec.evaluation.svg import Point, groups, intervals, lines
 from distill_rec.files import write_text
 from distill_rec.pages import pages_in
 
@@ -25,7 +26,6 @@ RATIO_TITLES = {
     "G": "of the gap in {} closed by distillation",
 }
 SLICED = {"catalogue": ("ndcg@10", "recall@100", "percentile"), "impressions": ("auc", "ndcg@10")}
-SHORT = {"popularity": "popular.", "undistilled": "undistill.", "initialised": "initial."}
 
 
 def write_report(results: Results, folder: Path) -> None:
@@ -84,7 +84,7 @@ def _plots(results: Results, table: Table) -> Markup:
         points = [Point(m, m, cells[m].mean, cells[m].low, cells[m].high) for m in models]
         plots.append(intervals(points, results.metrics[metric]))
     points = [
-        Point(f"{d.first} \u2212 {SHORT.get(d.second, d.second)}", d.first, d.value, d.low, d.high)
+        Point(f"{d.first} \u2212 {short_of(d.second)}", d.first, d.value, d.low, d.high)
         for d in table.differences
         if d.metric == results.main_metric
     ]

@@ -132,6 +132,19 @@ class Example(Part):
     student_rank: float | None = None
 
 
+class Share(Part):
+    """What one of several teachers gives to their sum.
+
+    Attributes:
+        weight: factor of its scores.
+        gain: the sum of all less the sum without it, on the test; None where no other has a weight.
+    """
+
+    name: str
+    weight: float
+    gain: Difference | None
+
+
 class Ending(Part):
     """How one training of a model ended."""
 
@@ -172,6 +185,7 @@ class Results(Record):
     agreement: Agreement | None = None
     verdicts: list[Verdict] = Field(default_factory=list)
     examples: list[Example] = Field(default_factory=list)
+    shares: list[Share] = Field(default_factory=list, description="of several teachers, what each gives to their sum")
     curves: dict[str, list[tuple[float, float]]] = Field({}, description="validation nDCG@10 by update, per model")
     endings: dict[str, list[Ending]] = Field({}, description="what ended the training of each model, by seed")
     _per_user: pl.DataFrame | None = PrivateAttr(None)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from distill_rec.evaluation.columns import model_class
+
 WIDTH = 340
 """Of every plot, in user units: one column on a phone, so that text keeps its size."""
 
@@ -115,14 +117,6 @@ def lines(series: dict[str, list[tuple[float, float]]], title: str, axis: str) -
             f'<polyline points="{path}"/><circle cx="{x(best[0]):.1f}" cy="{y(best[1]):.1f}" r="4"/></g>'
         )
     return figure(title, height, body)
-
-
-KNOWN = ("popularity", "untrained", "id-only", "undistilled", "student", "teacher")
-
-
-def model_class(model: str) -> str:
-    """The class that carries a model's colour."""
-    return f"m-{model}" if model in KNOWN else "m-other"
 
 
 def _bounds(values: Sequence[float], zero: bool) -> tuple[float, float]:

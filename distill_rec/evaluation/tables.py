@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_rec.evaluation.bootstrap import interval, resampled_means
+from distill_rec.evaluation.columns import COLUMNS
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
 from distill_rec.evaluation.protocol import PerSample
 from distill_rec.evaluation.results import Cell, Difference, Ratio, Table
@@ -26,6 +27,13 @@ PAIRS = (
     ("teacher", "untrained"),
     ("student", "popularity"),
 )
+
+
+def pairs_of(models: Sequence[str]) -> list[tuple[str, str]]:
+    """Which models are compared: the pairs above, and teacher and student with each model of another name."""
+    others = [name for name in models if name not in COLUMNS]
+    pairs = [*PAIRS, *((first, name) for first in ("teacher", "student") for name in others)]
+    return [(first, second) for first, second in pairs if first in models and second in models]
 
 
 class Means:
@@ -88,15 +96,23 @@ def build(
         samples=means.samples,
         users=means.users,
         cells={metric: {model: _cell(means, metric, model) for model in means.models} for metric in means.metrics},
-        differences=[
-            _difference(means, metric, a, b)
-            for metric in means.metrics
-            for a, b in PAIRS
-            if a in means.models and b in means.models
-        ],
+        differences=[_difference(means, metric, a, b) for metric in means.metrics for a, b in pairs_of(means.models)],
         ratios=ratios(means),
         left_out=left_out or {},
     )
+
+
+def difference_of(
+    metric: str, first: Sequence[PerSample], second: Sequence[PerSample], names: tuple[str, str], **draws: int
+) -> Difference:
+    """Paired difference of two models that need no column.
+
+    Args:
+        draws: `resamples` and `seed`.
+    """
+    rows = np.ones(len(first[0]), dtype=bool)
+    means = Means(dict(zip(names, (first, second), strict=True)), rows, **draws)
+    return _difference(means, metric, *names)
 
 
 def _cell(means: Means, metric: str, model: str) -> Cell:

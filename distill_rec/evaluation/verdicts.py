@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from distill_rec.evaluation.endings import summary_of, title_of, unsettled
+from distill_rec.evaluation.columns import title_of
+from distill_rec.evaluation.endings import summary_of, unsettled
 from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import Difference, Results, Table, Verdict
 
-RIVALS = {
-    "popularity": "popularity",
-    "untrained": "the untrained PLM",
-    "undistilled": "the student trained without it",
-}
+RIVALS = ("popularity", "untrained", "undistilled")
+"""Columns that a teacher must beat to be worth anything."""
 
 ADVICE = {
     "untrained": " Its training spoilt what the PLM knew: a lower learning_rate, keep_start, dim as wide as the PLM.",
@@ -27,6 +25,7 @@ def verdicts(results: Results) -> list[Verdict]:
     table, metric = results.test, results.main_metric
     out = [_against(results, table, metric, "student", "popularity")]
     out += [_against(results, table, metric, "teacher", rival) for rival in RIVALS if rival in results.models]
+    out += [_together(results, table, metric)]
     out += [_distillation(results, table, metric), _beyond_the_start(results, table, metric)]
     out += [_nothing_to_give(results, table, metric), _retention(results, table)]
     out += [
@@ -72,7 +71,7 @@ def _judged(  # noqa: PLR0913
 
 def _against(results: Results, table: Table, metric: str, model: str, rival: str) -> Verdict | None:
     """A model against what it must beat to be worth anything."""
-    title, name = results.metrics[metric], RIVALS[rival]
+    title, name = results.metrics[metric], title_of(rival)
     return _judged(
         results,
         table.difference(metric, model, rival),
@@ -92,6 +91,22 @@ def _distillation(results: Results, table: Table, metric: str) -> Verdict | None
         f"Distillation lost in {title}",
         f"The gain of distillation cannot be told from zero in {title}",
         " The undistilled student is better.",
+    )
+
+
+def _together(results: Results, table: Table, metric: str) -> Verdict | None:
+    """Several teachers against the best of them on this test, which is a stricter rival than one named before."""
+    names = [share.name for share in results.shares if share.name in table.cells[metric]]
+    if not names:
+        return None
+    best, title = max(names, key=lambda name: table.cells[metric][name].mean), results.metrics[metric]
+    return _judged(
+        results,
+        table.difference(metric, "teacher", best),
+        f"The teachers together beat the best of them, {best}, in {title}",
+        f"The teachers together lose to the best of them, {best}, in {title}",
+        f"The teachers together cannot be told from the best of them, {best}, in {title}",
+        " Leave out those that give nothing.",
     )
 
 

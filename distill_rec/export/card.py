@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from distill_rec.artifact.manifest import Manifest
+from distill_rec.artifact.repeat import NAMES
 from distill_rec.data.dataset import Dataset
 from distill_rec.export.report import ExportReport
 
@@ -32,6 +33,7 @@ def model_card(manifest: Manifest, dataset: Dataset, report: ExportReport) -> st
         f"{'as characters' if manifest.unescape_html else 'as they stand'}. Items that had training clicks "
         "may also hold a learned offset; new items are encoded from text alone. Its tokens and first weights came from "
         f"`{_source(manifest.trunk)}`.",
+        *_repeat(manifest),
         "",
         "## Data",
         "",
@@ -63,6 +65,17 @@ def model_card(manifest: Manifest, dataset: Dataset, report: ExportReport) -> st
         "",
     ]
     return "\n".join(lines)
+
+
+def _repeat(manifest: Manifest) -> list[str]:
+    if not manifest.repeat:
+        return []
+    numbers = ", ".join(f"{name}: {number:+.2f}" for name, number in zip(NAMES, manifest.repeat, strict=True))
+    return [
+        "",
+        "Scores of items that stand in the history get a learned number, by how many clicks ago the last one on them "
+        f"was: {numbers}. `recommend(..., seen=True)` ranks them among the others.",
+    ]
 
 
 def _source(trunk: dict[str, Any]) -> str:

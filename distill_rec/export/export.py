@@ -185,6 +185,7 @@ def _manifest(  # noqa: PLR0913
         metrics=metrics,
         fingerprints=fingerprints | {"data": dataset.fingerprint, KEY: dataset.item_ids_digest},
         trunk=config["trunk"],
+        repeat=[] if model.repeat is None else model.repeat.tolist(),
     )
 
 
@@ -214,8 +215,10 @@ def _described(  # noqa: PLR0913
     shape = {"rank_p50_ms": main.p50_ms, "rank_p99_ms": main.p99_ms, "items_per_second": main.items_per_second}
     sides: dict[str, Any] = {}
     if (folder / TEACHER).is_dir() and teacher is not None:
-        settings = teacher.knowledge.user_settings
-        sides = {"dim": teacher.knowledge.dim, "items": len(teacher.item_ids), "user_encoder": settings}
+        knowledge = teacher.knowledge
+        sides = {"dim": knowledge.dim, "items": len(teacher.item_ids), "user_encoder": knowledge.user_settings}
+        if knowledge.repeat is not None:
+            sides["repeat"] = knowledge.repeat.tolist()
     return replace(
         manifest,
         metrics=manifest.metrics | {"test": test},

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from distill_rec.artifact.golden import Golden, Question
+from distill_rec.artifact.manifest import Manifest
 from distill_rec.data.dataset import Dataset
 from distill_rec.export.parity import ODD_TEXTS, long_histories, real_histories
 from distill_rec.runtime import Student
@@ -29,5 +31,7 @@ def golden_inputs(folder: Path, dataset: Dataset, precisions: list[str]) -> Gold
         )
         for row in histories
     ]
+    if Manifest.read(folder).repeat:  # asked of items of the history too, the longest ago among them
+        requests = [replace(one, candidates=list(dict.fromkeys(one.candidates + one.history))) for one in requests]
     golden = Golden(texts, requests, expected={})
     return golden.answered(precisions, lambda name: Student.load(folder, precision=name))

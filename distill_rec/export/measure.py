@@ -12,7 +12,7 @@ from distill_rec.data.dataset import Dataset, Impressions, Queries
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.cost import measure_student, served_bytes
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
-from distill_rec.evaluation.protocol import evaluate, user_means, validation_metric
+from distill_rec.evaluation.protocol import evaluate, user_means, validation_metric, validation_ranks_seen
 from distill_rec.evaluation.scorer import Scorer
 from distill_rec.export.gates import Measured, spread_of
 from distill_rec.export.parity import measure_parity
@@ -30,6 +30,7 @@ class Yardstick:
         samples: of the validation data, drawn where there are many.
         torch_ndcg: the trained student's nDCG@10 on them.
         teacher_ndcg: the teacher's; None where there is none.
+        leave_out_seen: as the student is validated, and so all that it is compared with.
     """
 
     model: StudentModel
@@ -37,6 +38,7 @@ class Yardstick:
     samples: Queries | Impressions
     torch_ndcg: float
     teacher_ndcg: float | None
+    leave_out_seen: bool = True
 
     @staticmethod
     def of(model: StudentModel, dataset: Dataset, teacher: Scorer | None) -> Yardstick:
@@ -44,8 +46,14 @@ class Yardstick:
         if len(samples) > VALIDATION_SAMPLES:
             drawn = np.random.default_rng(0).choice(len(samples), VALIDATION_SAMPLES, replace=False)
             samples = samples.take(np.sort(drawn))
-        theirs = None if teacher is None else validation_metric(teacher, samples, dataset)
-        return Yardstick(model, dataset, samples, validation_metric(model.scorer("student"), samples, dataset), theirs)
+        student = model.scorer("student")
+        left = not validation_ranks_seen(student, dataset)
+        ours, theirs = (
+            None if one is None else validation_metric(one, samples, dataset, leave_out_seen=left)
+            for one in (student, teacher)
+        )
+        assert ours is not None
+        return Yardstick(model, dataset, samples, ours, theirs, left)
 
 
 def measure(folder: Path, precision: str, yardstick: Yardstick, parity_samples: int) -> Measured:
@@ -57,7 +65,7 @@ def measure(folder: Path, precision: str, yardstick: Yardstick, parity_samples: 
     return Measured(
         precision=precision,
         parity=parity,
-        ndcg=validation_metric(scorer, yardstick.samples, dataset),
+        ndcg=validation_metric(scorer, yardstick.samples, dataset, leave_out_seen=yardstick.leave_out_seen),
         torch_ndcg=yardstick.torch_ndcg,
         spread=spread_of(scorer.item_vectors),
         text_spread=text_spread(student, dataset, parity_samples),
@@ -89,9 +97,10 @@ def exported_scorer(student: Student, model: StudentModel, dataset: Dataset, enc
     ids = student.item_ids
 
     def users(history: Ragged) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-        return np.stack([student.encode_user([ids[item] for item in row]) for row in history])
+        distinct, number = history.distinct(student.max_history)
+        return np.stack([student.encode_user([ids[item] for item in row]) for row in distinct])[number]
 
-    return Scorer(f"student, {student.info.precision}", vectors, users)
+    return Scorer(f"student, {student.info.precision}", vectors, users, student.repeat)
 
 
 def test_metrics(scorer: Scorer, dataset: Dataset) -> dict[str, float]:

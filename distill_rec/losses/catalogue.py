@@ -16,6 +16,7 @@ from torch import Tensor
 
 from distill_rec.losses.chunk import Chunk, Term
 from distill_rec.losses.click import catalogue_click
+from distill_rec.losses.repeats import RepeatPlaces, add_at, gradient_at
 
 # Logits, softmax and gradient of a chunk stay in a core's second-level cache and its share of the third.
 LOGITS_BYTES = 2 << 20
@@ -23,15 +24,17 @@ LOGITS_BYTES = 2 << 20
 
 @dataclass(frozen=True)
 class TeacherScores:
-    """A teacher's scores `users @ items.T`, never stored.
+    """A teacher's scores `users @ items.T`, with its repeat term where it has one; never stored.
 
     Attributes:
         users: `[n, d_teacher]`.
         items: `[n_items, d_teacher]`.
+        repeat: its numbers `[BUCKETS]`.
     """
 
     users: Tensor
     items: Tensor
+    repeat: Tensor | None = None
 
 
 CLICK = Term(catalogue_click)
@@ -48,12 +51,15 @@ class _CatalogueLoss(torch.autograd.Function):
         ctx: Any,
         users: Tensor,
         items: Tensor,
+        repeat: Tensor | None,
         targets: Tensor,
         weights: Tensor,
         terms: Sequence[Term],
         teacher: TeacherScores | None,
+        places: RepeatPlaces | None,
     ) -> Tensor:
         user_gradient, item_gradient = torch.zeros_like(users), torch.zeros_like(items)
+        repeat_gradient = None if repeat is None else torch.zeros_like(repeat, dtype=torch.float64)
         share = weights / weights.sum()
         total = users.new_zeros(())
         readers = sum(term.reads_teacher for term in terms)
@@ -62,20 +68,30 @@ class _CatalogueLoss(torch.autograd.Function):
         for start in range(0, len(users), step):
             part = slice(start, start + step)
             taught = teacher.users[part] @ teacher.items.t() if teacher is not None and readers else None
-            chunk = Chunk(users[part] @ items_t, targets[part, None], share[part, None], taught, readers)
+            logits = users[part] @ items_t
+            if places is not None:
+                at, bucket = places.of_rows(start, start + len(logits), len(items))
+                if repeat is not None:
+                    add_at(logits, at, bucket, repeat)
+                if taught is not None and teacher is not None and teacher.repeat is not None:
+                    add_at(taught, at, bucket, teacher.repeat)
+            chunk = Chunk(logits, targets[part, None], share[part, None], taught, readers)
             for term in terms:
                 total += term.function(chunk, term.weight, **term.settings)
             if chunk.gradient is not None:
                 torch.mm(chunk.gradient, items, out=user_gradient[part])
                 item_gradient.addmm_(chunk.gradient.t(), users[part])
-            del chunk, taught  # the next chunk gets this one's memory, still in cache
-        ctx.save_for_backward(user_gradient, item_gradient)
+                if repeat_gradient is not None and places is not None:
+                    repeat_gradient += gradient_at(chunk.gradient, at, bucket)
+            del chunk, logits, taught  # the next chunk gets this one's memory, still in cache
+        ctx.save_for_backward(user_gradient, item_gradient, repeat_gradient)
         return total
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        user_gradient, item_gradient = ctx.saved_tensors
-        return user_gradient * gradients[0], item_gradient * gradients[0], None, None, None, None
+        user_gradient, item_gradient, repeat_gradient = ctx.saved_tensors
+        repeat = None if repeat_gradient is None else (repeat_gradient * gradients[0]).to(user_gradient.dtype)
+        return user_gradient * gradients[0], item_gradient * gradients[0], repeat, None, None, None, None, None
 
 
 def catalogue_loss(  # noqa: PLR0913
@@ -85,6 +101,8 @@ def catalogue_loss(  # noqa: PLR0913
     weights: Tensor | None = None,
     terms: Sequence[Term] = (CLICK,),
     teacher: TeacherScores | None = None,
+    repeat: Tensor | None = None,
+    places: RepeatPlaces | None = None,
 ) -> Tensor:
     """Weighted mean over users of the terms' sum.
 
@@ -95,10 +113,14 @@ def catalogue_loss(  # noqa: PLR0913
         weights: `[n]`, weight of each click; ones where not given.
         terms: losses with their weights; the clicks' cross-entropy where not given.
         teacher: the other side of those that read it.
+        repeat: numbers `[BUCKETS]` of the repeat term, which the logits get at `places`.
+        places: the items of each user's history; needed where either side has a repeat term.
 
     Returns:
-        A scalar; its gradient reaches `users` and `items` and never the teacher.
+        A scalar; its gradient reaches `users`, `items` and `repeat` and never the teacher.
     """
     weights = users.new_ones(len(users)) if weights is None else weights.to(users.dtype)
-    loss: Tensor = _CatalogueLoss.apply(users, items, targets, weights, terms, teacher)  # type: ignore[no-untyped-call]
+    loss: Tensor = _CatalogueLoss.apply(  # type: ignore[no-untyped-call]
+        users, items, repeat, targets, weights, terms, teacher, places
+    )
     return loss

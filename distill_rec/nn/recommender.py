@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.nn.offsets import ItemOffsets
+from distill_rec.nn.repeat import RepeatTerm
 from distill_rec.nn.user_encoders import UserEncoder
 
 
@@ -60,24 +61,31 @@ class TextEncoder(nn.Module):
 
 
 class Recommender(nn.Module):
-    """Scores are `item vector . user vector`.
+    """Scores are `item vector . user vector`, and where there is a repeat term its number for items of the history.
 
     Args:
         text_encoder: texts to vectors.
         user_encoder: histories to vectors.
         item_text: int64 `[n_items]`, the text of each item.
         offsets: free offsets; none where not given.
+        repeat_term: none where not given.
     """
 
     item_text: Tensor
 
     def __init__(
-        self, text_encoder: TextEncoder, user_encoder: UserEncoder, item_text: Tensor, offsets: ItemOffsets | None
+        self,
+        text_encoder: TextEncoder,
+        user_encoder: UserEncoder,
+        item_text: Tensor,
+        offsets: ItemOffsets | None,
+        repeat_term: RepeatTerm | None = None,
     ) -> None:
         super().__init__()
         self.text_encoder = text_encoder
         self.user_encoder = user_encoder
         self.offsets = offsets
+        self.repeat_term = repeat_term
         self.register_buffer("item_text", item_text, persistent=False)
 
     def item_vectors(self, texts: Tensor | None = None) -> Tensor:
@@ -91,33 +99,39 @@ class Recommender(nn.Module):
             vectors = functional.embedding(self.item_text, texts)
             return vectors if self.offsets is None else vectors + self.offsets()
 
+    @property
+    def repeat(self) -> NDArray[np.float32] | None:
+        """Numbers `[BUCKETS]` of the repeat term; None where there is none."""
+        return None if self.repeat_term is None else self.repeat_term().detach().float().cpu().numpy().copy()
+
     def user_vectors(self, history: Ragged, items: Tensor) -> NDArray[np.float32]:
         """User vectors `[n, dim]` of many histories; `items` are all item vectors."""
         return user_vectors(self.user_encoder, history, items)
 
 
 def user_vectors(
-    encoder: UserEncoder, history: Ragged, items: Tensor | NDArray[np.float32], batch: int = 512
+    encoder: UserEncoder, history: Ragged, items: Tensor | NDArray[np.float32], batch: int = 128
 ) -> NDArray[np.float32]:
-    """User vectors `[n, dim]` of many histories, in batches of like lengths.
+    """User vectors `[n, dim]` of many histories, each distinct one encoded once, in batches of like lengths.
 
     Args:
         history: rows of item indices; of a row longer than the encoder reads, the most recent clicks count.
         items: all item vectors `[n_items, dim]`; of an array (which may lie in a file) only rows of histories are read.
-        batch: histories at once.
+        batch: histories at once; few enough that what is computed of them stays in cache.
     """
     device = items.device if isinstance(items, Tensor) else encoder.empty.device
+    history, number = history.distinct(encoder.max_history)
     out = np.empty((len(history), items.shape[1]), dtype=np.float32)
     order = np.argsort(history.lengths, kind="stable")
     with torch.no_grad():
         for start in range(0, len(order), batch):
             rows = order[start : start + batch]
-            padded, mask = history.take(rows).padded(last=encoder.max_history)
+            padded, mask = history.take(rows).padded()
             if isinstance(items, Tensor):
                 index = torch.from_numpy(padded.astype(np.int64)).to(device)
                 clicked = functional.embedding(index, items)
             else:
                 clicked = torch.from_numpy(np.asarray(items[padded], dtype=np.float32)).to(device)
-            users = encoder(clicked, torch.from_numpy(mask).to(device))
+            users = encoder.whole(clicked, torch.from_numpy(mask).to(device))
             out[rows] = users.float().cpu().numpy()
-    return out
+    return out[number]

@@ -8,6 +8,7 @@ import torch
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.nn.offsets import ItemOffsets
+from distill_rec.nn.repeat import RepeatTerm
 from distill_rec.recipe import ModelSection, UserSection
 from distill_rec.runtime.errors import RecipeError
 
@@ -34,6 +35,11 @@ def make_offsets(section: ModelSection, dataset: Dataset) -> ItemOffsets | None:
     if not section.offsets:
         return None
     return ItemOffsets(torch.from_numpy(dataset.warm.copy()), section.dim, section.offset_dropout)
+
+
+def make_repeat(section: UserSection) -> RepeatTerm | None:
+    """The section's repeat term; None where it has none."""
+    return None if section.repeat_term == "none" else RepeatTerm(by_recency=section.repeat_term == "recency")
 
 
 def training_texts(dataset: Dataset) -> torch.Tensor:

@@ -10,9 +10,9 @@ from distill_rec.artifact.link import kept, leads_to
 from distill_rec.artifact.manifest import Manifest
 from distill_rec.handover import ITEM_IDS, require_same
 from distill_rec.pipeline.folder import RunFolder
-from distill_rec.pipeline.trainings import STUDENTS, histories_of
+from distill_rec.pipeline.trainings import STUDENTS, ensemble_of, histories_of
 from distill_rec.progress import Progress
-from distill_rec.recipe import Recipe
+from distill_rec.recipe import Recipe, TeacherSection
 
 if TYPE_CHECKING:
     from distill_rec.data.dataset import Dataset
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress) -> Results:
     """Compare the run's models; write `results.json`, `per_user.parquet`, `report.html`."""
+    from distill_rec.ensemble.sums import shares_of
     from distill_rec.evaluation.compare import compare
     from distill_rec.evaluation.report import write_report
 
@@ -36,6 +37,7 @@ def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Pro
         costs=costs,
         curves=curves_of(run.path),
         endings=endings_of(run.path),
+        shares=shares_of(run.stage("teach")) if ensemble_of(run.path) is not None else None,
         progress=progress,
     )
     write_report(results, run.stage("evaluate"))
@@ -44,14 +46,13 @@ def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Pro
 
 def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress) -> dict[str, Scorer]:
     """The columns in their order; those whose model the run does not hold are left out."""
-    from distill_rec.contracts import teacher_spec
     from distill_rec.evaluation.scorer import popularity
     from distill_rec.student_model import load_student
     from distill_rec.teacher_model import Teacher
 
     found = {"popularity": popularity(dataset.train_clicks)}
-    if recipe.teacher is not None and (untrained := teacher_spec(recipe.teacher.kind).untrained) is not None:
-        found["untrained"] = untrained.get()(recipe.teacher, dataset, progress)
+    if recipe.teacher is not None:
+        found |= _untrained(recipe.teacher, dataset, progress)
     for name, folder in STUDENTS.items():
         if (run.path / folder / "model.json").exists():
             student = load_student(run.path / folder)
@@ -60,7 +61,23 @@ def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progr
     if recipe.teacher is not None:
         teacher = Teacher.load(run.stage("teach"))
         require_same(teacher.folder, "the teacher", teacher.knowledge.marks, dataset)
+        found |= {name: Teacher.load(teacher.folder / name).scorer(name) for name in teacher.members}
         found["teacher"] = teacher.scorer("teacher")
+    return found
+
+
+def _untrained(section: TeacherSection, dataset: Dataset, progress: Progress) -> dict[str, Scorer]:
+    """What the teachers must beat to have learnt anything, once for each PLM that they begin from."""
+    from distill_rec.contracts import teacher_spec
+
+    found: dict[str, Scorer] = {}
+    met = set()
+    for name, one in (section.parts() or {"": section}).items():
+        untrained, trunk = teacher_spec(one.kind).untrained, one.trunk_source()
+        if untrained is None or trunk in met:
+            continue
+        met.add(trunk)
+        found[f"untrained-{name}" if found else "untrained"] = untrained.get()(one, dataset, progress)
     return found
 
 
@@ -88,4 +105,10 @@ def endings_of(path: Path) -> dict[str, list[Ending]]:
     from distill_rec.evaluation.results import Ending
 
     found = histories_of(path)
-    return {name: [Ending(stopped=one.stopped, rising=one.rising, updates=one.updates)] for name, one in found.items()}
+    ensemble = ensemble_of(path)
+    names = {} if ensemble is None else dict.fromkeys(ensemble.weights, "teacher")
+    out: dict[str, list[Ending]] = {}
+    for name, one in found.items():  # several teachers' are the teacher's, each one of them
+        ending = Ending(stopped=one.stopped, rising=one.rising, updates=one.updates)
+        out.setdefault(names.get(name, name), []).append(ending)
+    return out

@@ -22,6 +22,7 @@ def held_by_training(resident: int, recipe: Recipe, sizes: Sizes) -> int:
     Args:
         resident: bytes that the process takes whatever the data.
     """
-    dims = [section.dim for section in (recipe.teacher, recipe.student) if isinstance(section, UserSection)]
+    teachers = [] if recipe.teacher is None else [recipe.teacher, *recipe.teacher.parts().values()]
+    dims = [section.dim for section in (*teachers, recipe.student) if isinstance(section, UserSection)]
     # weights, gradient, two moments and the copies that a window works on
     return max(held_by_prepare(sizes), resident + sizes.items * max(dims, default=64) * 4 * 12)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import polars as pl
+
 from distill_rec.data.rows import find_files, suffix_of
 from distill_rec.data.table import distinct_items, has_no_items
 from distill_rec.estimates import TRAINING, Sizes
@@ -23,7 +25,7 @@ def sizes_of(section: DataSection, base: Path) -> Sizes:
     if section.path.startswith("demo:"):
         folder = cache_folder() / "demo" / section.path.removeprefix("demo:")
         if not folder.exists():
-            return Sizes(100_000, 1_682, 943)
+            return Sizes(100_000, 1_682, 1_529, rated=55_375, users=942)
     clicks, items = PATTERNS.get(section.format, ("", ""))
     files = _files(folder, section.clicks or clicks)
     headed = section.format != "mind"
@@ -38,7 +40,10 @@ def sizes_of(section: DataSection, base: Path) -> Sizes:
     counts = rows_of_users(section, files, rows)
     if counts is None:
         return Sizes(rows, n_items, rows // USUAL_HISTORY)
-    return Sizes(rows, n_items, windows_of(counts, TRAINING, section.max_history), heavy_of(counts))
+    if not counts["clicks"].sum():  # ratings that only the preparation can read
+        counts = counts.with_columns(clicks=pl.col("len"))
+    rated, users = int(counts["clicks"].sum()), int((counts["clicks"] > 0).sum())
+    return Sizes(rows, n_items, windows_of(counts, TRAINING, section.max_history), heavy_of(counts), rated, users)
 
 
 def _files(folder: Path, pattern: str) -> list[Path]:

@@ -119,6 +119,10 @@ class Stage(ABC):
         """Hashes of what is read from outside the run, by key of the recipe."""
         return {}
 
+    def expected(self, folder: Path) -> tuple[str, ...]:
+        """Files that its finished folder must hold."""
+        return self.outputs
+
     @abstractmethod
     def run(self, work: Work) -> None:
         """Read the folders of the stages before and write its own."""

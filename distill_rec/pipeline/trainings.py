@@ -5,23 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from distill_rec.ensemble.record import EnsembleRecord
 from distill_rec.records import read_record
 from distill_rec.training.outcome import Outcome, Variant
 
 STUDENTS = {name: f"distill/{name}" for name in ("undistilled", "initialised", "student")}
-MODELS = {"teacher": "teach", **STUDENTS}
-"""What a run trains, by the name of its column, and where it is kept."""
+
+
+def ensemble_of(run: Path) -> EnsembleRecord | None:
+    """What a run's several teachers are together; None where it has one."""
+    path = run / "teach" / "ensemble.json"
+    return read_record(EnsembleRecord, path) if path.exists() else None
+
+
+def models_of(run: Path) -> dict[str, str]:
+    """What a run trains, by the name of its column, and where it is kept."""
+    ensemble = ensemble_of(run)
+    teachers = {"teacher": "teach"} if ensemble is None else {name: f"teach/{name}" for name in ensemble.weights}
+    return {**teachers, **STUDENTS}
 
 
 def histories_of(run: Path) -> dict[str, Outcome]:
     """How each model that a run has trained ended, by the name of its column."""
-    files = {name: run / folder / "history.json" for name, folder in MODELS.items()}
+    files = {name: run / folder / "history.json" for name, folder in models_of(run).items()}
     return {name: read_record(Outcome, file) for name, file in files.items() if file.exists()}
 
 
 def validation_metrics(run: Path) -> dict[str, float]:
-    """nDCG@10 on validation data of the models that were trained."""
-    return {f"validation nDCG@10, {name}": found.best for name, found in histories_of(run).items()}
+    """nDCG@10 on validation data of the models that were trained, and of several teachers together."""
+    found = {name: one.best for name, one in histories_of(run).items()}
+    if (ensemble := ensemble_of(run)) is not None:
+        found["teacher"] = ensemble.together
+    return {f"validation nDCG@10, {name}": value for name, value in found.items()}
 
 
 def trainings_of(folder: Path) -> dict[str, Outcome]:
@@ -51,6 +66,11 @@ def print_trainings(folder: Path, console: Any) -> None:
             chosen = " (chosen)" if len(found.variants or []) > 1 and number == found.chosen else ""
             table.add_row(f"{name} {one.tuning}{chosen}", *_figures(one, one.ndcg))
     console.print(table)
+    if (ensemble := ensemble_of(folder.parent)) is not None and folder.name == "teach":
+        weights = ", ".join(f"{name} {weight:.3g}" for name, weight in ensemble.weights.items())
+        mean = ensemble.validation["mean"]
+        told = f"together {ensemble.together:.4f} (equal weights {mean:.4f}); weights: {weights}"
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 def _figures(one: Outcome | Variant, best: float) -> tuple[str, str, str, str]:

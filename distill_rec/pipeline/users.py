@@ -20,7 +20,9 @@ MOST_COUNTED = 2_000_000
 
 
 def rows_of_users(section: DataSection, files: list[Path], rows: int) -> pl.DataFrame | None:
-    """Columns `user` and `len`; None where they cannot be had cheaply (lines of JSON, MIND, very long files).
+    """Columns `user`, `len` and `clicks`, the rows whose rating makes them a click; the longest first.
+
+    None where they cannot be had cheaply (lines of JSON, MIND, very long files).
 
     Args:
         rows: of the files.
@@ -34,19 +36,24 @@ def rows_of_users(section: DataSection, files: list[Path], rows: int) -> pl.Data
         parts = [part for path in files for part in _counts(path, section)]
     except (DistillRecError, pl.exceptions.PolarsError, OSError):
         return None  # the preparation says what is wrong
-    counts = pl.concat(parts).group_by("user").agg(pl.col("len").sum()).drop_nulls("user")
+    counts = pl.concat(parts).group_by("user").agg(pl.col("len", "clicks").sum()).drop_nulls("user")
     return counts.filter(pl.col("user") != "").sort("len", "user", descending=[True, False])
 
 
 def _counts(path: Path, section: DataSection) -> list[pl.DataFrame]:
-    user = pl.col(section.user_column).cast(pl.String).alias("user")
+    user, clicks = pl.col(section.user_column).cast(pl.String).alias("user"), pl.len()
+    columns = [section.user_column]
+    if section.rating_column and not section.sequence_column:
+        clicks = (pl.col(section.rating_column).cast(pl.Float64, strict=False) >= section.min_rating).sum()
+        columns.append(section.rating_column)
+    count = pl.len().alias("len"), clicks.cast(pl.UInt32).alias("clicks")
     if suffix_of(path) == ".parquet":
-        return [read_frame(path, [section.user_column]).select(user).group_by("user").len()]
+        return [read_frame(path, columns).group_by(user).agg(*count)]
     form = FORM if section.format == "recbole" else {}
     blocks = stream_rows(path, Faults(), encoding=section.encoding, **form)
     if section.format == "recbole":
         blocks = (typed(block, path) for block in blocks)
-    return [block.select(user).group_by("user").len() for block in blocks]
+    return [block.group_by(user).agg(*count) for block in blocks]
 
 
 def heavy_of(counts: pl.DataFrame) -> tuple[Caution, ...]:
@@ -59,8 +66,9 @@ def windows_of(counts: pl.DataFrame, share: float, max_history: int) -> int:
     """Windows of training, about.
 
     Args:
+        counts: column `clicks`, of each user.
         share: of the rows that are training clicks.
     """
-    clicks = np.ceil(counts["len"].to_numpy() * share)
+    clicks = np.ceil(counts.filter(pl.col("clicks") > 0)["clicks"].to_numpy() * share)
     stride = max(1, max_history // 2)
     return int((1 + np.ceil(np.maximum(clicks - 1 - max_history, 0) / stride)).sum())

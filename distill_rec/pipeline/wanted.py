@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from distill_rec.files import fingerprint, sha256_file
+from distill_rec.files import fingerprint
 from distill_rec.pipeline.folder import StageRecord
 from distill_rec.pipeline.stage import Context, Stage
 from distill_rec.pipeline.stages import NAMES, STAGES, stage_named
-from distill_rec.recipe import Recipe, Sourced
+from distill_rec.recipe import Recipe, TeacherSection
 from distill_rec.recipe_errors import describe
 from distill_rec.runtime.errors import RecipeError
 
@@ -64,46 +63,49 @@ def resolved(recipe: Recipe) -> Recipe:
 
 def settings_of(stage: Stage, recipe: Recipe) -> dict[str, Any]:
     """Dotted keys and values that decide a stage's result."""
-    flat = flatten(getattr(recipe, stage.section), stage.section)
-    return {k: v for k, v in flat.items() if k not in stage.no_effect and k.rpartition(".")[2] not in NO_EFFECT}
+    section = getattr(recipe, stage.section)
+    flat = flatten(section, stage.section)
+    return {
+        key: value
+        for key, value in flat.items()
+        if without_name(key, section) not in stage.no_effect and key.rpartition(".")[2] not in NO_EFFECT
+    }
+
+
+def parts_of(section: BaseModel) -> dict[str, TeacherSection]:
+    """Of several teachers each by its name; none for any other section."""
+    return section.parts() if isinstance(section, TeacherSection) else {}
+
+
+def without_name(key: str, section: BaseModel) -> str:
+    """A dotted key as it is where there is one teacher: `teacher.text.dim` is `teacher.dim`."""
+    first, _, rest = key.partition(".")
+    name, _, last = rest.partition(".")
+    return f"{first}.{last}" if last and name in parts_of(section) else key
 
 
 def flatten(model: BaseModel, prefix: str) -> dict[str, Any]:
-    """A section as dotted keys."""
+    """A section as dotted keys; those of several teachers with the name of each before them."""
     out: dict[str, Any] = {}
+    parts = parts_of(model)
+    for name, part in parts.items():
+        out |= flatten(part, f"{prefix}.{name}")
     for name in type(model).model_fields:
         value = getattr(model, name)
         if isinstance(value, BaseModel):
             out |= flatten(value, f"{prefix}.{name}")
-        else:
+        elif value != parts or not parts:
             out[f"{prefix}.{name}"] = value
     return out
 
 
 def defaults_of(stage: Stage, recipe: Recipe) -> dict[str, Any]:
     """Default of every key of a stage's section, by its dotted name; of a teacher or student those of its kind."""
-    section = type(getattr(recipe, stage.section))
-    return {key: default for key, _, default in describe(section, f"{stage.section}.")}
-
-
-def source_hashes(section: Sourced, name: str) -> dict[str, str]:
-    """Hashes of what a teacher or student begins from, by key of the recipe.
-
-    Args:
-        name: of the section.
-    """
-    return {f"{name}.{key}": trunk_hash(*value) for key, value in section.sources().items()}
-
-
-def trunk_hash(trunk: str, revision: str = "") -> str:
-    """Hash of what a trunk's folder or file holds; the name and revision of a hub id."""
-    path = Path(trunk)
-    if path.is_file():
-        return sha256_file(path)
-    if not path.is_dir():
-        return fingerprint(trunk, revision)
-    files = sorted({*path.glob("*.json"), *path.glob("*.safetensors"), *path.glob("*/config.json")})
-    return fingerprint([(str(file.relative_to(path)), sha256_file(file)) for file in files])
+    section = getattr(recipe, stage.section)
+    out = {key: default for key, _, default in describe(type(section), f"{stage.section}.")}
+    for name, part in parts_of(section).items():
+        out |= {key: default for key, _, default in describe(type(part), f"{stage.section}.{name}.")}
+    return out
 
 
 def wanted(stage: Stage, context: Context, before: str) -> StageRecord:

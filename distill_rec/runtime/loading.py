@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distill_rec.artifact.files import Files
 from distill_rec.artifact.layout import ITEM_IDS, ITEM_VECTORS, MANIFEST, TEACHER, USER_ENCODER
 from distill_rec.artifact.reading import fitting, read_ids, read_item_ids, read_tensors, read_vectors
+from distill_rec.artifact.repeat import BUCKETS
 from distill_rec.runtime.catalogue import Catalogue
 from distill_rec.runtime.kinds import ItemEncoder, RuntimeKind
 from distill_rec.runtime.ranker import Ranker
+from distill_rec.runtime.repeat import RepeatTerm
+from distill_rec.runtime.side_by_side import SideBySide
 from distill_rec.runtime.template import fields_of
 from distill_rec.runtime.user_encoders import UserEncoder, make_user_encoder
 
@@ -25,6 +30,7 @@ class Parts:
     catalogue: Catalogue
     user_encoder: UserEncoder
     item_encoder: ItemEncoder
+    repeat: RepeatTerm | None = None
 
 
 def read_parts(files: Files, kind: RuntimeKind, threads: int | None, precision: str) -> Parts:
@@ -46,7 +52,7 @@ def read_parts(files: Files, kind: RuntimeKind, threads: int | None, precision: 
         if unknown:
             raise ValueError(f"removed items that are not in the catalogue, as {sorted(unknown)[0]!r}")
     catalogue = Catalogue.of(ids, stored, users, manifest.removed)
-    return Parts(catalogue, users, _item_encoder(files, kind, encoder_file, threads))
+    return Parts(catalogue, users, _item_encoder(files, kind, encoder_file, threads), _repeat(files, manifest.repeat))
 
 
 def read_teacher(files: Files) -> Ranker | None:
@@ -57,15 +63,26 @@ def read_teacher(files: Files) -> Ranker | None:
     with fitting(files, MANIFEST):
         dim, settings = int(teacher["dim"]), dict(teacher["user_encoder"])
         items, max_history = int(teacher["items"]), int(settings["max_history"])
+        repeat = _repeat(files, teacher.get("repeat", []))
     ids = read_ids(files, TEACHER + ITEM_IDS, items)
     stored = read_vectors(files, TEACHER + ITEM_VECTORS.format(""), items, dim)
     users = _user_encoder(files, TEACHER + USER_ENCODER, settings, dim)
-    return Ranker(Catalogue.of(ids, stored, users), users, max_history)
+    return Ranker(Catalogue.of(ids, stored, users), users, max_history, repeat)
+
+
+def _repeat(files: Files, numbers: Sequence[float]) -> RepeatTerm | None:
+    """The repeat term of numbers by bucket; None of no numbers."""
+    with fitting(files, MANIFEST):
+        if not numbers:
+            return None
+        if len(numbers) != BUCKETS or not all(type(one) in (int, float) and math.isfinite(one) for one in numbers):
+            raise ValueError(f"repeat = {numbers!r} where {BUCKETS} finite numbers belong")
+    return RepeatTerm(np.array(numbers, dtype=np.float32))
 
 
 def _user_encoder(files: Files, name: str, settings: Mapping[str, Any], dim: int) -> UserEncoder:
     with fitting(files, name):
-        encoder = make_user_encoder(settings, read_tensors(files, name))
+        encoder = _encoder_of(settings, read_tensors(files, name))
         # The longest history finds every array that is too small or too large.
         longest = np.zeros((max(int(settings["max_history"]), 1), dim), dtype=np.float32)
         for history in (longest[:0], longest):
@@ -73,6 +90,17 @@ def _user_encoder(files: Files, name: str, settings: Mapping[str, Any], dim: int
             if shape != (dim,):
                 raise ValueError(f"user vectors {shape} where {(dim,)} belongs")
     return encoder
+
+
+def _encoder_of(settings: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]) -> UserEncoder:
+    if settings["kind"] != "side-by-side":
+        return make_user_encoder(settings, weights)
+    parts = []
+    for number, part in enumerate(settings["parts"]):
+        start = f"parts.{number}."
+        own = {key.removeprefix(start): value for key, value in weights.items() if key.startswith(start)}
+        parts.append(_encoder_of(part, own))
+    return SideBySide(parts, [int(part["dim"]) for part in settings["parts"]], settings["weights"])
 
 
 def _item_encoder(files: Files, kind: RuntimeKind, name: str, threads: int | None) -> ItemEncoder:

@@ -13,6 +13,7 @@ from distill_rec.runtime.catalogue import Catalogue, Rows
 from distill_rec.runtime.forks import watch
 from distill_rec.runtime.index import ApproximateIndex
 from distill_rec.runtime.projection import Floats
+from distill_rec.runtime.repeat import RepeatTerm
 from distill_rec.runtime.request import Request
 from distill_rec.runtime.topk import best_among, best_of_many, dot_rows, slack_of
 from distill_rec.runtime.user_encoders import UserEncoder
@@ -25,11 +26,15 @@ BLOCK = 64
 class Ranker:
     """A catalogue and a user encoder. Thread-safe: reads need no lock, a change replaces the catalogue in one step.
 
-    Scores are dot products of item and user vectors; only their order within one request has a meaning.
+    Scores are dot products of item and user vectors, to which a model with a repeat term adds its number for items of
+    the history; only their order within one request has a meaning.
     """
 
-    def __init__(self, catalogue: Catalogue, user_encoder: UserEncoder, max_history: int) -> None:
+    def __init__(
+        self, catalogue: Catalogue, user_encoder: UserEncoder, max_history: int, repeat: RepeatTerm | None = None
+    ) -> None:
         self._catalogue, self._users, self._max_history = catalogue, user_encoder, max_history
+        self._repeat = repeat
         self._index: ApproximateIndex | None = None
         self._skipped = 0
         self.after_fork()
@@ -66,12 +71,17 @@ class Ranker:
         return self._max_history
 
     @property
+    def repeat(self) -> Floats | None:
+        """Numbers of the repeat term, by how long ago (`distill_rec.artifact.repeat`); None where there is none."""
+        return None if self._repeat is None else self._repeat.numbers.copy()
+
+    @property
     def skipped(self) -> int:
         """Unknown items that histories have named so far."""
         return self._skipped
 
     def encode_user(self, history: Sequence[str], unknown: Unknown = "skip") -> Floats:
-        """User vector `[dim]` of item ids, oldest first; for a vector index of one's own.
+        """User vector `[dim]` of item ids, oldest first; for a vector index of one's own, beside `repeats`.
 
         Args:
             unknown: "skip" leaves unknown items out and counts them (see `skipped`); "refuse" raises.
@@ -79,7 +89,16 @@ class Ranker:
         Raises:
             DataError: an item is unknown and `unknown` is "refuse".
         """
-        return self._user(self._catalogue, history, unknown)
+        return self._user(self._catalogue, self._read(self._catalogue, history, unknown))
+
+    def repeats(self, history: Sequence[str], unknown: Unknown = "skip") -> dict[str, float]:
+        """What the repeat term adds to the score of each item of a history; nothing where there is no such term."""
+        catalogue = self._catalogue
+        read = self._read(catalogue, history, unknown)
+        if self._repeat is None:
+            return {}
+        rows = np.unique(read)
+        return dict(zip([catalogue.ids[row] for row in rows], self._repeat.of(read, rows).tolist(), strict=True))
 
     def _read(self, catalogue: Catalogue, history: Sequence[str], unknown: Unknown) -> Rows:
         """Rows of a history's last clicks."""
@@ -94,8 +113,7 @@ class Ranker:
                 self._skipped += len(history) - len(rows)
         return rows[-self._max_history :]
 
-    def _user(self, catalogue: Catalogue, history: Sequence[str], unknown: Unknown) -> Floats:
-        rows = self._read(catalogue, history, unknown)
+    def _user(self, catalogue: Catalogue, rows: Rows) -> Floats:
         prepared = None if catalogue.prepared is None else catalogue.prepared[rows]
         return self._users.encode(catalogue.vectors[rows], prepared)
 
@@ -107,8 +125,16 @@ class Ranker:
         """
         catalogue = self._catalogue
         require_list(candidates, "candidates")
-        user = self._user(catalogue, history, unknown)
-        return dot_rows(catalogue.vectors[catalogue.rows(candidates, "candidates")], user)
+        read = self._read(catalogue, history, unknown)
+        user = self._user(catalogue, read)
+        return self._scores(catalogue, user, read, catalogue.rows(candidates, "candidates"))
+
+    def _scores(self, catalogue: Catalogue, user: Floats, read: Rows, rows: Rows) -> Floats:
+        """Scores `[n]` of rows for a user who clicked `read`."""
+        scores = dot_rows(catalogue.vectors[rows], user)
+        if self._repeat is not None:
+            scores += self._repeat.of(read, rows)
+        return scores
 
     def rank_many(
         self, requests: Sequence[tuple[Sequence[str], Sequence[str]]], unknown: Unknown = "skip"
@@ -123,13 +149,16 @@ class Ranker:
         exclude: Sequence[str] = (),
         only: Sequence[str] | None = None,
         unknown: Unknown = "skip",
+        seen: bool = False,
     ) -> Ranked:
-        """The best k items with their scores; items of the history are left out.
+        """The best k items with their scores; items of the history are left out unless they are asked for.
 
         Args:
             k: from 1 to the number of items in the catalogue.
             exclude: further items to leave out; unknown ones are ignored.
             only: rank among these alone.
+            seen: rank the history's own items too. For people who come back to what they know, with a student whose
+                repeat term has learned how often they do.
 
         Returns:
             k pairs, best first, equal scores in the catalogue's order; fewer where fewer are left.
@@ -137,7 +166,7 @@ class Ranker:
         Raises:
             DataError: k is out of its range, or an item of `only` is not in the catalogue.
         """
-        return self._recommend(self._catalogue, [Request(history, k, exclude, only)], unknown)[0]
+        return self._recommend(self._catalogue, [Request(history, k, exclude, only, seen)], unknown)[0]
 
     def recommend_many(
         self,
@@ -146,15 +175,16 @@ class Ranker:
         exclude: Sequence[str] = (),
         only: Sequence[str] | None = None,
         unknown: Unknown = "skip",
+        seen: bool = False,
     ) -> list[Ranked]:
         """`recommend` for many users at once; scores of a block of users are one matrix product.
 
         Args:
-            requests: histories, which share `k`, `exclude` and `only`, or `Request`s with their own.
+            requests: histories, which share `k`, `exclude`, `only` and `seen`, or `Request`s with their own.
         """
         catalogue = self._catalogue
         require_list(requests, "requests")
-        asked = [one if isinstance(one, Request) else Request(one, k, exclude, only) for one in requests]
+        asked = [one if isinstance(one, Request) else Request(one, k, exclude, only, seen) for one in requests]
         out: list[Ranked] = []
         for start in range(0, len(asked), BLOCK):
             out += self._recommend(catalogue, asked[start : start + BLOCK], unknown)
@@ -166,14 +196,31 @@ class Ranker:
             require_list(one.exclude, "exclude")
             if one.only is not None:
                 require_list(one.only, "only")
-        users = np.stack([self._user(catalogue, one.history, unknown) for one in requests])
+        read = [self._read(catalogue, one.history, unknown) for one in requests]
+        users = np.stack([self._user(catalogue, rows) for rows in read])
         few = [self._few(catalogue, user, one) for user, one in zip(users, requests, strict=True)]
         whole = [place for place, rows in enumerate(few) if rows is None]
         scanned = iter(_scan(catalogue, users[whole], [requests[place] for place in whole]))
-        return [
+        found = [
             next(scanned) if rows is None else _named(catalogue, *best_among(catalogue.vectors, user, rows, one.k))
             for one, user, rows in zip(requests, users, few, strict=True)
         ]
+        if not any(one.seen for one in requests):
+            return found
+        return [
+            self._with_seen(catalogue, one, *rest) if one.seen else rest[-1]
+            for one, *rest in zip(requests, users, read, found, strict=True)
+        ]
+
+    def _with_seen(self, catalogue: Catalogue, request: Request, user: Floats, read: Rows, others: Ranked) -> Ranked:
+        """Put the history's own items among the best of the others: no others have a number of the repeat term."""
+        rows = np.setdiff1d(catalogue.known_rows(request.history), catalogue.known_rows(request.exclude, "exclude"))
+        if catalogue.hidden is not None:
+            rows = np.setdiff1d(rows, catalogue.hidden)
+        if request.only is not None:
+            rows = np.intersect1d(rows, catalogue.rows(request.only, "only"))
+        both = others + _named(catalogue, rows, self._scores(catalogue, user, read, rows))
+        return sorted(both, key=lambda one: (-one[1], catalogue.place[one[0]]))[: request.k]
 
     def _few(self, catalogue: Catalogue, user: Floats, request: Request) -> Rows | None:
         """Rows, ascending, among which the best are sought; None where all have to be looked at."""
@@ -185,8 +232,10 @@ class Ranker:
         """Which items of the history pulled this item up, strongest first.
 
         Each click's share of the user vector times its product with the item. With the `mean` and `attention` user
-        encoders the shares add up to the score. With `causal` a click's share is the attention that the last
-        position of the last layer pays it, which leaves out what the layers did on the way: a hint, not a sum.
+        encoders the shares add up to the score, less what a repeat term adds to an item of the history. With `causal` a
+        click's share is the attention that the last position of the last layer pays it, which leaves out what the
+        layers did on the way: a hint, not a sum. With `gru` it is how far the user vector moves without the
+        click: a hint too.
 
         Raises:
             DataError: the item is not in the catalogue.

@@ -13,3 +13,4 @@ class Request(NamedTuple):
     k: int = 10
     exclude: Sequence[str] = ()
     only: Sequence[str] | None = None
+    seen: bool = False

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_rec.runtime.gru import GruUserEncoder
+
 Floats = NDArray[np.float32]
 Weights = Mapping[str, NDArray[Any]]
 EPSILON = np.float32(1e-5)
@@ -199,4 +201,6 @@ def make_user_encoder(settings: Mapping[str, Any], weights: Weights) -> UserEnco
         return AttentionUserEncoder(weights)
     if kind == "mean":
         return MeanUserEncoder(weights)
+    if kind == "gru":
+        return GruUserEncoder(weights, int(settings["layers"]))
     raise ValueError(f"user encoder {kind!r}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -80,35 +79,20 @@ class BatchRanker:
     def __init__(self, student: Student, options: RankingOptions) -> None:
         self.student, self.options = student, options
         ids = student.item_ids
-        self.place = {item: row for row, item in enumerate(ids)}
         self.known = pa.array(ids, pa.large_string())
         wanted = None if options.only is None else list(options.only)
         student.recommend([], options.k, only=wanted)
-        self.ranked = set(ids if wanted is None else wanted) - student.removed_ids if options.seen else set()
 
     def __call__(self, users: pl.DataFrame) -> tuple[pa.Table, Counts]:
         """Recommendations of a frame of `user_id` and `history`, by `SCHEMA`, in the frame's order."""
         named = users.filter(pl.col(USER).is_not_null() & (pl.col(USER) != ""))
         histories = named[HISTORY].to_list()
         only = None if self.options.only is None else list(self.options.only)
-        found = self.student.recommend_many(histories, self.options.k, only=only)
-        if self.options.seen:
-            found = self._with_seen(histories, found)
+        found = self.student.recommend_many(histories, self.options.k, only=only, seen=self.options.seen)
         lengths = np.array([len(ranked) for ranked in found], dtype=np.int64)
         counts = self._counts(named[HISTORY], lengths)
         counts.refused = len(users) - len(named)
         return self._table(named[USER], found, lengths), counts
-
-    def _with_seen(self, histories: Sequence[list[str]], others: list[Ranked]) -> list[Ranked]:
-        """Put the history's own items among the best of the others: scores are exact, equal ones by the catalogue."""
-        seen = [list(dict.fromkeys(item for item in history if item in self.ranked)) for history in histories]
-        scores = self.student.rank_many(list(zip(histories, seen, strict=True)))
-        out = []
-        for items, own, ranked in zip(seen, scores, others, strict=True):
-            both = [*ranked, *zip(items, own.tolist(), strict=True)]
-            both.sort(key=lambda one: (-one[1], self.place[one[0]]))
-            out.append(both[: self.options.k])
-        return out
 
     def _counts(self, histories: pl.Series, lengths: NDArray[np.int64]) -> Counts:
         lists = histories.to_arrow()

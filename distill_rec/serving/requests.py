@@ -12,7 +12,7 @@ from distill_rec.serving.settings import Limits
 T = TypeVar("T")
 KINDS = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false"}
 RANK = ("history", "candidates")
-RECOMMEND = ("history", "k", "exclude", "only")
+RECOMMEND = ("history", "k", "exclude", "only", "seen")
 ITEM = ("text", "fields")
 
 
@@ -43,15 +43,18 @@ def read_recommend(value: Any, limits: Limits, where: str) -> Request:
         Refusal: 422, with the place in the body.
     """
     fields = _object(value, RECOMMEND, where)
-    k, only = fields.get("k", 10), fields.get("only")
+    k, only, seen = fields.get("k", 10), fields.get("only"), fields.get("seen", False)
     if type(k) is not int or not 1 <= k <= limits.k:
         found = str(k) if type(k) is int else _kind(k)
         raise Refusal(422, f"{where}k", found, f"a whole number from 1 to {limits.k}")
+    if type(seen) is not bool:
+        raise Refusal(422, f"{where}seen", _kind(seen), "true or false")
     return Request(
         _ids(fields.get("history", []), f"{where}history", limits.history),
         k,
         _ids(fields.get("exclude", []), f"{where}exclude", limits.candidates),
         None if only is None else _ids(only, f"{where}only", limits.candidates),
+        seen,
     )
 
 

@@ -27,6 +27,7 @@ class RecommendBody(_Body):
     k: int = Field(10, ge=1, description="how many items; at most as many as the catalogue has")
     exclude: list[str] = Field([], description="further ids to leave out; unknown ones are ignored")
     only: list[str] | None = Field(None, description="recommend among these alone")
+    seen: bool = Field(False, description="recommend items of the history too, for people who come back to them")
 
 
 class TextBody(_Body):

@@ -39,7 +39,7 @@ def scorer_of(model: Recommender, name: str, texts: Tensor | None = None) -> Sco
     """A model as the evaluation sees it, in evaluation mode."""
     model.eval()
     items = model.item_vectors(texts)
-    return Scorer(name, items.float().cpu().numpy(), lambda history: model.user_vectors(history, items))
+    return Scorer(name, items.float().cpu().numpy(), lambda history: model.user_vectors(history, items), model.repeat)
 
 
 class Training:

@@ -11,6 +11,7 @@ from torch.nn import functional
 from distill_rec.losses import catalogue_loss, impression_click_loss
 from distill_rec.nn.recommender import Recommender
 from distill_rec.training.batches import Batch, ImpressionBatch, Indices, SequenceBatch
+from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Scene:
         vectors: their vectors `[m, dim]`, offsets included.
         history, mask: `[batch, length]`, numbers within `items`.
         users: the user vector of each target `[n_targets, dim]`, or of each impression `[batch, dim]`.
+        repeat: numbers `[BUCKETS]` of the model's repeat term; None where it has none.
     """
 
     items: Tensor
@@ -30,6 +32,7 @@ class Scene:
     mask: Tensor
     users: Tensor
     batch: Batch
+    repeat: Tensor | None = None
 
 
 def gather_users(positions: Tensor, batch: SequenceBatch) -> Tensor:
@@ -56,7 +59,8 @@ def make_scene(model: Recommender, items: Tensor, place: Tensor, vectors: Tensor
         users = gather_users(model.user_encoder.all_positions(clicked, mask), batch)
     else:
         users = model.user_encoder(clicked, mask)
-    return Scene(items, vectors, history, mask, users, batch)
+    repeat = None if model.repeat_term is None else model.repeat_term()
+    return Scene(items, vectors, history, mask, users, batch, repeat)
 
 
 def candidates_of(scene: Scene, batch: ImpressionBatch, place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -79,9 +83,12 @@ class Objective(nn.Module):
         batch = scene.batch
         if isinstance(batch, SequenceBatch):
             target, weight = sequence_targets(scene, batch, place)
-            return catalogue_loss(scene.users, scene.vectors, target, weight)
+            places = None if scene.repeat is None else sequence_places(batch, place)
+            return catalogue_loss(scene.users, scene.vectors, target, weight, repeat=scene.repeat, places=places)
         candidates, shown, labels = candidates_of(scene, batch, place)
         scores = (functional.embedding(candidates, scene.vectors) * scene.users[:, None]).sum(-1)
+        if scene.repeat is not None:
+            scores = scores + numbers_at(scene.repeat, candidate_buckets(batch, scores.device))
         return impression_click_loss(scores, None, labels, shown)
 
     def text_loss(self, rows: Tensor, vectors: Tensor) -> Tensor | None:

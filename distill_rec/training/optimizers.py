@@ -1,4 +1,4 @@
-"""Two optimisers: one stepped every batch (offsets, user encoder), one every window (text encoder)."""
+"""Two optimisers: one stepped every batch (offsets, user encoder, repeat term), one every window (text encoder)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from distill_rec.recipe import OptimizerSection
 from distill_rec.training.objective import Objective
 
 DECAY_FREE_DIMS = 1
+REPEAT_RATE = 25.0
+"""The repeat term's rate over the user side's: its numbers are scores, which go from zero to several units."""
 
 
 class NonFiniteGradientError(ArithmeticError):
@@ -97,6 +99,9 @@ def make_optimizers(
     every_batch = _groups(users, section.learning_rate, section.weight_decay)
     if offsets:
         every_batch.append({"params": offsets, "lr": section.learning_rate, "weight_decay": offset_decay})
+    if model.repeat_term is not None:
+        rate = section.learning_rate * REPEAT_RATE
+        every_batch.append({"params": [model.repeat_term.numbers], "lr": rate, "weight_decay": 0.0})
     every_window = _groups(head + adapters, section.learning_rate, section.weight_decay)
     every_window += _groups(trunk, section.trunk_learning_rate, section.weight_decay)
     batch = torch.optim.AdamW(every_batch)

@@ -13,7 +13,7 @@ from torch import Tensor
 from distill_rec.data.dataset import Dataset
 from distill_rec.nn.pooled_encoder import PooledEncoder
 from distill_rec.nn.recommender import Recommender, TextEncoder
-from distill_rec.nn.settings import make_offsets, training_texts, user_settings
+from distill_rec.nn.settings import make_offsets, make_repeat, training_texts, user_settings
 from distill_rec.nn.text_head import TextHead
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.progress import Progress
@@ -102,7 +102,8 @@ def build_teacher(
         encoder = _trunk_encoder(section, source.trunk, head, dataset, progress)
     item_text = torch.arange(dataset.n_items) if by_item else torch.from_numpy(dataset.item_text.astype(np.int64))
     users = make_user_encoder(**user_settings(section, dataset))
-    return Recommender(encoder, users, item_text, make_offsets(section, dataset)).to(device)
+    offsets = make_offsets(section, dataset)
+    return Recommender(encoder, users, item_text, offsets, make_repeat(section)).to(device)
 
 
 def frozen(section: BiEncoderSection, trunk: Trunk) -> bool:

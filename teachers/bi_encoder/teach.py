@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
+from distill_rec.evaluation.protocol import targets_repeat
 from distill_rec.files import fingerprint, write_text
 from distill_rec.knowledge import write_knowledge
 from distill_rec.model_records import TeacherRecord
@@ -18,8 +19,9 @@ from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.settings import user_settings
 from distill_rec.progress import Progress, Quiet
-from distill_rec.recipe import RATES, OptimizerSection
+from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import read_record, write_record
+from distill_rec.runtime.errors import RecipeError
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights, trainable
 from distill_rec.training.outcome import Outcome, Variant
@@ -34,10 +36,12 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
 
     Raises:
         ModelError: the trunk cannot be used.
+        RecipeError: variants that no one figure can choose between.
         TrainingError: a loss that is not finite.
     """
     progress = progress or Quiet()
     variants = variants_of(section)
+    _require_one_protocol(variants, dataset)
     folders = [_train(variant, dataset, folder, progress) for variant in variants]
     outcomes = [read_record(Outcome, path / "history.json") for path in folders]
     best = max(range(len(variants)), key=lambda number: outcomes[number].best)
@@ -48,6 +52,13 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
     ]  # fmt: skip
     _publish(variants[best], dataset, folders[best], folder, progress)
     write_record(folder / "history.json", outcomes[best].model_copy(update={"variants": choice, "chosen": best}))
+
+
+def _require_one_protocol(variants: list[BiEncoderSection], dataset: Dataset) -> None:
+    """Refuse to choose between figures of two kinds: see `validation_ranks_seen`."""
+    if targets_repeat(dataset) and len({variant.repeat_term == "none" for variant in variants}) > 1:
+        found = "variants with and without a repeat term, whose validation on a log that repeats is not the same"
+        raise RecipeError("teacher.choose", found, "repeat_term in all variants or in none", "Compare two runs.")
 
 
 def _differences(variant: BiEncoderSection, section: BiEncoderSection) -> dict[str, Any]:
@@ -76,9 +87,9 @@ def _train(variant: BiEncoderSection, dataset: Dataset, root: Path, progress: Pr
 def _folder_of(variant: BiEncoderSection, dataset: Dataset, root: Path) -> Path:
     """A variant's folder. An unfinished one that differs by its rates alone becomes it: its checkpoint serves both."""
     rates = set(RATES)
-    plain = variant.model_dump(exclude={"kind": True, "optimizer": rates, "trunk_optimizer": rates})
+    plain = decisive(variant, {"kind": True, "optimizer": rates, "trunk_optimizer": rates})
     start = f"{variant.tuning.replace(':', '-')}-{fingerprint(plain, dataset.fingerprint)}"
-    folder = root / "variants" / f"{start}-{fingerprint(variant.model_dump(exclude={'kind'}))[:8]}"
+    folder = root / "variants" / f"{start}-{fingerprint(decisive(variant, {'kind'}))[:8]}"
     if not folder.exists() and folder.parent.exists():
         for other in sorted(folder.parent.iterdir()):
             if other.name.startswith(start) and not (other / "history.json").exists():
@@ -111,7 +122,7 @@ def _train_once(  # noqa: PLR0913
         seed=variant.seed,
         name=f"teacher {variant.tuning}",
         offset_decay=variant.offset_decay,
-        settings=variant.model_dump(exclude={"kind", "optimizer", "trunk_optimizer"}),
+        settings=decisive(variant, {"kind", "optimizer", "trunk_optimizer"}),
         progress=progress,
     )
     training.run()

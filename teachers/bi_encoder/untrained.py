@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
@@ -23,13 +24,9 @@ def untrained_scorer(section: BiEncoderSection, dataset: Dataset, progress: Prog
     items = unit if source.trunk is None else unit[dataset.item_text]
 
     def mean(history: Ragged) -> NDArray[np.float32]:
-        rows = np.repeat(np.arange(len(history)), history.lengths)
-        out = np.zeros((len(history), items.shape[1]), dtype=np.float32)
-        # A block of histories at a time: all gathered vectors at once would not fit for large logs.
-        for start in range(0, len(history), 4096):
-            stop = min(start + 4096, len(history))
-            part = slice(int(history.offsets[start]), int(history.offsets[stop]))
-            np.add.at(out, rows[part], items[history.values[part]])
+        # A product of a sparse matrix gathers no vectors, which would not fit for large logs.
+        clicks = np.ones(len(history.values), dtype=np.float32)
+        out = csr_matrix((clicks, history.values, history.offsets), shape=(len(history), len(items))) @ items
         return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
     return Scorer("untrained", np.ascontiguousarray(items), mean)

@@ -15,10 +15,10 @@ from distill_rec.model_records import TeacherRecord
 from distill_rec.nn.offsets import ItemOffsets
 from distill_rec.nn.pooled_encoder import NoText
 from distill_rec.nn.recommender import Recommender
-from distill_rec.nn.settings import user_settings
+from distill_rec.nn.settings import make_repeat, user_settings
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.progress import Progress, Quiet
-from distill_rec.recipe import OptimizerSection
+from distill_rec.recipe import OptimizerSection, decisive
 from distill_rec.records import write_record
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights
@@ -35,7 +35,7 @@ def build(section: ItemIdsSection, dataset: Dataset) -> Recommender:
     users = make_user_encoder(**user_settings(section, dataset))
     items = ItemOffsets(torch.from_numpy(dataset.warm.copy()), section.dim, drop=0.0, spread=SPREAD)
     item_text = torch.from_numpy(dataset.item_text.astype(np.int64))
-    model = Recommender(NoText(len(dataset.texts), section.dim), users, item_text, items)
+    model = Recommender(NoText(len(dataset.texts), section.dim), users, item_text, items, make_repeat(section))
     return model.to(choose_device(section.device))
 
 
@@ -56,7 +56,7 @@ def teach(section: ItemIdsSection, dataset: Dataset, folder: Path, *, progress: 
             place,
             seed=section.seed,
             name="teacher of item ids",
-            settings=section.model_dump(exclude={"optimizer"}),
+            settings=decisive(section, {"optimizer"}),
             progress=progress,
         )
         training.run()

@@ -80,6 +80,8 @@ def test_recommend_leaves_out_what_was_seen(tiny_run: Path, cli: Cli) -> None:
     found = [line.split("\t")[0] for line in done.stdout.splitlines()]
     assert len(found) == 5
     assert not {"1", "4", "7"} & set(found)
+    done = cli("recommend", tiny_run, "--history", "1,4,7", "-k", "60", "--seen")
+    assert {"1", "4", "7"} < {line.split("\t")[0] for line in done.stdout.splitlines()}
 
 
 def test_compare_puts_runs_side_by_side(tiny_run: Path, tmp_path: Path, cli: Cli) -> None:

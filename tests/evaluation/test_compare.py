@@ -125,7 +125,7 @@ def test_no_conclusion_is_drawn_from_a_training_that_was_cut_or_still_rising(ear
     found = compare(scorers, dataset, SECTION, endings=endings)
     gain = next(v for v in found.verdicts if v.text.startswith("Distillation gained"))
     assert gain.tone == "open" and "No conclusion: the undistilled student" in gain.text
-    rival = next(v for v in found.verdicts if "beats the student trained without it" in v.text)
+    rival = next(v for v in found.verdicts if "beats the undistilled student" in v.text)
     assert rival.tone == "open"
     # What was trained to its end is still judged.
     assert [v.tone for v in found.verdicts if v.text.startswith("The student beats popularity")] == ["good"]

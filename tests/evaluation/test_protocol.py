@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation import catalogue, evaluate, validation_metric
-from distill_rec.evaluation.protocol import user_means
+from distill_rec.evaluation.protocol import evaluate_both, user_means
 from distill_rec.evaluation.scorer import Scorer
 from distill_rec.runtime.errors import DataError
 
@@ -44,6 +44,25 @@ def test_catalogue_ranks_equal_a_plain_loop_with_ties_and_exclusions(seed: int, 
             scores[~dataset.new] = -np.inf
         assert found.values["recall@10"][i] == pytest.approx(expected_recall(scores, target, 10))
     assert found.target_clicks.tolist() == targets
+
+
+def test_both_rankings_of_one_pass_are_those_of_two() -> None:
+    rng = np.random.default_rng(1)
+    vectors = rng.integers(-1, 2, size=(37, 3)).astype(np.float32)
+    targets = rng.choice(37, 23).tolist()
+    samples = queries(targets, [[i for i in rng.choice(37, 9).tolist() if i != t] or [0] for t in targets])
+    dataset, read = make_dataset(list(range(37)), samples), []
+
+    def users(history: Ragged) -> NDArray[np.float32]:
+        read.extend(history)
+        return vectors[[row[0] for row in history]]
+
+    both = evaluate_both(Scorer("m", vectors, users), samples, dataset)
+    assert len(read) == len(samples)
+    for found, leave_out_seen in zip(both, (True, False), strict=True):
+        alone = evaluate(Scorer("m", vectors, users), samples, dataset, leave_out_seen=leave_out_seen)
+        assert all(np.array_equal(found.values[name], alone.values[name]) for name in alone.values)
+    assert not np.array_equal(both[0].values["mrr"], both[1].values["mrr"])
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

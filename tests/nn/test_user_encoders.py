@@ -3,7 +3,7 @@ import torch
 
 from distill_rec.nn.user_encoders import make_user_encoder
 
-KINDS = ["attention", "causal", "mean"]
+KINDS = ["attention", "causal", "gru", "mean"]
 
 
 def encoder(kind):

@@ -47,8 +47,26 @@ def test_the_windows_of_a_guest_are_counted(tmp_path: Path) -> None:
     dataset = Dataset.load(tmp_path / "out")
     batches = SequenceBatches(dataset.train, dataset.max_history, 1, 0)  # type: ignore[arg-type]
     assert sizes.samples == pytest.approx(batches.per_epoch, rel=0.05)
-    counts = pl.DataFrame({"user": dataset.train.user, "len": dataset.train.items.lengths})  # type: ignore[union-attr]
+    counts = pl.DataFrame({"user": dataset.train.user, "clicks": dataset.train.items.lengths})  # type: ignore[union-attr]
     assert windows_of(counts, 1.0, dataset.max_history) == batches.per_epoch
+
+
+@pytest.mark.parametrize("name", ["clicks.csv", "clicks.parquet"])
+def test_rows_that_are_no_clicks_by_their_rating_are_not_learned_from(tmp_path: Path, name: str) -> None:
+    section = write_log(tmp_path, name)
+    path = tmp_path / name
+    clicks = pl.read_parquet(path) if name.endswith("parquet") else pl.read_csv(path)
+    clicks = clicks.with_columns(pl.when(pl.col("user_id") < "u2").then(2).otherwise(5).alias("stars"))
+    clicks.write_parquet(path) if name.endswith("parquet") else clicks.write_csv(path)
+    rated = clicks.filter(pl.col("stars") >= 4)
+    sizes = sizes_of(section.model_copy(update={"rating_column": "stars"}), tmp_path)
+    assert (sizes.clicks, sizes.learned) == (ROWS, len(rated))
+    assert sizes.users == rated["user_id"].n_unique()
+    assert sizes.samples < sizes_of(section, tmp_path).samples
+    # a threshold that only the preparation can apply: ratings that are words
+    clicks.with_columns(stars=pl.lit("good")).write_csv(tmp_path / "words.csv")
+    words = section.model_copy(update={"clicks": "words.csv", "rating_column": "stars"})
+    assert sizes_of(words, tmp_path).learned == ROWS
 
 
 def test_every_stage_has_memory_and_the_command_prints_the_guest(tmp_path: Path, tiny_trunk: Path, cli: Cli) -> None:

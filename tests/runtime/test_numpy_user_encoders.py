@@ -50,5 +50,5 @@ def test_attention_stands_large_logits():
 
 
 def test_an_unknown_kind_is_refused():
-    with pytest.raises(ValueError, match="gru"):
-        make_user_encoder({"kind": "gru", **SETTINGS}, arrays_of(TORCH["mean"]))
+    with pytest.raises(ValueError, match="rnn"):
+        make_user_encoder({"kind": "rnn", **SETTINGS}, arrays_of(TORCH["mean"]))

@@ -34,9 +34,13 @@ def test_rank_and_recommend_answer_as_the_student_does_alone_and_in_lists(served
     assert [np.float32(one["scores"]).tolist() for one in many] == expected
     assert served.ask("POST", "/rank", asked[0]) == (200, many[0])
     wishes = [{"history": ["i1"], "k": 3, "exclude": ["i2", "unknown"]}, {"only": ["i5", "i6"]}, {"history": ["i7"]}]
+    wishes.append({"history": ["i7", "i8"], "k": 60, "seen": True})
     status, many = served.ask("POST", "/recommend", wishes)
     assert status == 200
     assert [pairs(one) for one in many] == [student.recommend(**{"history": [], **one}) for one in wishes]
+    assert len(many[3]["items"]) == 60
+    status, answer = served.ask("POST", "/recommend", {"seen": 1})
+    assert (status, answer["error"]["expected"]) == (422, "true or false")
     assert served.ask("POST", "/recommend", wishes[0]) == (200, many[0])
     assert served.ask("POST", "/recommend", []) == (200, [])
 

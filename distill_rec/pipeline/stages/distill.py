@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from distill_rec.recipe import Recipe, Sourced, StudentSection
 
 RESIDENT = 1000 << 20
+TAUGHT = 1.5
+"""What a batch costs with a teacher, who reads it too, over what it costs on the clicks alone."""
 
 
 class Distill(Stage):
@@ -37,7 +39,7 @@ class Distill(Stage):
         return section.resolved(resolve)
 
     def inputs(self, context: Context) -> dict[str, str]:
-        from distill_rec.pipeline.wanted import source_hashes
+        from distill_rec.sources import source_hashes
 
         assert context.resolved.student is not None
         return source_hashes(context.resolved.student, self.section)
@@ -78,15 +80,14 @@ class Distill(Stage):
 def trunk_of(recipe: Recipe) -> str:
     """The PLM of the student's tokens and first weights: its own, or else its teacher's; "" where there is none."""
     sections: tuple[Sourced | None, ...] = (recipe.student, recipe.teacher)
-    found = [section.sources()["trunk"][0] for section in sections if section and "trunk" in section.sources()]
-    return found[0] if found else ""
+    return next((trunk for section in sections if section and (trunk := section.trunk_source())), "")
 
 
 def _work_of(section: StudentSection, sizes: Sizes, distilled: bool) -> tuple[str, float]:
     from distill_rec.contracts import student_spec
     from distill_rec.estimates import training_seconds
 
-    seconds = training_seconds(section, section.optimizer, sizes) * (2 if distilled else 1)
+    seconds = training_seconds(section, section.optimizer, sizes, TAUGHT if distilled else 1.0)
     seconds += student_spec(section.kind).start_seconds
     others = {"without distillation": section.undistilled, "from the teacher's start": section.initialised}
     beside = [name for name, wanted in others.items() if distilled and wanted]

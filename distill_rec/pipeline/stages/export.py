@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from distill_rec.recipe import Recipe
 
 RESIDENT = 1000 << 20
+SECONDS_A_EXPORTED = 4e-4
+"""A history, read by the exported student: alone, as a request is."""
 COLUMNS = ("precision", "MB", "new items/s", "rank p50, ms", "nDCG@10", "lost", "")
 FORMS = {"megabytes": ".1f", "items_per_second": ",.0f", "p50_ms": ".3f", "ndcg@10": ".4f", "loss": ".2%"}
 
@@ -62,10 +64,13 @@ class Export(Stage):
 
     def estimate(self, recipe: Recipe, sizes: Sizes) -> Estimate:
         from distill_rec.contracts import student_spec
+        from distill_rec.estimates import SECONDS_A_HISTORY, SECONDS_A_RANK, samples_of_test
         from distill_rec.pipeline.memory import held_by_training
 
         assert recipe.student is not None
-        seconds = student_spec(recipe.student.kind).export_seconds
+        sides = SECONDS_A_HISTORY * (recipe.teacher is not None) + SECONDS_A_EXPORTED
+        ranked = sides + 2 * sizes.items * SECONDS_A_RANK
+        seconds = student_spec(recipe.student.kind).export_seconds + samples_of_test(recipe.data, sizes) * ranked
         work = f"{recipe.student.kind}, parity on real items and histories"
         return Estimate(work, seconds, held_by_training(RESIDENT, recipe, sizes))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill_rec.files import read_json
 from distill_rec.pipeline.stage import Context, Estimate, Stage, Work
 
 if TYPE_CHECKING:
@@ -30,10 +31,16 @@ class Teach(Stage):
         return section.resolved(resolve)
 
     def inputs(self, context: Context) -> dict[str, str]:
-        from distill_rec.pipeline.wanted import source_hashes
+        from distill_rec.sources import source_hashes
 
         assert context.resolved.teacher is not None
         return source_hashes(context.resolved.teacher, self.section)
+
+    def expected(self, folder: Path) -> tuple[str, ...]:
+        path = folder / "ensemble.json"
+        names = read_json(path)["weights"] if path.exists() else {}
+        members = [f"{name}/{file}" for name in names for file in self.outputs]
+        return (*members, *self.outputs[1:]) if members else self.outputs
 
     def run(self, work: Work) -> None:
         from distill_rec.contracts import teacher_spec

@@ -1,0 +1,125 @@
+"""Weights of several teachers' scores, fitted on validation data (stacking, Wolpert 1992).
+
+What counts is the ranking, so nDCG@10 chooses them: a climb from the weights under which the clicks are likeliest (a
+convex problem), from equal ones and from each teacher alone. Their common factor, which no ranking depends on, is the
+likeliest, so that a softmax of the sum is a probability.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from distill_rec.data.dataset import Dataset
+from distill_rec.ensemble.mixtures import Floats, Mixtures, cross_entropy, usable
+from distill_rec.evaluation.protocol import Samples
+from distill_rec.knowledge import Knowledge
+
+MOST_SAMPLES = 2000
+"""Validation samples that the weights are fitted on at most: they are few numbers."""
+FACTORS = (0.0, 0.5, 0.7, 1.4, 2.0)
+"""What a weight is multiplied by to see whether the sum gains."""
+ROUNDS = 3
+GAIN = 0.002
+"""Relative gain in nDCG@10 below which a weight stays as it is: less is noise of so few samples."""
+LEAST = 1e-3
+"""A weight below this share of the largest is zero."""
+
+
+def fit(
+    members: Sequence[Knowledge],
+    dataset: Dataset,
+    fixed: Sequence[float | None],
+    among: NDArray[np.bool_] | None = None,
+    seed: int = 0,
+) -> list[float]:
+    """A weight for each teacher, zero or more.
+
+    Args:
+        fixed: weights that are given; None where one is to be fitted.
+        among: bool `[n_samples]`, the validation samples to fit on; all where not given.
+
+    Returns:
+        In the order of `members`. Ones for all that are to be fitted where no validation sample tells them apart.
+    """
+    free = [number for number, weight in enumerate(fixed) if weight is None]
+    start = np.array([1.0 if weight is None else weight for weight in fixed])
+    rows = usable(members, dataset)
+    rows = rows if among is None else rows[among[rows]]
+    if not free or not len(rows) or len(members) == 1:
+        return list(map(float, start))
+    if len(rows) > MOST_SAMPLES:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_SAMPLES, replace=False))
+    mixtures = Mixtures(members, dataset, rows)
+    likeliest = _likeliest(mixtures, start, free)
+    best = climb(mixtures.ndcg, _starts(likeliest, start, free), free)
+    if len(free) == len(start):  # the ranking is the same at any scale; a softmax of the scores is not
+        best = best * _likeliest(mixtures, best, None)
+    best[free] = np.where(best[free] < LEAST * max(best.max(), 1e-9), 0.0, best[free])
+    return list(map(float, best if best.any() else start))
+
+
+def climb(value: Callable[[Floats], float], starts: Sequence[Floats], free: Sequence[int]) -> Floats:
+    """The best of the starts, then one weight after the other changed for as long as it gains.
+
+    Args:
+        value: what is to be large.
+        free: places that may change.
+    """
+    values = [value(one) for one in starts]
+    first = int(np.argmax(values))
+    best, top = starts[first].copy(), values[first]
+    for _ in range(ROUNDS):
+        before = top
+        for place in free:
+            for factor in FACTORS:
+                other = best.copy()
+                other[place] = best[place] * factor
+                if not other.any() or np.array_equal(other, best):
+                    continue
+                found = value(other)
+                if found > top * (1 + GAIN):
+                    best, top = other, found
+        if top == before:
+            break
+    return best
+
+
+def _starts(likeliest: Floats, given: Floats, free: list[int]) -> list[Floats]:
+    """The likeliest weights, equal ones, and each of the free ones alone."""
+    starts = [likeliest, given.copy()]
+    for place in free:
+        alone = given.copy()
+        alone[free] = 0.0
+        alone[place] = 1.0
+        starts.append(alone)
+    return starts
+
+
+def _likeliest(mixtures: Mixtures, start: Floats, free: list[int] | None) -> Floats:
+    """The weights with the least cross-entropy; of `free` None one factor for all of `start`."""
+
+    def loss(values: Floats) -> tuple[float, Floats]:
+        weights = start * values if free is None else start.copy()
+        if free is not None:
+            weights[free] = values
+        total, slope = cross_entropy(mixtures.blocks(), weights)
+        return total, np.array([slope @ start]) if free is None else slope[free]
+
+    first = np.ones(1) if free is None else start[free]
+    found = minimize(loss, first, jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * len(first))
+    if free is None:
+        return np.full(1, max(float(found.x[0]), LEAST))
+    weights = start.copy()
+    weights[free] = found.x
+    return weights
+
+
+def half_of(samples: Samples, seed: int = 0) -> NDArray[np.bool_]:
+    """The samples of a random half of the users, as bool `[n_samples]`."""
+    users, number = np.unique(np.asarray(samples.user), return_inverse=True)
+    drawn: NDArray[np.bool_] = (np.random.default_rng(seed).permutation(len(users)) % 2 == 0)[number]
+    return drawn

@@ -1,0 +1,61 @@
+"""A dry run's seconds and memory, held to twice and half of what a quiet machine of two cores took."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from distill_rec.estimates import Sizes, training_seconds, updates
+from distill_rec.pipeline.plan import plan_of
+from distill_rec.recipe import OptimizerSection, Recipe
+from distill_rec.recipe_io import load_recipe
+
+FACTOR = 2.0
+GUEST = Sizes(clicks=500_000, items=4_000, samples=9_100, rated=399_810, users=4_000)
+MOVIELENS = Sizes(clicks=100_000, items=1_682, samples=1_529, rated=55_375, users=942)
+"""As `sizes_of` counts them."""
+
+
+def guest_recipe() -> Recipe:
+    """That of `benchmarks/prepare.py --case guest --stages`."""
+    sixty: dict[str, Any] = {"optimizer": {"max_updates": 60}}
+    parts = {"teacher": sixty, "student": sixty, "export": {}, "evaluate": {"cost": False}}
+    return Recipe.model_validate({"data": {"rating_column": "rating", "min_rating": 2}, **parts})
+
+
+MEASURED: list[tuple[str, Sizes, dict[str, tuple[float, int]]]] = [
+    ("guest", GUEST, {"prepare": (1.3, 278), "teach": (66, 1091), "distill": (139, 1217), "export": (83, 978)}),
+]
+"""Seconds and MiB of each stage."""
+
+
+@pytest.mark.parametrize(("name", "sizes", "measured"), MEASURED)
+def test_estimates_are_within_a_factor_of_two_of_what_was_measured(
+    name: str, sizes: Sizes, measured: dict[str, tuple[float, int]], tmp_path: Any
+) -> None:
+    recipe = guest_recipe() if name == "guest" else load_recipe("students/static/demo")
+    plan = {step.stage: step for step in plan_of(recipe, tmp_path / "run", tmp_path, sizes=sizes)}
+    assert set(measured) <= set(plan)
+    for stage, (seconds, memory) in measured.items():
+        assert seconds / FACTOR <= plan[stage].seconds <= seconds * FACTOR, (stage, plan[stage].seconds)
+        assert memory / FACTOR <= plan[stage].memory / 2**20 <= memory * FACTOR, (stage, plan[stage].memory)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"max_updates": 60}, 60),
+        ({"max_updates": 800, "min_updates": 400, "batch_size": 64}, 477.8),  # twenty epochs, where no limit is nearer
+        ({"max_updates": 8000, "min_updates": 900, "batch_size": 64}, 900),
+        ({"max_updates": 800, "decay": "linear"}, 298.6),  # no plateau ends it: a hundred epochs
+    ],
+)
+def test_a_training_ends_by_its_limits_or_by_a_plateau_after_its_floor(settings: Any, expected: float) -> None:
+    assert updates(OptimizerSection(**settings), MOVIELENS) == pytest.approx(expected, abs=0.1)
+
+
+def test_every_try_of_a_search_counts() -> None:
+    section = Recipe.model_validate({"teacher": {}}).teacher
+    one, two = OptimizerSection(), OptimizerSection(tries=[{}, {"learning_rate": 1e-3}])
+    assert training_seconds(section, two, GUEST) == 2 * training_seconds(section, one, GUEST)  # type: ignore[arg-type]
