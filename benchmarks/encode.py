@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="finished runs, or exported students")
     parser.add_argument("--trunk", default="demo:all-MiniLM-L6-v2", help="for sentence-transformers; '' leaves it out")
     parser.add_argument(
-        "--texts", type=Path, help="one text a line, which new ones are made like; else the catalogue's"
+        "--texts", type=Path, help="one text per line, which new ones are made like; else the catalogue's"
     )
     parser.add_argument("--batches", default="1,256", help="texts of a call")
     parser.add_argument("--rounds", type=int, default=5)
@@ -65,7 +65,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     seconds = args.seconds / len(batches) / 2
     ours = next((name for name in encoders if name.endswith("exported")), "")
     for batch in batches:
-        say(f"{batch} texts a call")
+        say(f"{batch} texts per call")
         new = by_number(unseen, batch)
         known = [unseen.take(batch) for _ in range(max(1, MET // batch))]
         makes = {"": new, "_met_before": lambda n, known=known: known[n % len(known)]}
@@ -181,7 +181,7 @@ def sentence_transformers(trunk: str, backend: str, threads: int) -> Encode:
 
 
 def elsewhere(python: str, trunk: str, threads: int) -> Encode:
-    """The ONNX back end in a process of another environment; asking it costs some ten microseconds a call."""
+    """The ONNX back end in a process of another environment; asking it costs some ten microseconds per call."""
     command = [python, __file__, "--worker", trunk, "onnx", "--threads", str(threads)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None and process.stdout is not None

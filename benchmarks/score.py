@@ -1,9 +1,9 @@
-"""Users a second and peak private memory of `distill-rec score`, on drawn users.
+"""Users per second and peak private memory of `distill-rec score`, on drawn users.
 
     python benchmarks/score.py runs/demo/export/student --users 1000000 --clicks 20
 
 Histories are drawn by a power law from the artifact's items, one in a hundred clicks on an item that it does not know.
-`lists` is Parquet with a history a row, `log` a CSV with a click a row in no order, with times. Each is scored by a
+`lists` is Parquet with a history per row, `log` a CSV with a click per row in no order, with times. Each is scored by a
 process of its own, whose private memory (`RssAnon`) is read every 50 ms; both must give the same number of rows.
 Prints one JSON object.
 """

@@ -1,4 +1,4 @@
-"""Samples a second of the training loop against a plain loop, same trunk, tuning, samples, batch and loss.
+"""Samples per second of the training loop against a plain loop, same trunk, tuning, samples, batch and loss.
 
     python benchmarks/teacher_throughput.py
 
@@ -86,7 +86,7 @@ def encode_padded(encoder: TrunkEncoder, rows: torch.Tensor) -> torch.Tensor:
 
 
 def time_plain(training: Training, batches: list[ImpressionBatch], dedup: bool) -> float:
-    """Samples a second over these batches, forward, backward and step."""
+    """Samples per second over these batches, forward, backward and step."""
     model = training.model.train()
     optimizers = make_optimizers(model, training.objective, training.section, 0.0)
     began = time.perf_counter()
@@ -98,7 +98,7 @@ def time_plain(training: Training, batches: list[ImpressionBatch], dedup: bool) 
 
 
 def time_ours(training: Training, windows: int) -> float:
-    """Samples a second of the loop itself."""
+    """Samples per second of the loop itself."""
     before, began = training.state.update, time.perf_counter()
     for _ in range(windows):
         training._window()

@@ -66,7 +66,7 @@ def measure(args: argparse.Namespace, items: int) -> dict[str, Any]:
     result: dict[str, Any] = {"missing": missing, "recall": recall, "seconds_to_build": built}
     services, vector_of = recommenders(vectors, users, args.k)
     for name, batch in (("one_user", 1), (f"{args.batch}_users", args.batch)):
-        say(f"{items:,} items, {batch} users a call")
+        say(f"{items:,} items, {batch} users per call")
 
         def place(number: int, batch: int = batch) -> slice:
             at = number * batch % max(1, POOL - batch + 1)

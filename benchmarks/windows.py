@@ -193,7 +193,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120.0, help="training seconds of a cell")
     parser.add_argument("--every", type=float, help="training seconds between validations; a twelfth where not given")
     parser.add_argument("--tuning", nargs="+", default=["head"], help="head, last:2")
-    parser.add_argument("--windows", type=int, nargs="+", default=[1, 4, 16], help="batches a window")
+    parser.add_argument("--windows", type=int, nargs="+", default=[1, 4, 16], help="batches per window")
     parser.add_argument(
         "--sampled-items",
         type=int,

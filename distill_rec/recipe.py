@@ -1,4 +1,4 @@
-"""A recipe: one TOML file that declares a run, one section a stage.
+"""A recipe: one TOML file that declares a run, one section per stage.
 
 The descriptions of the fields are the documentation: `distill-rec init` writes them into a new
 recipe, and the errors quote them.
@@ -103,7 +103,7 @@ class DataSection(Section):
 class OptimizerSection(Section):
     """How a model is trained; teacher and student have one each."""
 
-    batch_size: int = Field(512, ge=1, description="users (clicks) or impressions a batch")
+    batch_size: int = Field(512, ge=1, description="users (clicks) or impressions per batch")
     window: int = Field(4, ge=1, description="batches between two updates of the item encoder")
     learning_rate: float = Field(2e-3, gt=0, description="AdamW's rate for user encoder, offsets and head")
     trunk_learning_rate: float = Field(2e-5, gt=0, description="AdamW's rate for tuned layers of the trunk")

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from distill_rec.kinds import GROUP, every_settings, kind_of, kinds_with, told_kinds
+from distill_rec.kinds import GROUP, every_settings, kind_of, kinds_in_words, kinds_with
 from distill_rec.recipe import Recipe
 from distill_rec.runtime.errors import RecipeError
 
@@ -111,7 +111,7 @@ def _describe_kinds(section: str) -> list[tuple[str, str, Any]]:
         for key, text, default in describe(model, f"{section}."):
             found.setdefault(key, (text, default))
     out = []
-    found[f"{section}.kind"] = (told_kinds(section), found[f"{section}.kind"][1])
+    found[f"{section}.kind"] = (kinds_in_words(section), found[f"{section}.kind"][1])
     for key, (text, default) in found.items():
         owners = kinds_with(section, key.partition(".")[2])
         out.append((key, text if len(owners) == len(kinds) else f"{', '.join(owners)}: {text}", default))

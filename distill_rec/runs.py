@@ -60,12 +60,12 @@ class Run:
 
     @property
     def table(self) -> pl.DataFrame:
-        """`part, metric` and a column a model: means over users."""
+        """`part, metric` and one column per model: means over users."""
         return self.results.table()
 
     @property
     def per_user(self) -> pl.DataFrame:
-        """`user_id, model, samples` and a column a metric."""
+        """`user_id, model, samples` and one column per metric."""
         found = self.results.per_user
         if found is None:
             raise RunError(self.path / "evaluate", "no per_user.parquet", "", "Evaluate anew with --restart evaluate.")

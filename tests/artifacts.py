@@ -21,7 +21,7 @@ KINDS = ("mean", "attention", "causal", "gru")
 
 
 def random_user_encoder(kind: str, dim: int = DIM, max_history: int = MAX_HISTORY) -> UserEncoder:
-    """All weights random: none is the nought or one that it starts as."""
+    """All weights random: none is the zero or one that it starts as."""
     torch.manual_seed(3)
     encoder = make_user_encoder(kind, dim, max_history, layers=2, heads=2).eval()
     with torch.no_grad():

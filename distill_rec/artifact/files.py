@@ -12,7 +12,7 @@ from distill_rec.artifact.errors import ArtifactError
 from distill_rec.artifact.layout import MANIFEST
 from distill_rec.artifact.link import leads_to
 from distill_rec.artifact.manifest import FileRecord, Manifest
-from distill_rec.artifact.records import AGAIN
+from distill_rec.artifact.records import EXPORT_AGAIN
 
 
 class Files:
@@ -52,7 +52,7 @@ class Files:
         """The same without a copy: a mapping of the file that was verified, whatever its name leads to later."""
         record = self.manifest.files.get(name)
         if record is None:
-            raise ArtifactError(self.folder / name, "not listed in the manifest", "a listed file", AGAIN)
+            raise ArtifactError(self.folder / name, "not listed in the manifest", "a listed file", EXPORT_AGAIN)
         return _verified(self.folder, name, record)
 
 
@@ -73,7 +73,9 @@ def _place(folder: Path, name: str) -> Path:
     """Where a listed file is; refused when that is not below the folder, links followed."""
     path = (folder / name).resolve()
     if Path(name).is_absolute() or not path.is_relative_to(folder):
-        raise ArtifactError(folder / MANIFEST, f"file {name!r} leads out of the artifact", "a file below it", AGAIN)
+        raise ArtifactError(
+            folder / MANIFEST, f"file {name!r} leads out of the artifact", "a file below it", EXPORT_AGAIN
+        )
     return path
 
 
@@ -84,13 +86,13 @@ def _verified(folder: Path, name: str, record: FileRecord) -> memoryview:
             size = os.fstat(file.fileno()).st_size
             content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b"")
     except FileNotFoundError as error:
-        raise ArtifactError(path, "missing", "a file", AGAIN) from error
+        raise ArtifactError(path, "missing", "a file", EXPORT_AGAIN) from error
     except OSError as error:
-        raise ArtifactError(path, f"cannot be read: {error.strerror}", "a file", AGAIN) from error
+        raise ArtifactError(path, f"cannot be read: {error.strerror}", "a file", EXPORT_AGAIN) from error
     if size != record.size:
         kind = "truncated" if size < record.size else "longer than it was"
-        raise ArtifactError(path, f"{kind}: {size:,} bytes", f"{record.size:,} bytes", AGAIN)
+        raise ArtifactError(path, f"{kind}: {size:,} bytes", f"{record.size:,} bytes", EXPORT_AGAIN)
     digest = hashlib.sha256(content).hexdigest()
     if digest != record.sha256:
-        raise ArtifactError(path, f"changed: sha256 {digest[:16]}...", f"{record.sha256[:16]}...", AGAIN)
+        raise ArtifactError(path, f"changed: sha256 {digest[:16]}...", f"{record.sha256[:16]}...", EXPORT_AGAIN)
     return content

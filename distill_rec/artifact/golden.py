@@ -17,7 +17,7 @@ import numpy as np
 from distill_rec.artifact.errors import ArtifactError
 from distill_rec.artifact.files import Files
 from distill_rec.artifact.layout import GOLDEN
-from distill_rec.artifact.records import AGAIN, GOLDEN_FORM, as_json, require_types
+from distill_rec.artifact.records import EXPORT_AGAIN, GOLDEN_FORM, as_json, require_types
 from distill_rec.artifact.stored import Floats
 
 TOLERANCE = {"fp32": 1e-3, "fp16": 1e-2}
@@ -89,7 +89,7 @@ class Golden:
             expected = {name: Answers(**one) for name, one in values["expected"].items()}
             golden = Golden(values["texts"], requests, expected)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ArtifactError(where, f"lacks {error}", "golden inputs of every precision", AGAIN) from error
+            raise ArtifactError(where, f"lacks {error}", "golden inputs of every precision", EXPORT_AGAIN) from error
         for record in (golden, *requests, *expected.values()):
             require_types(record, where)
         return golden
@@ -107,7 +107,7 @@ def require_golden(student: Answering, files: Files, precision: str) -> None:
     golden = Golden.from_json(files.read(GOLDEN), where)
     expected = golden.expected.get(precision)
     if expected is None:
-        raise ArtifactError(where, f"lacks {precision!r}", "golden inputs of every precision", AGAIN)
+        raise ArtifactError(where, f"lacks {precision!r}", "golden inputs of every precision", EXPORT_AGAIN)
     found = golden.answers(student)
     limit = TOLERANCE.get(precision, COARSE)
     pairs = {

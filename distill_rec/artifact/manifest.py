@@ -9,7 +9,7 @@ from typing import Any
 
 from distill_rec.artifact.errors import ArtifactError
 from distill_rec.artifact.layout import LAYOUTS, MANIFEST, WHOLE
-from distill_rec.artifact.records import AGAIN, MANIFEST_FORM, WITHOUT_REPEAT, as_json, require_types
+from distill_rec.artifact.records import EXPORT_AGAIN, MANIFEST_FORM, WITHOUT_REPEAT, as_json, require_types
 
 
 @dataclass(frozen=True)
@@ -112,13 +112,13 @@ class Manifest:
             values = json.loads(content)
             version = values.pop("format_version")
         except (ValueError, KeyError, AttributeError, TypeError) as error:
-            raise ArtifactError(where, f"cannot be read: {error}", "a manifest", AGAIN) from error
+            raise ArtifactError(where, f"cannot be read: {error}", "a manifest", EXPORT_AGAIN) from error
         MANIFEST_FORM.require(version, where)
         try:
             files = {name: FileRecord(**record) for name, record in values.pop("files").items()}
             manifest = Manifest(**values, files=files, format_version=version)
         except (KeyError, TypeError, AttributeError) as error:
-            raise ArtifactError(where, f"a key is missing or unknown: {error}", "a manifest", AGAIN) from error
+            raise ArtifactError(where, f"a key is missing or unknown: {error}", "a manifest", EXPORT_AGAIN) from error
         for record in (manifest, *files.values()):
             require_types(record, where)
         return manifest

@@ -14,7 +14,7 @@ from distill_rec.artifact.errors import ArtifactError
 from distill_rec.artifact.files import Files
 from distill_rec.artifact.item_ids import KEY, digest_of_ids
 from distill_rec.artifact.layout import ITEM_IDS, NEUTRAL, TEXTS
-from distill_rec.artifact.records import AGAIN
+from distill_rec.artifact.records import EXPORT_AGAIN
 from distill_rec.artifact.stored import Floats, Stored
 from distill_rec.artifact.tensors import mapped_tensors
 
@@ -29,7 +29,7 @@ def fitting(files: Files, name: str) -> Iterator[None]:
         yield
     except (KeyError, ValueError, IndexError, TypeError) as error:
         found = f"lacks {error}" if isinstance(error, KeyError) else f"does not fit: {error}"
-        raise ArtifactError(files.folder / name, found, "what the manifest describes", AGAIN) from error
+        raise ArtifactError(files.folder / name, found, "what the manifest describes", EXPORT_AGAIN) from error
 
 
 def read_tensors(files: Files, name: str) -> dict[str, NDArray[Any]]:
@@ -38,7 +38,9 @@ def read_tensors(files: Files, name: str) -> dict[str, NDArray[Any]]:
     try:
         return mapped_tensors(content)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ArtifactError(files.folder / name, f"cannot be read: {error}", "a safetensors file", AGAIN) from error
+        raise ArtifactError(
+            files.folder / name, f"cannot be read: {error}", "a safetensors file", EXPORT_AGAIN
+        ) from error
 
 
 def read_item_ids(files: Files) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, get_origin, get_type_hints
 
 from distill_rec.artifact.errors import ArtifactError
 
-AGAIN = "Copy the artifact again, or export it again with `distill-rec export`."
+EXPORT_AGAIN = "Copy the artifact again, or export it again with `distill-rec export`."
 UPGRADE = "Made by a newer release: upgrade distill-rec."
 
 
@@ -58,7 +58,7 @@ def require_types(record: Any, where: Path) -> None:
     own: Any = type(record)
     for name, kind in _types(own).items():
         if type(value := getattr(record, name)) is not kind:
-            raise ArtifactError(where, f"{name} = {value!r}", f"a value of type {kind.__name__}", AGAIN)
+            raise ArtifactError(where, f"{name} = {value!r}", f"a value of type {kind.__name__}", EXPORT_AGAIN)
 
 
 @cache

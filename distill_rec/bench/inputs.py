@@ -13,7 +13,7 @@ from distill_rec.runtime import Student
 POOL = 512
 """Different inputs of each kind; calls go through them in turn."""
 
-MOST, MADE = 100_000, 4096
+MOST_TEXTS, MADE = 100_000, 4096
 """Texts of a corpus: of the catalogue at most, and of those that are made where it holds none."""
 
 WORDS_OF_A_TEXT = 8
@@ -30,7 +30,11 @@ def _corpus(student: Student) -> list[str]:
     # Each once: how many words of a new text are new is told from how many stand in one text alone.
     known: list[str] = list(dict.fromkeys(getattr(student, "item_texts", None) or ()))
     if known:
-        return known if len(known) <= MOST else [known[row] for row in random.choice(len(known), MOST, replace=False)]
+        return (
+            known
+            if len(known) <= MOST_TEXTS
+            else [known[row] for row in random.choice(len(known), MOST_TEXTS, replace=False)]
+        )
     words = _words(student.info.folder)
     # Ranks whose logarithm is uniform: words as frequent as Zipf's law has them, for a vocabulary is in that order.
     ranks = np.exp(random.random((MADE, WORDS_OF_A_TEXT)) * np.log(len(words))).astype(np.int64) - 1

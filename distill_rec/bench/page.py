@@ -52,13 +52,15 @@ def _plots(bench: Bench) -> str:
     plots = [spreads(rows, f"Milliseconds of a call: p50, p90, p99 ({_threads(first)})")]
     encode = _series(bench, lambda case: case.operation == "encode_items", lambda case: case.batch)
     if any(len(line) > 1 for line in encode.values()):
-        plots.append(_with_legend(encode, "New items encoded a second", "items of a call", "items a second"))
+        plots.append(_with_legend(encode, "New items encoded per second", "items of a call", "items per second"))
     longest = max(bench.settings.histories, default=0)
     for name, title in (("recommend", "alone"), ("recommend_many", "many at once")):
         wanted = (name, longest)
         found = _series(bench, lambda case, w=wanted: (case.operation, case.history) == w, lambda case: case.items)  # type: ignore[misc]
         if any(len(line) > 1 for line in found.values()):
-            plots.append(_with_legend(found, f"Users a second, {title}", "items of the catalogue", "users a second"))
+            plots.append(
+                _with_legend(found, f"Users per second, {title}", "items of the catalogue", "users per second")
+            )
     return f'<div class="plots">{"".join(plots)}</div>'
 
 

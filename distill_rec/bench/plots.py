@@ -47,7 +47,7 @@ def mark(value: float) -> str:
 
 
 def curves(series: dict[str, list[tuple[float, float]]], title: str, across: str, up: str) -> str:
-    """One line a series, both axes by powers of ten; every value is a dot that tells itself."""
+    """One line per series, both axes by powers of ten; every value is a dot that tells itself."""
     points = [point for line in series.values() for point in line]
     x = Scale.over([point[0] for point in points], LEFT, WIDTH - RIGHT)
     y = Scale.over([point[1] for point in points], HEIGHT - BOTTOM, 22)

@@ -75,7 +75,7 @@ class Measured:
 
     Attributes:
         round_p50_ms: median of each round: how steady the machine was.
-        per_second: items or users a second; the median of the rounds.
+        per_second: items or users per second; the median of the rounds.
         work: floating-point operations of a call (encode_items, search_many), or bytes read (search); where known.
         reached: GFLOP/s or GB/s at the median time.
         share: of what the machine reached with nothing but that (see `Limits`).

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from distill_rec.bench.results import Bench, Limits, Measured, Memory
 
-HEADER = ("threads", "call", "p50 ms", "p90 ms", "p99 ms", "a second", "reached", "of the limit")
+HEADER = ("threads", "call", "p50 ms", "p90 ms", "p99 ms", "per second", "reached", "of the limit")
 
 
 def text_of(bench: Bench) -> str:

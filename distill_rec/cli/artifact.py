@@ -24,7 +24,7 @@ def ids_of(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def tell_skipped(student: Student) -> None:
+def note_skipped(student: Student) -> None:
     """Say on stderr that a history named items that the student does not know."""
     if student.skipped:
         print(f"unknown items of the history, left out: {student.skipped}", file=sys.stderr)

@@ -123,12 +123,12 @@ class LineTask:
         self.done += steps
         if time.monotonic() - self.spoke >= LINE_SECONDS:
             self.spoke, self.said = time.monotonic(), True
-            self._tell()
+            self._print_line()
 
     def note(self, text: str) -> None:
         self.text = text
 
-    def _tell(self) -> None:
+    def _print_line(self) -> None:
         rate = self.done / max(time.monotonic() - self.began, 1e-9)
         parts = [f"{self.description}: {self.done:,}" + (f" of {self.total:,}" if self.total else "")]
         parts.append(f"{rate:,.3g}/s")

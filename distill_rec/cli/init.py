@@ -89,7 +89,7 @@ def init(  # noqa: PLR0913
     if as_json:
         print_json({"recipe": str(out), "data": found.data, "notes": found.notes, "rows": rows})
         return
-    _tell(found, rows, out)
+    _print_guess(found, rows, out)
 
 
 def _weights(pairs: list[str]) -> dict[str, float]:
@@ -106,7 +106,7 @@ def _weights(pairs: list[str]) -> dict[str, float]:
     return out
 
 
-def _tell(found: Guess, rows: list[dict[str, str]], out: Path) -> None:
+def _print_guess(found: Guess, rows: list[dict[str, str]], out: Path) -> None:
     from distill_rec.cli.guesses.preview import as_table
     from distill_rec.cli.write_recipe import NOTE
     from distill_rec.data.shown import shown

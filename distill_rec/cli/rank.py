@@ -31,7 +31,7 @@ def rank(
 
     Example: distill-rec rank runs/demo/export/student --history 1,50 --candidates 181,7
     """
-    from distill_rec.cli.artifact import ids_of, load_artifact, tell_skipped
+    from distill_rec.cli.artifact import ids_of, load_artifact, note_skipped
 
     if (candidates is None) == (behaviors is None):
         raise typer.BadParameter("give either --candidates or --behaviors")
@@ -41,7 +41,7 @@ def rank(
         return
     items = ids_of(candidates or "")
     scores = student.rank(history=ids_of(history), candidates=items)
-    tell_skipped(student)
+    note_skipped(student)
     ranked = sorted(zip(items, map(float, scores), strict=True), key=lambda pair: -pair[1])
     if as_json:
         print_json([{"id": item, "score": score} for item, score in ranked])

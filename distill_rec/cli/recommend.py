@@ -26,11 +26,11 @@ def recommend(
 
     Example: distill-rec recommend runs/demo/export/student --history 1,50 -k 5
     """
-    from distill_rec.cli.artifact import ids_of, load_artifact, tell_skipped
+    from distill_rec.cli.artifact import ids_of, load_artifact, note_skipped
 
     student = load_artifact(artifact)
     found = student.recommend(history=ids_of(history), k=k, exclude=ids_of(exclude), seen=seen)
-    tell_skipped(student)
+    note_skipped(student)
     if as_json:
         print_json([{"id": item, "score": float(score)} for item, score in found])
     else:

@@ -57,7 +57,7 @@ def run_checked(
     if as_json:
         print_json(as_dict(folder, reports), indent=2)
     else:
-        tell(folder, reports)
+        print_reports(folder, reports)
 
 
 def as_dict(folder: Path, reports: list[StageReport]) -> dict[str, Any]:
@@ -66,17 +66,17 @@ def as_dict(folder: Path, reports: list[StageReport]) -> dict[str, Any]:
     return {"run": str(folder), "stages": [report.__dict__ for report in reports], **ended.report(folder)}
 
 
-def tell(folder: Path, reports: list[StageReport]) -> None:
+def print_reports(folder: Path, reports: list[StageReport]) -> None:
     """Tables on stdout: what the last stage made, and what each took."""
     console = make_console()
     stage_named(reports[-1].stage).print_report(folder, console)
-    _tell_stages(reports, console)
+    _print_stages(reports, console)
     for stage in STAGES:
         if stage.product is not None and (path := folder / stage.name / stage.product[1]).exists():
             console.print(f"{stage.product[0]}: {path}", soft_wrap=True, highlight=False)
 
 
-def _tell_stages(reports: list[StageReport], console: Any) -> None:
+def _print_stages(reports: list[StageReport], console: Any) -> None:
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from distill_rec.data.shown import shown
-from distill_rec.kinds import DEFAULT, settings_of, told_kinds
+from distill_rec.kinds import DEFAULT, kinds_in_words, settings_of
 from distill_rec.recipe import (
     DataSection,
     EvaluateSection,
@@ -62,7 +62,7 @@ def recipe_text(data: Mapping[str, Any], folder: Path, notes: Sequence[str] = ()
 def _line(model: type[BaseModel], key: str, value: Any = None) -> str:
     """`key = value  # description`; commented out where the value is the default."""
     field = model.model_fields[key]
-    description = told_kinds("student") if model is STUDENT and key == "kind" else field.description or ""
+    description = kinds_in_words("student") if model is STUDENT and key == "kind" else field.description or ""
     if value is not None:
         return f"{key} = {_toml(value)}  # {description}"
     default = field.get_default(call_default_factory=True)

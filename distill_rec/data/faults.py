@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from distill_rec.data.shown import MOST, shown
+from distill_rec.data.shown import LONGEST, shown
 from distill_rec.runtime.errors import DataError
 
 SHOWN = 5
@@ -80,7 +80,7 @@ class Faults:
         """Refuse rows.
 
         Args:
-            values: what stood there, one a line.
+            values: what stood there, one per line.
         """
         lines = list(lines)
         if not lines:
@@ -124,7 +124,7 @@ class Faults:
     def first_refused(self) -> list[dict[str, str]]:
         """The first of them, fit for a terminal."""
         rows = self.refused_rows().head(FIRST)
-        most = {"value": MOST}
+        most = {"value": LONGEST}
         return [
             {name: shown(value, most.get(name, LONG)) for name, value in row.items()}
             for row in rows.iter_rows(named=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 WHOLE = r"^(0|[1-9][0-9]*)(\.0+)?$"
-"""A whole number as an id: `00123` is none, as nothing that reads numbers leaves its noughts."""
+"""A whole number as an id: `00123` is none, as nothing that reads numbers leaves its zeros."""
 
 
 def plain(column: str) -> pl.Expr:

@@ -11,7 +11,7 @@ COUNT, PLACE, BLANK = "__count__", "__place__", "__blank__"
 
 
 def items_of_clicks(rows: pl.DataFrame, item_column: str, fields: list[str], faults: Faults) -> pl.DataFrame:
-    """One row an item, in the order in which they first stand: `item_id`, the fields, file and line.
+    """One row per item, in the order in which they first stand: `item_id`, the fields, file and line.
 
     Of several texts the commonest is taken (the first of equally common ones; an empty one only where there is no
     other), and such items are counted.

@@ -35,7 +35,7 @@ class Log:
 
 
 def unique_items(items: pl.DataFrame, fields: list[str], faults: Faults) -> pl.DataFrame:
-    """One row an item, the first; repeated rows of the same text are fine, and counted where one file has them.
+    """One row per item, the first; repeated rows of the same text are fine, and counted where one file has them.
 
     Args:
         items: with `item_id`, `__line__` and `__file__`; rows without an id are refused.
@@ -67,7 +67,7 @@ def _compare(items: pl.DataFrame, first: pl.DataFrame, fields: list[str], faults
             raise DataError(
                 f"{row[FILE]}:{row[LINE]}",
                 f"item {row['item_id']!r} again, with another {name} than at {before}",
-                "one text an item",
+                "one text per item",
                 "Remove or rename one of the two.",
             )
     again = both.filter((pl.col(FILE) == pl.col(f"{FILE}__first")) & (pl.col(LINE) != pl.col(f"{LINE}__first")))

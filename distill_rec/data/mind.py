@@ -116,7 +116,7 @@ def _flat(lists: pl.Series, lines: pl.Series, name: str) -> pl.DataFrame:
 
 
 def _gather(flat: pl.DataFrame, name: str, rows: int, dtype: pl.DataType | type[pl.DataType]) -> pl.Series:
-    """Entries back to one list a row."""
+    """Entries back to one list per row."""
     grouped = flat.group_by("row", maintain_order=True).agg(pl.col(name))
     whole = pl.DataFrame({"row": np.arange(rows)}).join(grouped, on="row", how="left", maintain_order="left")
     return whole[name].fill_null([]).cast(pl.List(dtype)).alias(name)

@@ -76,7 +76,7 @@ def typed(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
 
 
 def _unroll(table: pl.DataFrame, section: DataSection) -> pl.DataFrame:
-    """The sequence form as one row a click, in order: the longest row of a user holds all of them."""
+    """The sequence form as one row per click, in order: the longest row of a user holds all of them."""
     lists = table.with_columns(
         pl.col(section.sequence_column).fill_null("").str.split(" ").list.eval(pl.element().filter(pl.element() != "")),
         pl.int_range(pl.len()).alias("__order__"),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-MOST = 60
+LONGEST = 60
 
 
-def shown(value: object, most: int = MOST) -> str:
+def shown(value: object, most: int = LONGEST) -> str:
     """A value on one line: control characters escaped, what is long cut, nothing for what is missing."""
     if value is None:
         return ""

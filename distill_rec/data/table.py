@@ -205,7 +205,7 @@ def _delimited(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame
 
 
 def _json_lines(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:
-    """Objects, one a line; a key that some lack is null there."""
+    """Objects, one per line; a key that some lack is null there."""
     columns: dict[str, list[str | None]] = {}
     lines: list[int] = []
     own = Faults()

@@ -14,7 +14,7 @@ from distill_rec.artifact.files import faults
 from distill_rec.artifact.layout import GOLDEN, MANIFEST, TRAINING, UNLISTED
 from distill_rec.artifact.link import leads_to, restoring
 from distill_rec.artifact.manifest import Manifest
-from distill_rec.artifact.records import AGAIN
+from distill_rec.artifact.records import EXPORT_AGAIN
 from distill_rec.doctor.findings import Finding, problem_of
 from distill_rec.doctor.machine import size
 from distill_rec.runtime import Student
@@ -33,7 +33,7 @@ def artifact(path: Path) -> list[Finding]:
         do = "Export again with `distill-rec export`, or switch back with `distill-rec export --rollback`."
         return [Finding("problem", AREA, str(path), leads, do)]
     if not (folder / MANIFEST).is_file():
-        return [Finding("problem", AREA, MANIFEST, "not there: nothing else can be checked", AGAIN)]
+        return [Finding("problem", AREA, MANIFEST, "not there: nothing else can be checked", EXPORT_AGAIN)]
     content = (folder / MANIFEST).read_bytes()
     try:
         manifest = Manifest.from_json(content, folder / MANIFEST)
@@ -86,7 +86,7 @@ def _works(folder: Path) -> list[Finding]:
     except DistillRecError as error:
         return [problem_of(AREA, error)]
     if not all(math.isfinite(score) for _, score in found):
-        return [Finding("problem", AREA, "a request", "scores that are not finite", AGAIN)]
+        return [Finding("problem", AREA, "a request", "scores that are not finite", EXPORT_AGAIN)]
     loads = f"loads in {loaded:.2f} s without torch and ranks for a new user"
     beside = [name for name, held in (("texts", texts), ("the teacher's vectors", teacher)) if held is not None]
     return [

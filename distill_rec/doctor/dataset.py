@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from distill_rec.doctor.damage import damaged
 from distill_rec.doctor.findings import Finding, lacking, problem_of
 from distill_rec.doctor.kinds import object_in
-from distill_rec.doctor.parts import damaged
 from distill_rec.runtime.errors import DistillRecError
 
 AREA = "data set"

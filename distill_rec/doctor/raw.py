@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, cast
 
+from distill_rec.doctor.damage import fault_of
 from distill_rec.doctor.findings import Finding, Level, lacking
 from distill_rec.doctor.kinds import raw_files
 from distill_rec.doctor.machine import size
-from distill_rec.doctor.parts import fault_of
 from distill_rec.encodings import binary, first_bytes, marked
 
 AREA = "raw data"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from distill_rec.artifact.link import LINK, VERSIONS
 from distill_rec.doctor.artifact import artifact
+from distill_rec.doctor.damage import damaged
 from distill_rec.doctor.dataset import dataset
 from distill_rec.doctor.findings import Finding, lacking, problem_of
 from distill_rec.doctor.kinds import object_in
 from distill_rec.doctor.machine import size
-from distill_rec.doctor.parts import damaged
 from distill_rec.files import locked_by
 from distill_rec.pipeline.stage import Stage
 from distill_rec.pipeline.stages import STAGES
@@ -88,7 +88,7 @@ def _stage(folder: Path, stage: Stage, before: str, busy: bool) -> Finding:
 def _settings(folder: Path) -> list[Finding]:
     """Whether the records still belong to the recipe and to this release; needs the recipe's models."""
     try:
-        from distill_rec.doctor.settings import changed, misread
+        from distill_rec.doctor.stage_records import changed, misread
 
         if found := misread(folder):
             return found

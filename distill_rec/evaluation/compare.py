@@ -206,7 +206,7 @@ def _facts(dataset: Dataset) -> dict[str, str | int | float]:
 
 
 def _per_user(found: dict[str, list[PerSample]], dataset: Dataset) -> pl.DataFrame:
-    """`user_id, model, samples` and a column a metric: means over seeds, then over each user's samples."""
+    """`user_id, model, samples` and one column per metric: means over seeds, then over each user's samples."""
     ids = dataset.users["user_id"]
     frames = []
     for model, seeds in found.items():

@@ -1,4 +1,4 @@
-"""The two protocols: a target among the full catalogue, and candidates of an impression; one value a sample."""
+"""The two protocols: a target among the full catalogue, and candidates of an impression; one value per sample."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def number(value: float) -> str:
 
 
 def intervals(points: Sequence[Point], title: str, *, zero: bool = False) -> str:
-    """Dots with whiskers, one row a point; `zero` draws the line that a difference must not touch."""
+    """Dots with whiskers, one row per point; `zero` draws the line that a difference must not touch."""
     marks = ticks(*_bounds([x for p in points for x in (p.low, p.high)], zero))
     height, row = 34 + 24 * len(points), 24
     left = 18 + 6.6 * max(len(p.label) for p in points)

@@ -74,7 +74,7 @@ def export_student(  # noqa: PLR0913
         RunError: student or teacher are of another catalogue, or of other data.
     """
     precisions = _ordered(section)
-    _tell_changed_catalogue(export_folder / LINK)
+    _warn_of_changed_catalogue(export_folder / LINK)
     model = load_student(student_folder)
     require_same(student_folder, "the student", model.config, dataset)
     if teacher is not None:
@@ -111,7 +111,7 @@ def export_student(  # noqa: PLR0913
     return report
 
 
-def _tell_changed_catalogue(link: Path) -> None:
+def _warn_of_changed_catalogue(link: Path) -> None:
     """A version that a service saved has items of its own; a new export has the data's alone."""
     version = version_of(link)
     if version is not None and (version / MANIFEST).exists() and Manifest.read(version).made_from:

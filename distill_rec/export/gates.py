@@ -77,7 +77,7 @@ class Measured:
 
     @property
     def loss(self) -> float:
-        """Relative nDCG@10 lost against torch; below nought where it gained."""
+        """Relative nDCG@10 lost against torch; below zero where it gained."""
         return 1 - self.ndcg / self.torch_ndcg if self.torch_ndcg > 0 else 0.0
 
 
@@ -143,7 +143,7 @@ def require_gates(gates: list[Gate], precisions: list[str]) -> None:
 
 
 def spread_of(vectors: NDArray[np.float32]) -> float:
-    """1 - |mean of the unit vectors|^2: nought where all item vectors point one way, near one where they vary."""
+    """1 - |mean of the unit vectors|^2: zero where all item vectors point one way, near one where they vary."""
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return max(0.0, float(1 - np.square(unit.mean(0)).sum())) if len(unit) else 0.0
 

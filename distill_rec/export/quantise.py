@@ -47,7 +47,7 @@ def to_int8(source: Path, target: Path) -> None:
     A product has one scale for the activations of all that it is given, so that in a batch an item's vector would
     depend on its company (by 7 % of its length, for two layers of MiniLM-L6): the graph says that it wants each text
     alone. That costs at most a twentieth of its speed, as texts are short; on a processor without VNNI it is 1.4 times
-    as quick as float32. Products with a scale a row (MatMulNBits) keep more (1.6 % off instead of 4.3 %), and are
+    as quick as float32. Products with one scale per row (MatMulNBits) keep more (1.6 % off instead of 4.3 %), and are
     slower than float32 there.
     """
     import onnx  # noqa: PLC0415

@@ -74,7 +74,7 @@ class ExportReport:
     main: str
 
     def rows(self) -> list[dict[str, Any]]:
-        """One a precision, for tables and JSON: figures, and what became of it in words."""
+        """One per precision, for tables and JSON: figures, and what became of it in words."""
         whole = next((one for one in self.measured if one.precision == "fp32"), None)
         out = []
         for one in self.measured:

@@ -1,4 +1,4 @@
-"""Losses: pure functions of tensors, one a file; what a recipe may name is in `registry`.
+"""Losses: pure functions of tensors, one per file; what a recipe may name is in `registry`.
 
 Importing this package loads no torch, so that a recipe knows its keys without it.
 """

@@ -58,7 +58,7 @@ def whitening(x: Tensor, floor: float = 1e-3) -> tuple[Tensor, Tensor]:
     """Mean `[width]` and map `[width, width]` after which `x` is uncorrelated, of unit mean squared norm.
 
     Args:
-        x: `[n, width]`, one row a distinct text of the catalogue (Su et al. 2021, algorithm 1).
+        x: `[n, width]`, one row per distinct text of the catalogue (Su et al. 2021, algorithm 1).
         floor: smallest eigenvalue, as a share of the largest, that is scaled up to one.
     """
     mean = x.mean(0)

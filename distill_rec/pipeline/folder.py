@@ -1,4 +1,4 @@
-"""A run folder: one folder a stage, `stage.json` written last in each, one process at a time."""
+"""A run folder: one folder per stage, `stage.json` written last in each, one process at a time."""
 
 from __future__ import annotations
 

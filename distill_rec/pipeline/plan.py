@@ -34,7 +34,7 @@ class Step:
 def plan_of(
     recipe: Recipe, folder: Path, base: Path, restart: str | None = None, sizes: Sizes | None = None
 ) -> list[Step]:
-    """One step a stage.
+    """One step per stage.
 
     Args:
         sizes: of the data, where they were counted already.

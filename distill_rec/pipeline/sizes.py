@@ -33,7 +33,7 @@ def sizes_of(section: DataSection, base: Path) -> Sizes:
     n_items = sum(_rows(path, headed) for path in _files(folder, section.items or items))
     if has_no_items(section) and files:
         n_items = distinct_items(section, folder)
-    if section.sequence_column:  # one row a user, the items of its list apart by blanks
+    if section.sequence_column:  # one row per user, the items of its list apart by blanks
         return Sizes(rows + sum(_count(path, b" ") for path in files), n_items, rows)
     if section.read_as == "impressions":
         return Sizes(rows, n_items, rows)

@@ -53,7 +53,7 @@ def report_trainings(folder: Path) -> dict[str, Any]:
 
 
 def print_trainings(folder: Path, console: Any) -> None:
-    """The same on a rich console, one line a training."""
+    """The same on a rich console, one line per training."""
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")

@@ -34,7 +34,7 @@ SCORES, ROWS = 1 << 17, 4096
 GATHERED = 1 << 16
 """Rows copied at a time; ties can make every item of a catalogue a candidate."""
 
-MOST = 1 << 22
+MOST_CANDIDATES = 1 << 22
 """Candidates of a search for many; above it, which takes ties, users are searched for one by one."""
 
 
@@ -93,7 +93,7 @@ def best_of_many(  # noqa: PLR0913
 ) -> list[tuple[Rows, Floats]]:
     """`best` of each user, `[n_users, dim]`, by blocks of the catalogue whose scores never leave the cache.
 
-    Memory is bounded by the block and about 31·k candidates a user, not by users times items.
+    Memory is bounded by the block and about 31·k candidates per user, not by users times items.
 
     Args:
         slacks: of each user; see `slack_of`.
@@ -109,7 +109,7 @@ def best_of_many(  # noqa: PLR0913
     for part in _above(vectors, users, floors, outside):
         found.append(part)
         candidates += len(part)
-        if candidates > MOST:
+        if candidates > MOST_CANDIDATES:
             return [_alone(vectors, *each, hidden, k) for each in zip(users, slacks, left_out, strict=True)]
     places = np.concatenate(found) if found else np.empty(0, dtype=np.int64)
     rows, owners = np.divmod(places, len(users))

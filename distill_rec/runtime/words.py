@@ -17,7 +17,7 @@ LOCAL_PRE_TOKENIZERS = ("BertPreTokenizer", "Whitespace", "WhitespaceSplit")
 LOCAL_NORMALIZERS = ("BertNormalizer", "Lowercase")
 """They change characters one by one; but for accents, which are put in order only between two letters or blanks."""
 
-MOST = 1 << 14
+MOST_WORDS = 1 << 14
 """Words remembered, about 5 MB; then it starts anew."""
 
 LONGEST_WORD = 30
@@ -70,16 +70,16 @@ class Words:
         """Where most words are new, whole texts are read quicker; words that are met again are learnt beside it."""
         if again := self._met.intersection(unknown):
             self._learn(known, set(), list(again))
-        self._met = set() if len(self._met) > MOST else self._met
+        self._met = set() if len(self._met) > MOST_WORDS else self._met
         self._met.update(word for word in unknown if len(word) <= LONGEST_WORD)
 
     def _learn(self, known: dict[str, list[int]], words: set[str], unknown: list[str]) -> dict[str, list[int]]:
         """A dictionary that holds these words, among others."""
         new = dict(zip(unknown, self._read(unknown), strict=True))
         short = {word: ids for word, ids in new.items() if len(word) <= LONGEST_WORD}
-        if len(known) + len(short) > MOST:
+        if len(known) + len(short) > MOST_WORDS:
             # A new dictionary, because another thread may be reading the old one.
-            self._known = short if len(short) <= MOST else {}
+            self._known = short if len(short) <= MOST_WORDS else {}
         elif len(short) == len(new):
             known.update(new)
             return known

@@ -14,8 +14,8 @@ from typing import Any
 
 from distill_rec.files import fingerprint, read_json, sha256_file, write_json
 from distill_rec.runtime.errors import RunError
+from distill_rec.scoring.batch_ranker import Counts
 from distill_rec.scoring.inputs import Columns, Input
-from distill_rec.scoring.scorer import Counts
 
 FORMAT_VERSION = 1
 PROGRESS, SUCCESS, WORK = "_progress.json", "_SUCCESS", "_work"

@@ -16,10 +16,10 @@ from typing import Any
 
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import DataError, DistillRecError, RunError
+from distill_rec.scoring.batch_ranker import BatchRanker, RankingOptions
 from distill_rec.scoring.job import Folder, PartRecord, Settings, record_of
 from distill_rec.scoring.part import score_part
-from distill_rec.scoring.scorer import RankingOptions, Scorer
-from distill_rec.scoring.users import Part
+from distill_rec.scoring.users import RowRange
 
 LOCAL = "local"
 
@@ -29,7 +29,7 @@ class Worker:
 
     def __init__(self, artifact: str, digest: str, settings: Settings, out: str) -> None:
         student = Student.load(artifact, threads=settings.threads, digest=digest)
-        self.scorer = Scorer(student, RankingOptions(settings.k, settings.seen, settings.only))
+        self.ranker = BatchRanker(student, RankingOptions(settings.k, settings.seen, settings.only))
         self.settings, self.folder = settings, Folder(Path(out))
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
@@ -39,7 +39,7 @@ class Worker:
     def _score(self, number: int, part: str) -> str:
         """A finished part's record as JSON; an error of ours goes back as its fields, for the driver to raise."""
         try:
-            done = score_part(self.scorer, Part(**json.loads(part)), self.settings, self.folder.part(number))
+            done = score_part(self.ranker, RowRange(**json.loads(part)), self.settings, self.folder.part(number))
         except DistillRecError as error:
             return json.dumps({"error": error.parts()})
         return json.dumps(asdict(done))
@@ -62,7 +62,7 @@ def require_cluster(address: str) -> None:
 
 
 def score_on_ray(
-    student: Student, parts: dict[int, Part], settings: Settings, out: Path, address: str, workers: int | None
+    student: Student, parts: dict[int, RowRange], settings: Settings, out: Path, address: str, workers: int | None
 ) -> Iterator[tuple[int, PartRecord]]:
     """Records of the parts, as they are finished.
 

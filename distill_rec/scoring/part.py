@@ -12,16 +12,20 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from distill_rec.files import writing
+from distill_rec.scoring.batch_ranker import SCHEMA, BatchRanker, Counts
 from distill_rec.scoring.job import PartRecord, Settings
-from distill_rec.scoring.scorer import SCHEMA, Counts, Scorer
-from distill_rec.scoring.users import Part, read_part
+from distill_rec.scoring.users import RowRange, read_part
 
 GROUP = 1 << 17
 """Recommendations of a row group at most, and held before they are written."""
 
 
 def score_part(
-    scorer: Scorer, part: Part, settings: Settings, path: Path, done: Callable[[int], None] = lambda users: None
+    ranker: BatchRanker,
+    part: RowRange,
+    settings: Settings,
+    path: Path,
+    done: Callable[[int], None] = lambda users: None,
 ) -> PartRecord:
     """Write the recommendations of a part; the file is whole or absent.
 
@@ -31,7 +35,7 @@ def score_part(
     counts = Counts()
     held: list[pa.Table] = []
     with writing(path) as file, pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
-        for table, own in _mapped(scorer, read_part(part, settings.batch), settings.threads):
+        for table, own in _mapped(ranker, read_part(part, settings.batch), settings.threads):
             counts.add(own)
             held.append(table)
             if sum(map(len, held)) + len(table) > GROUP:
@@ -49,15 +53,15 @@ def write_empty(path: Path) -> None:
         pq.write_table(SCHEMA.empty_table(), file)
 
 
-def _mapped(scorer: Scorer, frames: Iterable[pl.DataFrame], threads: int) -> Iterator[tuple[pa.Table, Counts]]:
+def _mapped(ranker: BatchRanker, frames: Iterable[pl.DataFrame], threads: int) -> Iterator[tuple[pa.Table, Counts]]:
     """Results in the frames' order; no more frames are read ahead than threads can take."""
     if threads == 1:
-        yield from map(scorer, frames)
+        yield from map(ranker, frames)
         return
     waiting: deque[Future[tuple[pa.Table, Counts]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for frame in frames:
-            waiting.append(pool.submit(scorer, frame))
+            waiting.append(pool.submit(ranker, frame))
             if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:

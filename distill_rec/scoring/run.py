@@ -10,11 +10,11 @@ from typing import Any
 from distill_rec.files import locked
 from distill_rec.progress import Progress, Quiet, Task
 from distill_rec.runtime import Student
+from distill_rec.scoring.batch_ranker import BatchRanker, RankingOptions
 from distill_rec.scoring.inputs import open_input
 from distill_rec.scoring.job import Folder, PartRecord, Settings, identity
 from distill_rec.scoring.part import score_part, write_empty
-from distill_rec.scoring.scorer import RankingOptions, Scorer
-from distill_rec.scoring.users import Part, Users, find_users
+from distill_rec.scoring.users import RowRange, Users, find_users
 
 
 def score(
@@ -51,7 +51,7 @@ def score(
 
         require_cluster(ray)
     student = Student.load(artifact, threads=settings.threads)
-    scorer = Scorer(student, RankingOptions(settings.k, settings.seen, settings.only))
+    ranker = BatchRanker(student, RankingOptions(settings.k, settings.seen, settings.only))
     source = open_input(users, settings.columns)
     folder = Folder(out)
     with locked(out):
@@ -63,7 +63,7 @@ def score(
             with progress.task("ranking users", found.count) as task:
                 task.advance(found.count - sum(part.count for part in left.values()))
                 ranked = (
-                    _here(scorer, left, settings, folder, task)
+                    _here(ranker, left, settings, folder, task)
                     if ray is None
                     else _on_ray(student, left, settings, folder, task, ray, workers)
                 )
@@ -82,15 +82,15 @@ def _input_counts(found: Users) -> dict[str, Any]:
 
 
 def _here(
-    scorer: Scorer, parts: dict[int, Part], settings: Settings, folder: Folder, task: Task
+    ranker: BatchRanker, parts: dict[int, RowRange], settings: Settings, folder: Folder, task: Task
 ) -> Iterator[tuple[int, PartRecord]]:
     for number, part in parts.items():
-        yield number, score_part(scorer, part, settings, folder.part(number), task.advance)
+        yield number, score_part(ranker, part, settings, folder.part(number), task.advance)
 
 
 def _on_ray(
     student: Student,
-    parts: dict[int, Part],
+    parts: dict[int, RowRange],
     settings: Settings,
     folder: Folder,
     task: Task,

@@ -31,7 +31,7 @@ SCHEMA = pa.schema([(USER, pa.string()), (HISTORY, pa.list_(pa.string()))])
 
 
 @dataclass(frozen=True)
-class Part:
+class RowRange:
     """Rows `start` to `start + count` of a Parquet file with these columns."""
 
     path: str
@@ -50,7 +50,7 @@ class Users:
         refused: rows that were left out on the way, by reason.
     """
 
-    parts: list[Part]
+    parts: list[RowRange]
     clicks: int
     refused: dict[str, int]
 
@@ -79,7 +79,7 @@ def find_users(source: Input, size: int, work: Path, progress: Progress) -> User
         clicks = faults.rows if source.form == "clicks" else 0
         write_json(record, {"counts": counts, "clicks": clicks, "refused": refused})
     content = read_json(record)
-    parts = [Part(str(_spool(work, number)), 0, count) for number, count in enumerate(content["counts"])]
+    parts = [RowRange(str(_spool(work, number)), 0, count) for number, count in enumerate(content["counts"])]
     return Users(parts, content["clicks"], content["refused"])
 
 
@@ -141,16 +141,16 @@ def _check(faults: Faults, source: Input) -> None:
     )
 
 
-def _divided(path: Path, source: Input, size: int) -> Iterator[Part]:
+def _divided(path: Path, source: Input, size: int) -> Iterator[RowRange]:
     with open_parquet(path) as file:
         require(file.schema_arrow.names, source.wanted, path)
         rows = file.metadata.num_rows
     for start in range(0, rows, size):
         count = min(size, rows - start)
-        yield Part(str(path.resolve()), start, count, source.columns.user, source.columns.history)
+        yield RowRange(str(path.resolve()), start, count, source.columns.user, source.columns.history)
 
 
-def read_part(part: Part, batch: int) -> Iterator[pl.DataFrame]:
+def read_part(part: RowRange, batch: int) -> Iterator[pl.DataFrame]:
     """The part's rows in frames of at most `batch` users, `user_id` and `history`; users without an id are null.
 
     Raises:
@@ -170,7 +170,7 @@ def read_part(part: Part, batch: int) -> Iterator[pl.DataFrame]:
                 return
 
 
-def _row_groups(metadata: Any, part: Part) -> tuple[list[int], int]:
+def _row_groups(metadata: Any, part: RowRange) -> tuple[list[int], int]:
     """Row groups that hold the part, and the file's row at which the first of them begins."""
     ends = np.cumsum([metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)])
     starts = np.concatenate([[0], ends[:-1]])

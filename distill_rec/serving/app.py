@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from distill_rec.runtime import DataError, DistillRecError
 from distill_rec.serving import schemas
 from distill_rec.serving.docs_page import docs_page
-from distill_rec.serving.gate import FAULT, Gate, Reply
+from distill_rec.serving.front import FAULT, Front, Reply
 from distill_rec.serving.refusal import JSON, Refusal, error_bytes
 from distill_rec.serving.schemas import body_of, refusals
 from distill_rec.serving.service import Service
@@ -33,7 +33,7 @@ POLICY = {
 SCORING = refusals(401, 408, 413, 415, 422, 429)
 
 
-def make_app(service: Service) -> Gate:
+def make_app(service: Service) -> Front:
     """The whole as ASGI."""
 
     @asynccontextmanager
@@ -53,7 +53,7 @@ def make_app(service: Service) -> Gate:
         "/recommend": service.recommend,
         "/teacher/recommend": service.teacher_recommend,
     }
-    return Gate(app, short, service.settings, service.metrics)
+    return Front(app, short, service.settings, service.metrics)
 
 
 def _response(reply: Reply) -> Response:

@@ -13,7 +13,7 @@ import orjson
 from distill_rec.serving import kinds
 from distill_rec.serving.batcher import Batcher, Kind
 from distill_rec.serving.body import Receive, Scope, read_json
-from distill_rec.serving.gate import Reply
+from distill_rec.serving.front import Reply
 from distill_rec.serving.live import Live, Version
 from distill_rec.serving.metrics import Metrics
 from distill_rec.serving.refusal import JSON, Refusal

@@ -33,7 +33,7 @@ from distill_rec.runtime import Student
 from distill_rec.runtime.kinds import BUILT_IN, find_kind
 from distill_rec.student_model import StudentModel, load_student
 from distill_rec.testing.kills import Counted, KilledError, places
-from distill_rec.testing.settings import fast_settings, own_cache, refused_keys
+from distill_rec.testing.sections import fast_settings, own_cache, refused_keys
 from distill_rec.testing.teachers import histories_of
 from distill_rec.testing.trunks import write_trunk
 from distill_rec.testing.worlds import make_dataset

@@ -31,7 +31,7 @@ from distill_rec.records import read_record
 from distill_rec.runtime.errors import ModelError
 from distill_rec.teacher_model import Teacher
 from distill_rec.testing.kills import Counted, KilledError, places
-from distill_rec.testing.settings import fast_settings, own_cache, refused_keys
+from distill_rec.testing.sections import fast_settings, own_cache, refused_keys
 from distill_rec.testing.trunks import write_trunk
 from distill_rec.testing.worlds import make_dataset
 from distill_rec.training.outcome import Outcome

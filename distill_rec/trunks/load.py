@@ -167,7 +167,7 @@ def len_of_layers(config: Any) -> int:
 
 
 def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
-    """One vector a text from its tokens' `[n, tokens, width]`, by "mean", "cls" or "last" (padding on the right)."""
+    """One vector per text from its tokens' `[n, tokens, width]`, by "mean", "cls" or "last" (padding on the right)."""
     if pooling == "cls":
         return hidden[:, 0]
     if pooling == "last":

@@ -1,4 +1,4 @@
-"""The frozen prefix: run the layers that never change once a text, keep what comes out, start every step there.
+"""The frozen prefix: run the layers that never change once per text, keep what comes out, start every step there.
 
 States are kept ragged, `[n_tokens, width]` in fp16 (fp32 where values pass what fp16 holds), in the cache folder,
 under the texts, the trunk's weights, its tokenizer's settings and the depth. An interrupted pass goes on at the

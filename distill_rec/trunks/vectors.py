@@ -56,7 +56,7 @@ def read_vectors(source: str, item_ids: list[str]) -> tuple[NDArray[np.float32],
     series = pl.Series(ids)
     twice = series.filter(series.is_duplicated()).unique(maintain_order=True).to_list()
     if twice:
-        raise ModelError(path, f"ids that stand twice: {_name(twice)}", "one vector an item")
+        raise ModelError(path, f"ids that stand twice: {_name(twice)}", "one vector per item")
     broken = [ids[row] for row in np.flatnonzero(~np.isfinite(vectors).all(1))[:1000]]
     if broken:
         raise ModelError(path, f"vectors that are not finite: {_name(broken)}", "finite numbers")

@@ -52,7 +52,7 @@ class StaticEncoder(TextEncoder):
         self.rows = Ragged(vocabulary[tokens.values].astype(np.int64), tokens.offsets)
 
     def set_fallback(self, vectors: Tensor) -> None:
-        """Store vectors `[n_others, table_dim]` in int8, one scale a row; every later use reads the rounded ones."""
+        """Store vectors `[n_others, table_dim]` in int8, one scale per row; every later use reads the rounded ones."""
         scale = vectors.abs().amax(1).clamp_min(1e-12) / 127 if len(vectors) else vectors.new_zeros(0)
         self.fallback_scale.copy_(scale)
         self.fallback.copy_((vectors / scale[:, None]).round())

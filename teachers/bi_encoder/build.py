@@ -59,9 +59,9 @@ def open_source(section: BiEncoderSection, dataset: Dataset, device: torch.devic
 
 
 def pooled_vectors(source: Source, dataset: Dataset, progress: Progress) -> Tensor:
-    """Vectors of the untouched trunk, mean-pooled where the head learns to pool, `[n, width]`; one row a text.
+    """Vectors of the untouched trunk, mean-pooled where the head learns to pool, `[n, width]`; one row per text.
 
-    A file of vectors has one row an item instead.
+    A file of vectors has one row per item instead.
     """
     if source.trunk is None:
         assert source.vectors is not None

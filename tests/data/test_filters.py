@@ -20,7 +20,7 @@ FILTERS = st.sampled_from(
 
 
 def make(rows, folder, **options):
-    """Rows of user and item, one a second."""
+    """Rows of user and item, one per second."""
     clicks = pl.DataFrame({"user_id": [r[0] for r in rows], "item_id": [r[1] for r in rows]})
     clicks = clicks.with_columns(timestamp=pl.int_range(pl.len()))
     items = pl.DataFrame({"item_id": [str(i) for i in range(8)], "title": [f"t{i}" for i in range(8)]})

@@ -73,7 +73,7 @@ def test_axis_ticks_span_the_values(low: float, high: float) -> None:
     assert 1 <= len(marks) <= 8
 
 
-def test_numbers_have_a_real_minus_and_no_negative_nought() -> None:
+def test_numbers_have_a_real_minus_and_no_negative_zero() -> None:
     assert [plain(-0.00001), plain(-0.02), plain(0.1)] == ["0.0000", "\u22120.0200", "0.1000"]
     assert [signed(-0.00001), signed(0.00001), signed(-0.02), signed(0.1)] == [
         "0.0000",

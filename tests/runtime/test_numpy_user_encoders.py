@@ -22,7 +22,7 @@ NUMPY = {kind: make_user_encoder({"kind": kind, **SETTINGS}, arrays_of(TORCH[kin
 @given(length=st.integers(0, 50), padding=st.integers(0, 49), seed=st.integers(0, 2**32 - 1))
 def test_numpy_gives_torchs_user_however_torch_was_padded(kind, length, padding, seed):
     vectors = np.random.default_rng(seed).standard_normal((MAX_HISTORY, DIM)).astype(np.float32)
-    width = min(length + padding, MAX_HISTORY)  # what stands in the padding is not nought
+    width = min(length + padding, MAX_HISTORY)  # what stands in the padding is not zero
     mask = torch.arange(width)[None] < length
     expected = TORCH[kind](torch.from_numpy(vectors[None, :width]), mask)[0].numpy()
     history = vectors[:length]

@@ -85,7 +85,7 @@ def test_a_search_for_many_finds_what_a_sort_of_everything_finds(n_items):
 
 def test_a_search_for_many_holds_no_scores_of_all_items(monkeypatch):
     """Users who tie everything would make every score a candidate: they are searched for one by one."""
-    monkeypatch.setattr(topk, "MOST", 1000)
+    monkeypatch.setattr(topk, "MOST_CANDIDATES", 1000)
     monkeypatch.setattr(topk, "GATHERED", 64)
     vectors = np.ones((5000, 4), np.float32)
     found = best_of_many(vectors, np.zeros((3, 4), np.float32), 5, [0.0] * 3, [np.arange(2)] * 3)

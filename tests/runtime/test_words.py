@@ -74,7 +74,7 @@ def spelt(texts: list[str]) -> list[list[int]]:
 
 
 def test_memory_of_words_is_bounded_and_long_ones_are_not_kept(monkeypatch):
-    monkeypatch.setattr(words, "MOST", 8)
+    monkeypatch.setattr(words, "MOST_WORDS", 8)
     known = Words(spelt)
     for start in range(0, 200, 5):
         texts = [f"{n} {n + 1} same {'long' * 20}{n}" for n in range(start, start + 5)]
@@ -103,7 +103,7 @@ def test_texts_of_new_words_are_read_whole_and_a_word_met_again_is_learnt():
 
 
 def test_threads_share_the_words(monkeypatch):
-    monkeypatch.setattr(words, "MOST", 16)
+    monkeypatch.setattr(words, "MOST_WORDS", 16)
     known = Words(spelt)
     texts = [[f"{(n * k) % 37} {n % 5}" for n in range(20)] for k in range(60)]
     with ThreadPoolExecutor(4) as pool:

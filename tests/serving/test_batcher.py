@@ -72,7 +72,7 @@ def test_a_fault_reaches_its_own_request_and_the_thread_lives_on():
     async def go():
         def run(student, requests):
             if 0 in requests:
-                raise DataError("here", "nought")
+                raise DataError("here", "nothing")
             if -1 in requests:
                 raise MemoryError
             return requests

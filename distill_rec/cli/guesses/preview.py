@@ -62,7 +62,7 @@ def parsed_rows(data: dict[str, Any], log: Log) -> list[dict[str, str]]:
         {
             "user": row["user_id"],
             "item": row["item_id"],
-            "time": _told(row["time"]) if log.timed else f"row {row['time'] + 1}",
+            "time": _time_in_words(row["time"]) if log.timed else f"row {row['time'] + 1}",
             "weight": f"{row['weight']:g}",
             "text": texts[row["item_id"]],
         }
@@ -70,7 +70,7 @@ def parsed_rows(data: dict[str, Any], log: Log) -> list[dict[str, str]]:
     ]
 
 
-def _told(seconds: int) -> str:
+def _time_in_words(seconds: int) -> str:
     try:
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
     except (OverflowError, OSError, ValueError):

@@ -1,1 +1,1 @@
-"""How much of a trunk learns: one tuning a file, found through the entry points `distill_rec.tunings`."""
+"""How much of a trunk learns: one tuning per file, found through the entry points `distill_rec.tunings`."""

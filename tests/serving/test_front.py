@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 
-from distill_rec.serving.gate import Gate
+from distill_rec.serving.front import Front
 from distill_rec.serving.logs import JsonFormatter
 from distill_rec.serving.metrics import Metrics
 from distill_rec.serving.settings import Settings
@@ -20,7 +20,7 @@ def answers(app, short, path):
         sent.append(message)
 
     scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"host", b"localhost")]}
-    asyncio.run(Gate(app, short, Settings("artifact"), Metrics())(scope, receive, send))
+    asyncio.run(Front(app, short, Settings("artifact"), Metrics())(scope, receive, send))
     return sent
 
 

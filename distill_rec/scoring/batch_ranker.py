@@ -69,7 +69,7 @@ class Counts:
             setattr(self, name, getattr(self, name) + value)
 
 
-class Scorer:
+class BatchRanker:
     """Ranks for batches of users. Thread-safe, as the student is.
 
     Raises:

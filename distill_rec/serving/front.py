@@ -34,7 +34,7 @@ class Reply:
 Short = Callable[[Scope, Receive], Awaitable[Reply]]
 
 
-class Gate:
+class Front:
     """ASGI in front of the application.
 
     Args:
