@@ -41,7 +41,7 @@ class Evaluate(Stage):
         assert section is not None
         trained = _trained(recipe)
         ranked = trained * SECONDS_A_HISTORY + (trained + UNTRAINED) * sizes.items * SECONDS_A_RANK
-        seconds = 5 + (10 if section.cost and recipe.export is not None else 0)
+        seconds = 5.0 + (10 if section.cost and recipe.export is not None else 0)
         seconds += TABLES[section.seen_items] * samples_of_test(recipe.data, sizes, section.max_users) * ranked
         return Estimate("all models on the test, report", seconds, held_by_training(RESIDENT, recipe, sizes))
 
