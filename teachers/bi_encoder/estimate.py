@@ -9,6 +9,8 @@ from distill_rec.estimates import TEXTS_A_SECOND, Sizes, training_seconds, updat
 from teachers.bi_encoder.spec import BiEncoderSection
 from teachers.bi_encoder.variants import merged_variants
 
+OPENING = 5.0
+"""Seconds until torch, transformers and the PLM are loaded."""
 USUAL_LAYERS = {"demo:": 6}
 """Of trunks that are not here yet, by how their names begin; 12 of all others."""
 
@@ -17,7 +19,7 @@ def estimate(section: BiEncoderSection, sizes: Sizes) -> tuple[str, float]:
     """See `contracts.EstimateTeacher`."""
     variants = merged_variants(section)
     # variants of the same head share its training
-    seconds = sizes.items / TEXTS_A_SECOND + training_seconds(section, section.optimizer, sizes)
+    seconds = OPENING + sizes.items / TEXTS_A_SECOND + training_seconds(section, section.optimizer, sizes)
     seconds += sum(_tuning_seconds(variant, sizes) for variant in variants)
     return f"{sizes.items:,} texts through the PLM, tuning {', '.join(variant.tuning for variant in variants)}", seconds
 

@@ -199,5 +199,5 @@ def _one_an_item(clicks: pl.DataFrame, item: str, name: str) -> bool:
 
 
 def _unknown(place: str, what: str, names: list[str], option: str) -> DataError:
-    columns = ", ".join(map(repr, names)) or "none is left"
-    return DataError(place, f"no column that looks like a {what}", f"one of {columns}", f"Name it with {option}.")
+    expected = f"one of {', '.join(map(repr, names))}" if names else "one more column than the others that were found"
+    return DataError(place, f"no column that looks like a {what}", expected, f"Name it with {option}.")
