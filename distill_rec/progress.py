@@ -44,3 +44,13 @@ class Quiet:
 
     def task(self, description: str, total: int | None = None) -> Task:
         return QuietTask()
+
+
+class Named:
+    """Another's bars, with a name before each: whose work it is, where the same is done for several."""
+
+    def __init__(self, name: str, progress: Progress) -> None:
+        self._name, self._progress = name, progress
+
+    def task(self, description: str, total: int | None = None) -> Task:
+        return self._progress.task(f"{self._name}: {description}", total)

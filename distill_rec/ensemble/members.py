@@ -10,7 +10,7 @@ from distill_rec.contracts import teacher_spec
 from distill_rec.data.dataset import Dataset
 from distill_rec.ensemble.record import MemberRecord
 from distill_rec.files import fingerprint, replacing_folder
-from distill_rec.progress import Progress
+from distill_rec.progress import Named, Progress
 from distill_rec.recipe import TeacherSection
 from distill_rec.records import read_record, write_record
 from distill_rec.several_teachers import EnsembleSection
@@ -39,7 +39,7 @@ def train_members(section: EnsembleSection, dataset: Dataset, folder: Path, prog
         if found is not None and not unchanged and not place.exists():
             _take_over(found, place)
             continue
-        teacher_spec(one.kind).teach.get()(one, dataset, place, progress=progress)
+        teacher_spec(one.kind).teach.get()(one, dataset, place, progress=Named(name, progress))
         write_record(place / NOTE, MemberRecord(fingerprint=marks[name]))
     return [folder / name for name in section.members]
 

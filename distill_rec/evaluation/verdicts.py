@@ -155,8 +155,8 @@ def _seen_items(results: Results, metric: str) -> Verdict | None:
     text = (
         f"{share:.1%} of the test's targets had been clicked before by their user. With seen items left out (the "
         f"target itself never is) {title_of(best)} has {without:.4f} {title}, among all items "
-        f"{among:.4f}. recommend() leaves seen items out and so never shows a repeated target; rank() scores every "
-        "candidate that it is given."
+        f"{among:.4f}. recommend() leaves seen items out, and so never shows a repeated target, unless asked with "
+        "seen=True; repeat_term in [teacher] and [student] learns how often people come back."
     )
     return Verdict(tone="note", text=text)
 

@@ -52,7 +52,12 @@ def read_parts(files: Files, kind: RuntimeKind, threads: int | None, precision: 
         if unknown:
             raise ValueError(f"removed items that are not in the catalogue, as {sorted(unknown)[0]!r}")
     catalogue = Catalogue.of(ids, stored, users, manifest.removed)
-    return Parts(catalogue, users, _item_encoder(files, kind, encoder_file, threads), _repeat(files, manifest.repeat))
+    return Parts(
+        catalogue,
+        users,
+        _item_encoder(files, kind, encoder_file, threads),
+        _repeat(files, manifest.repeat, manifest.user_encoder),
+    )
 
 
 def read_teacher(files: Files) -> Ranker | None:
@@ -63,21 +68,21 @@ def read_teacher(files: Files) -> Ranker | None:
     with fitting(files, MANIFEST):
         dim, settings = int(teacher["dim"]), dict(teacher["user_encoder"])
         items, max_history = int(teacher["items"]), int(settings["max_history"])
-        repeat = _repeat(files, teacher.get("repeat", []))
+        repeat = _repeat(files, teacher.get("repeat", []), settings)
     ids = read_ids(files, TEACHER + ITEM_IDS, items)
     stored = read_vectors(files, TEACHER + ITEM_VECTORS.format(""), items, dim)
     users = _user_encoder(files, TEACHER + USER_ENCODER, settings, dim)
     return Ranker(Catalogue.of(ids, stored, users), users, max_history, repeat)
 
 
-def _repeat(files: Files, numbers: Sequence[float]) -> RepeatTerm | None:
+def _repeat(files: Files, numbers: Sequence[float], settings: Mapping[str, Any]) -> RepeatTerm | None:
     """The repeat term of numbers by bucket; None of no numbers."""
     with fitting(files, MANIFEST):
         if not numbers:
             return None
         if len(numbers) != BUCKETS or not all(type(one) in (int, float) and math.isfinite(one) for one in numbers):
             raise ValueError(f"repeat = {numbers!r} where {BUCKETS} finite numbers belong")
-    return RepeatTerm(np.array(numbers, dtype=np.float32))
+        return RepeatTerm(np.array(numbers, dtype=np.float32), int(settings["max_history"]))
 
 
 def _user_encoder(files: Files, name: str, settings: Mapping[str, Any], dim: int) -> UserEncoder:

@@ -214,7 +214,9 @@ class Ranker:
 
     def _with_seen(self, catalogue: Catalogue, request: Request, user: Floats, read: Rows, others: Ranked) -> Ranked:
         """Put the history's own items among the best of the others: no others have a number of the repeat term."""
-        rows = np.setdiff1d(catalogue.known_rows(request.history), catalogue.known_rows(request.exclude, "exclude"))
+        rows = np.unique(catalogue.known_rows(request.history))
+        if len(request.exclude):
+            rows = np.setdiff1d(rows, catalogue.known_rows(request.exclude, "exclude"))
         if catalogue.hidden is not None:
             rows = np.setdiff1d(rows, catalogue.hidden)
         if request.only is not None:

@@ -9,7 +9,7 @@ from artifacts import KINDS, MAX_HISTORY, seal, write_artifact
 from distill_rec.artifact.layout import MANIFEST
 from distill_rec.artifact.manifest import Manifest
 from distill_rec.artifact.records import Form
-from distill_rec.runtime import ArtifactError, Request, Student
+from distill_rec.runtime import ArtifactError, Request, Student, repeat
 
 NUMBERS = [-4.0, 3.0, 2.0, 1.0, 0.5, -0.25, 0.125]
 HISTORIES = [["i1", "i5", "i1", "i9"], [], ["i4"], [f"i{row % 55}" for row in range(130)], ["gone", "i3", "lost"]]
@@ -42,8 +42,10 @@ def by_hand(student, history):
     return scores
 
 
+@pytest.mark.parametrize("compared", [0, 1 << 18])
 @pytest.mark.parametrize("kind", KINDS)
-def test_rank_and_recommend_equal_a_plain_loop(folders, kind):
+def test_rank_and_recommend_equal_a_plain_loop(folders, kind, compared, monkeypatch):
+    monkeypatch.setattr(repeat, "COMPARED", compared)
     student = Student.load(folders[kind])
     ids = student.item_ids
     requests = [Request(history, 60, seen=True) for history in HISTORIES]

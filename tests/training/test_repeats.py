@@ -14,11 +14,15 @@ from distill_rec.data.ragged import Ragged
 from distill_rec.distillation import DistillationObjective
 from distill_rec.evaluation.protocol import evaluate
 from distill_rec.knowledge import Knowledge
-from distill_rec.recipe import LossSection, OptimizerSection
+from distill_rec.recipe import LossSection, OptimizerSection, decisive
+from distill_rec.runtime.errors import RecipeError
 from distill_rec.teacher_model import Teacher
 from distill_rec.training.batches import ImpressionBatch, SequenceBatches, make_batches
+from distill_rec.training.loop import Training
 from distill_rec.training.objective import Objective, make_scene
 from distill_rec.training.repeats import candidate_buckets, sequence_places
+from teachers.bi_encoder.spec import BiEncoderSection
+from teachers.bi_encoder.teach import teach as teach_texts
 from teachers.item_ids.spec import ItemIdsSection
 from teachers.item_ids.teach import build, teach
 
@@ -85,6 +89,39 @@ def test_it_lifts_the_ranking_of_all_items_where_people_come_back(tmp_path):
     # Half of the clicks go to the one before the last, which is the last that is seen where two share a second.
     assert (numbers[:2] > 1).all() and (numbers[2:5] < 1).all()
     assert (same == same[0]).all() and same[0] > 0
+
+
+def test_a_killed_training_goes_on_with_the_terms_own_steps(tmp_path, monkeypatch):
+    dataset, short = repeating(n_users=60), QUICK.model_copy(update={"max_epochs": 3, "checkpoint_seconds": 0})
+    settings = section("recency").model_copy(update={"optimizer": short})
+    teach(settings, dataset, tmp_path / "whole")
+    plain, done = Training._window, []
+
+    def window(self):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(1)
+        return plain(self)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Training, "_window", window)
+        teach(settings, dataset, tmp_path / "killed")
+    teach(settings, dataset, tmp_path / "killed")
+    whole, killed = (Knowledge.load(tmp_path / name / "knowledge").repeat for name in ("whole", "killed"))
+    np.testing.assert_array_equal(whole, killed)
+    assert np.abs(whole).max() > 0.2
+
+
+def test_a_training_begun_before_there_was_a_term_has_the_same_fingerprint():
+    assert "repeat_term" not in decisive(section("none"), {"optimizer"})
+    assert decisive(section("one"), {"optimizer"})["repeat_term"] == "one"
+    assert decisive(section("none"), {"dim"}) | {"dim": 8, "repeat_term": "none"} == section("none").model_dump()
+
+
+def test_variants_that_are_validated_otherwise_are_not_chosen_between(tmp_path):
+    choose = [{"repeat_term": "none"}, {"repeat_term": "one"}]
+    with pytest.raises(RecipeError, match=r"teacher\.choose.*repeat_term in all variants or in none"):
+        teach_texts(BiEncoderSection(choose=choose), repeating(), tmp_path)
 
 
 def test_it_sends_seen_items_down_where_nobody_comes_back(tmp_path):
