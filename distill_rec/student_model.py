@@ -15,7 +15,7 @@ from torch import Tensor
 
 from distill_rec.artifact.layout import Layout
 from distill_rec.data.ragged import Ragged
-from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.model_records import StudentRecord
 from distill_rec.nn.recommender import TextEncoder, user_vectors
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
@@ -94,9 +94,9 @@ class StudentModel:
         """User vectors `[n, d]` of rows of item indices."""
         return user_vectors(self.user_encoder, history, self.tensors["item_vectors"])
 
-    def scorer(self, name: str) -> Scorer:
+    def scorer(self, name: str) -> DotScorer:
         """As the evaluation sees it."""
-        return Scorer(name, self.item_vectors, self.user_vectors, self.repeat)
+        return DotScorer(name, self.item_vectors, self.user_vectors, self.repeat)
 
     def encode_texts(self, texts: list[str]) -> NDArray[np.float32]:
         """Text part of item vectors `[n, d]` of any texts."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from distill_rec.artifact.item_ids import digest_of_ids
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.repeats import add_to_candidates, add_to_catalogue
-from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.files import read_json
 from distill_rec.handover import ITEM_IDS
 from distill_rec.knowledge import Knowledge, history_rows
@@ -73,9 +73,9 @@ class Teacher:
         """Whether it can encode texts that it has not met."""
         return self.members != [] or find(TEACHERS, self.kind).encoder is not None
 
-    def scorer(self, name: str = "teacher") -> Scorer:
+    def scorer(self, name: str = "teacher") -> DotScorer:
         """As the evaluation sees it: cached item vectors, user encoder on the fly."""
-        return Scorer(name, np.asarray(self.knowledge.item_vectors), self.user_vectors, self.knowledge.repeat)
+        return DotScorer(name, np.asarray(self.knowledge.item_vectors), self.user_vectors, self.knowledge.repeat)
 
     def user_vectors(self, history: Ragged) -> NDArray[np.float32]:
         """User vectors `[n, d]` of rows of item indices."""

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset, Impressions, Queries
 from distill_rec.data.ragged import Ragged
-from distill_rec.evaluation.protocol import validation_metric
-from distill_rec.evaluation.repeats import add_to_candidates, add_to_catalogue
-from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.protocol import targets_repeat, validation_metric
+from distill_rec.evaluation.scorer import DotScorer, Scorer, catalogue_scores
 from distill_rec.knowledge import Knowledge, joined_repeat, known_by
 from distill_rec.nn.recommender import user_vectors
 from distill_rec.nn.side_by_side import joined
@@ -87,10 +86,11 @@ class Mixtures:
         self._history = self._samples.history.take(np.arange(len(rows)))
         users = [user_vectors(one.user_encoder, self._history, one.item_vectors) for one in members]
         self._each = [
-            Scorer(f"teacher {number}", np.asarray(one.item_vectors, dtype=np.float32), _in_order(own), one.repeat)
+            DotScorer(f"teacher {number}", np.asarray(one.item_vectors, dtype=np.float32), _in_order(own), one.repeat)
             for number, (one, own) in enumerate(zip(members, users, strict=True))
         ]
         self._users = users
+        self._leave_out_seen = leaves_out_seen(members, dataset)
         self._known, self._tables = _known(members, dataset), known_by(members)
 
     def ndcg(self, weights: Floats) -> float:
@@ -98,22 +98,26 @@ class Mixtures:
         factors = weights.tolist()
         users = np.concatenate([one * factor for one, factor in zip(self._users, factors, strict=True)], axis=1)
         items = joined([one.item_vectors for one in self._each], self._tables, factors)
-        scorer = Scorer("sum of teachers", items, _in_order(users), joined_repeat(self._members, factors))
-        return validation_metric(scorer, self._samples, self._dataset)
+        scorer = DotScorer("sum of teachers", items, _in_order(users), joined_repeat(self._members, factors))
+        return validation_metric(scorer, self._samples, self._dataset, leave_out_seen=self._leave_out_seen)
 
     def blocks(self) -> Iterator[Block]:
-        """The scores of each, in blocks of bounded size."""
+        """The scores of each, in blocks of bounded size; to be read to the end before they are asked for again."""
         samples, count = self._samples, len(self._samples)
         wide = self._dataset.n_items if isinstance(samples, Queries) else int(samples.candidates.lengths.max())
         step = max(1, BLOCK_BYTES // (4 * wide * len(self._users)))
         for start in range(0, count, step):
             rows = np.arange(start, min(start + step, count))
-            users = [one[rows] for one in self._users]
             history = self._history.take(rows)
             if isinstance(samples, Queries):
-                yield _of_queries(samples, rows, users, self._each, history, self._known)
+                yield _of_queries(samples, rows, self._each, history, self._known)
             else:
-                yield _of_impressions(samples, rows, users, self._each, history, self._known)
+                yield _of_impressions(samples, rows, self._each, history, self._known)
+
+
+def leaves_out_seen(members: Sequence[Knowledge], dataset: Dataset) -> bool:
+    """Whether validation leaves seen items out, decided once for all sums of these teachers."""
+    return all(one.repeat is None for one in members) or not targets_repeat(dataset)
 
 
 def _in_order(users: NDArray[np.float32]) -> Callable[[Ragged], NDArray[np.float32]]:
@@ -129,18 +133,11 @@ def _in_order(users: NDArray[np.float32]) -> Callable[[Ragged], NDArray[np.float
     return take
 
 
-def _of_queries(  # noqa: PLR0913
-    samples: Queries,
-    rows: NDArray[np.int64],
-    users: list[NDArray[np.float32]],
-    each: list[Scorer],
-    history: Ragged,
-    known: NDArray[np.bool_],
+def _of_queries(
+    samples: Queries, rows: NDArray[np.int64], each: Sequence[Scorer], history: Ragged, known: NDArray[np.bool_]
 ) -> Block:
     """Candidates are the items that all teachers know and the user has not seen."""
-    scores = np.stack([own @ one.item_vectors.T for own, one in zip(users, each, strict=True)])
-    for one, its in zip(each, scores, strict=True):
-        add_to_catalogue(one.repeat, history, its)
+    scores = np.stack([catalogue_scores(one, history, len(known)) for one in each])
     seen = samples.excluded(rows)
     out = np.broadcast_to(~known, scores.shape[1:]).copy()
     out[np.repeat(np.arange(len(rows)), seen.lengths), seen.values] = True
@@ -149,23 +146,15 @@ def _of_queries(  # noqa: PLR0913
     return Block(scores, out & ~clicked, clicked)
 
 
-def _of_impressions(  # noqa: PLR0913
-    samples: Impressions,
-    rows: NDArray[np.int64],
-    users: list[NDArray[np.float32]],
-    each: list[Scorer],
-    history: Ragged,
-    known: NDArray[np.bool_],
+def _of_impressions(
+    samples: Impressions, rows: NDArray[np.int64], each: Sequence[Scorer], history: Ragged, known: NDArray[np.bool_]
 ) -> Block:
     """Candidates are those shown that all teachers know."""
-    shown, mask = samples.candidates.take(rows).padded()
+    candidates = samples.candidates.take(rows)
+    shown, mask = candidates.padded()
     labels, _ = samples.labels.take(rows).padded()
-    row = np.repeat(np.arange(len(rows)), shown.shape[1])
-    scores = []
-    for own, one in zip(users, each, strict=True):
-        its = np.einsum("nd,ncd->nc", own, one.item_vectors[shown])
-        flat = its.reshape(-1)
-        add_to_candidates(one.repeat, history, row, shown.reshape(-1), flat)
-        scores.append(flat.reshape(its.shape))
+    scores = np.zeros((len(each), *shown.shape), dtype=np.float32)
+    for its, one in zip(scores, each, strict=True):
+        its[mask] = one.scores(history, candidates)
     out = ~mask | ~known[shown]
-    return Block(np.stack(scores), out, (labels > 0) & ~out)
+    return Block(scores, out, (labels > 0) & ~out)

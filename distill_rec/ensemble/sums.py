@@ -8,18 +8,19 @@ from pathlib import Path
 import numpy as np
 
 from distill_rec.ensemble.record import EnsembleRecord
-from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.scorer import DotScorer, Scorer
 from distill_rec.knowledge import Knowledge, joined_repeat, known_by
 from distill_rec.nn.recommender import user_vectors
 from distill_rec.nn.side_by_side import SideBySide, joined
 from distill_rec.records import read_record
 
 
-def sum_of(members: Sequence[Knowledge], weights: Sequence[float], name: str = "ensemble") -> Scorer:
+def sum_of(members: Sequence[Knowledge], weights: Sequence[float], name: str = "ensemble") -> DotScorer:
     """The weighted sum of scores, as a model."""
     items = joined([np.asarray(one.item_vectors) for one in members], known_by(members), weights)
     encoder = SideBySide([one.user_encoder for one in members], weights)
-    return Scorer(name, items, lambda history: user_vectors(encoder, history, items), joined_repeat(members, weights))
+    repeat = joined_repeat(members, weights)
+    return DotScorer(name, items, lambda history: user_vectors(encoder, history, items), repeat)
 
 
 def shares_of(folder: Path) -> dict[str, tuple[float, Scorer | None]]:

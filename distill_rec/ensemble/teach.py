@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.ensemble.members import train_members
+from distill_rec.ensemble.mixtures import leaves_out_seen
 from distill_rec.ensemble.record import EnsembleRecord
 from distill_rec.ensemble.sums import sum_of
 from distill_rec.ensemble.weights import MOST_SAMPLES, fit, half_of
@@ -73,20 +74,21 @@ def _validation(
     """nDCG@10 of each teacher and of their sums; see `EnsembleRecord`."""
     half = half_of(dataset.validation, section.seed)
     rows = _drawn(len(half), section.seed)
-    samples = dataset.validation.take(rows)
+    samples, way = dataset.validation.take(rows), leaves_out_seen(members, dataset)
     found = {
-        name: validation_metric(sum_of([one], [1.0]), samples, dataset)
+        name: validation_metric(sum_of([one], [1.0]), samples, dataset, leave_out_seen=way)
         for name, one in zip(section.members, members, strict=True)
     }
-    found["mean"] = validation_metric(sum_of(members, [1.0] * len(members)), samples, dataset)
+    found["mean"] = validation_metric(sum_of(members, [1.0] * len(members)), samples, dataset, leave_out_seen=way)
     if all(weight is not None for weight in fixed):
-        return found | {"fixed": validation_metric(sum_of(members, weights), samples, dataset)}
+        return found | {"fixed": validation_metric(sum_of(members, weights), samples, dataset, leave_out_seen=way)}
     sides = [half[rows], ~half[rows]]
     scores = [
         validation_metric(
             sum_of(members, fit(members, dataset, fixed, among=among, seed=section.seed)),
             dataset.validation.take(rows[side]),
             dataset,
+            leave_out_seen=way,
         )
         for side, among in zip(sides, (~half, half), strict=True)
     ]

@@ -12,7 +12,7 @@ from distill_rec.data.dataset import Queries
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.metrics.ranks import TargetRanks
 from distill_rec.evaluation.repeats import add_to_catalogue
-from distill_rec.evaluation.scorer import Floats, Scorer
+from distill_rec.evaluation.scorer import DotScorer, Floats, Scorer
 from distill_rec.runtime.errors import DataError
 
 BLOCK_BYTES = 8 << 20
@@ -42,7 +42,7 @@ class Copies:
         return Copies(item, original[item])
 
 
-def require_finite(scorer: Scorer, users: Floats, first_sample: int) -> None:
+def require_finite(scorer: DotScorer, users: Floats, first_sample: int) -> None:
     """Refuse user vectors, and so scores, that are not finite; names the model and the sample.
 
     Raises:
@@ -59,7 +59,7 @@ def require_finite(scorer: Scorer, users: Floats, first_sample: int) -> None:
         )
 
 
-def require_finite_items(scorer: Scorer) -> None:
+def require_finite_items(scorer: DotScorer) -> None:
     bad = ~np.isfinite(scorer.item_vectors).all(axis=1)
     if bad.any():
         raise DataError(
@@ -70,6 +70,18 @@ def require_finite_items(scorer: Scorer) -> None:
         )
 
 
+def require_finite_scores(scorer: Scorer, scores: Floats, first_sample: int) -> None:
+    """Refuse scores `[n, candidates]` that are not finite; names the model and the sample.
+
+    Raises:
+        DataError: with the number of the sample.
+    """
+    bad = ~np.isfinite(scores).all(axis=1)
+    if bad.any():
+        sample = first_sample + int(np.argmax(bad))
+        raise DataError(f"{scorer.name}, test sample {sample}", "scores that are not finite", "finite scores")
+
+
 def rank_targets(
     scorer: Scorer, queries: Queries, pool: NDArray[np.bool_] | None = None, *, leave_out_seen: bool = True
 ) -> TargetRanks:
@@ -78,7 +90,8 @@ def rank_targets(
     Args:
         scorer: the model.
         queries: targets, histories and items to leave out.
-        pool: bool `[n_items]`, the items to rank among (all where not given); targets must be in it.
+        pool: bool `[n_items]`, the items to rank among; targets must be in it. All where not given, which a model
+            without item vectors cannot do.
         leave_out_seen: whether items that the user had seen are no candidates; the target always is one.
     """
     return rank_in_ways(scorer, queries, [leave_out_seen], pool)[0]
@@ -88,35 +101,68 @@ def rank_in_ways(
     scorer: Scorer, queries: Queries, ways: Sequence[bool], pool: NDArray[np.bool_] | None = None
 ) -> list[TargetRanks]:
     """`rank_targets` for each way of `leave_out_seen`, users and scores computed once."""
-    require_finite_items(scorer)
-    vectors = np.asarray(scorer.item_vectors, dtype=np.float32)
     target = np.asarray(queries.target, dtype=np.int64)
-    if pool is not None:
-        number = np.where(pool, np.cumsum(pool) - 1, -1)
-        vectors, target = vectors[pool], number[target]
-    copies, columns = Copies.of(vectors), np.ascontiguousarray(vectors.T)
-    n, n_items = len(queries), len(vectors)
-    places = None if pool is None else number
+    number = None if pool is None else np.where(pool, np.cumsum(pool) - 1, -1)
+    if number is not None:
+        target = number[target]
+    source = Products(scorer, pool) if isinstance(scorer, DotScorer) else Asked(scorer, queries, pool)
+    n, n_items = len(queries), source.n_items
     counts = np.empty((len(ways), 3, n), dtype=np.int64)
     block = max(1, BLOCK_BYTES // (4 * max(n_items, 1)))
     scores = np.empty((block, n_items), dtype=np.float32)
     for start in range(0, n, block):
         rows = np.arange(start, min(start + block, n))
-        history = queries.history.take(rows)
-        users = np.asarray(scorer.user_vectors(history), dtype=np.float32)
-        require_finite(scorer, users, start)
         chunk = scores[: len(rows)]
-        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused by name below
-            np.matmul(users, columns, out=chunk)
-        chunk[:, copies.item] = chunk[:, copies.original]
-        add_to_catalogue(scorer.repeat, history, chunk, places)
+        source.fill(chunk, queries.history.take(rows), start, number)
         part = slice(start, start + len(rows))
         for way in np.argsort(ways):  # all items first: leaving out overwrites scores
             exclude = queries.excluded(rows) if ways[way] else Ragged.from_rows([[]] * len(rows))
-            if pool is not None:
+            if pool is not None and number is not None:
                 exclude = _within(pool, number, exclude)
             counts[way, :, part] = _count(scorer, chunk, target[part], exclude, start)
     return [TargetRanks(*one) for one in counts]
+
+
+class Products:
+    """Scores of blocks of queries as matrix products.
+
+    Attributes:
+        n_items: that are ranked.
+    """
+
+    def __init__(self, scorer: DotScorer, pool: NDArray[np.bool_] | None) -> None:
+        require_finite_items(scorer)
+        vectors = np.asarray(scorer.item_vectors, dtype=np.float32)
+        vectors = vectors if pool is None else vectors[pool]
+        self._scorer, self.n_items = scorer, len(vectors)
+        self._copies, self._columns = Copies.of(vectors), np.ascontiguousarray(vectors.T)
+
+    def fill(self, chunk: Floats, history: Ragged, start: int, number: NDArray[np.int64] | None) -> None:
+        """Write the scores `[n, n_items]` of the histories, the first of which is of sample `start`."""
+        users = np.asarray(self._scorer.user_vectors(history), dtype=np.float32)
+        require_finite(self._scorer, users, start)
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused by name later
+            np.matmul(users, self._columns, out=chunk)
+        chunk[:, self._copies.item] = chunk[:, self._copies.original]
+        add_to_catalogue(self._scorer.repeat, history, chunk, number)
+
+
+class Asked:
+    """Scores of blocks of queries from a model that gives nothing else."""
+
+    def __init__(self, scorer: Scorer, queries: Queries, pool: NDArray[np.bool_] | None) -> None:
+        if pool is None:
+            raise DataError(scorer.name, "the number of items is not known", "a pool of items to rank among")
+        self._scorer, self._items = scorer, np.flatnonzero(pool).astype(np.int32)
+        self.n_items = len(self._items)
+
+    def fill(self, chunk: Floats, history: Ragged, start: int, number: NDArray[np.int64] | None) -> None:
+        """See `Products.fill`."""
+        rows = len(history)
+        candidates = Ragged(np.tile(self._items, rows), np.arange(rows + 1, dtype=np.int64) * self.n_items)
+        found = np.asarray(self._scorer.scores(history, candidates), dtype=np.float32).reshape(chunk.shape)
+        require_finite_scores(self._scorer, found, start)
+        chunk[:] = found
 
 
 def _count(

@@ -40,7 +40,7 @@ def compare(
     """Evaluate models on the test (and on new items where there are some).
 
     Args:
-        scorers: by name; several seeds of a model as a sequence, whose values are averaged.
+        scorers: by name, anything with scores; several seeds of a model as a sequence, whose values are averaged.
         dataset: test samples, training clicks, new items.
         section: resamples, most users, examples, seed.
         costs, curves: shown beside the figures.
@@ -87,7 +87,7 @@ def compare(
     )
     if "teacher" in seeds and "student" in seeds:
         pair = seeds["teacher"][0], seeds["student"][0]
-        results.agreement = agreement(*pair, samples, section.seed)
+        results.agreement = agreement(*pair, samples, dataset.n_items, section.seed)
         results.examples = disagreements(*pair, samples, dataset, section.examples, section.seed)
     found_lists = {key: lists_of(value[0], samples, dataset, section.seed) for key, value in seeds.items()}
     results.lists = {key: value for key, value in found_lists.items() if value is not None}

@@ -8,21 +8,19 @@ from scipy.stats import kendalltau
 
 from distill_rec.data.dataset import Dataset, Queries
 from distill_rec.evaluation.protocol import Samples
-from distill_rec.evaluation.repeats import add_to_catalogue
 from distill_rec.evaluation.results import Agreement, Example
-from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.scorer import Scorer, catalogue_scores
 
 TOP = 10
 DEPTH = 100
 MOST_USERS = 1000
 
 
-def history_scores(scorer: Scorer, samples: Samples, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+def history_scores(scorer: Scorer, samples: Samples, rows: NDArray[np.int64], n_items: int) -> NDArray[np.float32]:
     """Scores of the whole catalogue `[n, n_items]`; what the user has seen is left out."""
     history = samples.history.take(rows)
     seen = samples.excluded(rows) if isinstance(samples, Queries) else history
-    scores = scorer.user_vectors(history) @ scorer.item_vectors.T
-    add_to_catalogue(scorer.repeat, history, scores)
+    scores = catalogue_scores(scorer, history, n_items)
     scores[np.repeat(np.arange(len(rows)), seen.lengths), seen.values] = -np.inf
     return np.asarray(scores)
 
@@ -41,13 +39,13 @@ def _tau(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return tau if np.isfinite(tau) else 1.0
 
 
-def agreement(teacher: Scorer, student: Scorer, samples: Samples, seed: int) -> Agreement | None:
+def agreement(teacher: Scorer, student: Scorer, samples: Samples, n_items: int, seed: int) -> Agreement | None:
     """Mean overlap of the top 10 and Kendall's tau over the teacher's top 100; None for an empty test."""
     rows = drawn_rows(samples, seed)
     overlaps, taus = [], []
     for start in range(0, len(rows), 64):
         block = rows[start : start + 64]
-        ours, theirs = history_scores(student, samples, block), history_scores(teacher, samples, block)
+        ours, theirs = (history_scores(one, samples, block, n_items) for one in (student, teacher))
         for a, b in zip(ours, theirs, strict=True):
             top = np.argsort(-b, kind="stable")[:DEPTH]
             overlaps.append(len(np.intersect1d(np.argsort(-a, kind="stable")[:TOP], top[:TOP])) / min(TOP, len(a)))
@@ -67,7 +65,7 @@ def disagreements(
     found: list[tuple[float, int, list[int], list[int], float | None, float | None]] = []
     for start in range(0, len(rows), 64):
         block = rows[start : start + 64]
-        ours, theirs = history_scores(student, samples, block), history_scores(teacher, samples, block)
+        ours, theirs = (history_scores(one, samples, block, dataset.n_items) for one in (student, teacher))
         for row, a, b in zip(block, ours, theirs, strict=True):
             top, other = np.argsort(-a, kind="stable")[:TOP], np.argsort(-b, kind="stable")[:TOP]
             ranks: list[float | None] = [None, None]

@@ -19,12 +19,9 @@ def lists_of(scorer: Scorer, samples: Samples, dataset: Dataset, seed: int) -> L
     if not len(rows):
         return None
     k = min(TOP, dataset.n_items)
-    listed = np.concatenate(
-        [
-            np.argpartition(-history_scores(scorer, samples, rows[start : start + BLOCK]), k - 1, axis=1)[:, :k]
-            for start in range(0, len(rows), BLOCK)
-        ]
-    )
+    blocks = (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
+    scores = (history_scores(scorer, samples, block, dataset.n_items) for block in blocks)
+    listed = np.concatenate([np.argpartition(-one, k - 1, axis=1)[:, :k] for one in scores])
     clicks = dataset.train_clicks.astype(np.float64)
     history = samples.history.take(rows).values
     usual = clicks[history].mean() if len(history) else 0.0

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from distill_rec.data.cautions import REPEATED
 from distill_rec.data.dataset import Dataset, Impressions, Queries
-from distill_rec.evaluation.catalogue import rank_in_ways, rank_targets, require_finite, require_finite_items
+from distill_rec.evaluation.catalogue import rank_in_ways, rank_targets, require_finite_items, require_finite_scores
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS, rank_impressions
 from distill_rec.evaluation.metrics.ranks import ImpressionRanks, TargetRanks
-from distill_rec.evaluation.repeats import add_to_candidates
-from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.scorer import DotScorer, Scorer
 
 Samples = Queries | Impressions
 Floats = NDArray[np.float64]
@@ -57,7 +56,7 @@ def evaluate(
         DataError: a score is not finite.
     """
     if isinstance(samples, Queries):
-        pool = np.asarray(dataset.new) if among_new else None
+        pool = np.asarray(dataset.new) if among_new else _everything(scorer, dataset)
         return _of_targets(rank_targets(scorer, samples, pool, leave_out_seen=leave_out_seen), samples, dataset)
     user = np.asarray(samples.user, dtype=np.int64)
     clicks = np.asarray(dataset.train_clicks, dtype=np.float64)
@@ -71,8 +70,13 @@ def evaluate(
 
 def evaluate_both(scorer: Scorer, samples: Queries, dataset: Dataset) -> tuple[PerSample, PerSample]:
     """`evaluate` with seen items left out, and with all items ranked."""
-    left_out, every = rank_in_ways(scorer, samples, [True, False])
+    left_out, every = rank_in_ways(scorer, samples, [True, False], _everything(scorer, dataset))
     return _of_targets(left_out, samples, dataset), _of_targets(every, samples, dataset)
+
+
+def _everything(scorer: Scorer, dataset: Dataset) -> NDArray[np.bool_] | None:
+    """All items as a pool, for a model that has no item vectors to tell them."""
+    return None if isinstance(scorer, DotScorer) else np.ones(dataset.n_items, dtype=np.bool_)
 
 
 def _of_targets(ranks: TargetRanks, samples: Queries, dataset: Dataset) -> PerSample:
@@ -83,21 +87,20 @@ def _of_targets(ranks: TargetRanks, samples: Queries, dataset: Dataset) -> PerSa
 
 def rank_impressions_of(scorer: Scorer, samples: Impressions) -> ImpressionRanks:
     """Score the candidates of each impression and rank them."""
-    require_finite_items(scorer)
+    if isinstance(scorer, DotScorer):
+        require_finite_items(scorer)
     offsets = np.asarray(samples.candidates.offsets)
     scores = np.empty(int(offsets[-1]), dtype=np.float32)
     start = 0
     while start < len(samples):
         stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + CHUNK_CANDIDATES, side="right")) - 1)
-        history = samples.history.take(np.arange(start, stop))
-        users = np.asarray(scorer.user_vectors(history), dtype=np.float32)
-        require_finite(scorer, users, start)
-        part = slice(int(offsets[start]), int(offsets[stop]))
-        row = np.repeat(np.arange(stop - start), np.diff(offsets[start : stop + 1]))
-        items = scorer.item_vectors[samples.candidates.values[part]].astype(np.float64)
-        # summed in float64 and rounded, so that equal vectors give equal scores whatever the order of the terms
-        scores[part] = np.einsum("nd,nd->n", items, users.astype(np.float64)[row])
-        add_to_candidates(scorer.repeat, history, row, samples.candidates.values[part], scores[part])
+        rows = np.arange(start, stop)
+        history, candidates = samples.history.take(rows), samples.candidates.take(rows)
+        found = np.asarray(scorer.scores(history, candidates), dtype=np.float32)
+        if not np.isfinite(found).all():
+            row = int(np.searchsorted(candidates.offsets, np.argmin(np.isfinite(found)), side="right")) - 1
+            require_finite_scores(scorer, np.full((1, 1), np.nan, np.float32), start + row)
+        scores[int(offsets[start]) : int(offsets[stop])] = found
         start = stop
     return rank_impressions(scores, samples.labels.values, offsets, scorer.name)
 
@@ -119,7 +122,7 @@ def validation_ranks_seen(scorer: Scorer, dataset: Dataset) -> bool:
     items are left out as they always were, so that models with and without the term stop by the same figure. Models
     that are compared by it must be asked in one way: decide once, for all of them.
     """
-    return scorer.repeat is not None and targets_repeat(dataset)
+    return isinstance(scorer, DotScorer) and scorer.repeat is not None and targets_repeat(dataset)
 
 
 def targets_repeat(dataset: Dataset) -> bool:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from distill_rec.artifact.repeat import buckets_at, repeated
 from distill_rec.data.ragged import Ragged
-from distill_rec.evaluation.scorer import Floats
+
+Floats = NDArray[np.float32]
 
 Indices = NDArray[np.int64]
 

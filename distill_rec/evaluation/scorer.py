@@ -1,26 +1,46 @@
-"""What every model is to the evaluation: item vectors and a map from histories to user vectors."""
+"""What every model is to the evaluation: anything with scores; those of vectors are quick."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distill_rec.data.ragged import Ragged
+from distill_rec.evaluation.repeats import add_to_candidates, add_to_catalogue
 
 Floats = NDArray[np.float32]
 
 
+@runtime_checkable
+class Scorer(Protocol):
+    """A model."""
+
+    @property
+    def name(self) -> str:
+        """What tables and errors call it."""
+
+    def scores(self, history: Ragged, candidates: Ragged) -> Floats:
+        """Scores of each row's candidates, one row after the other, `[sum of their lengths]`.
+
+        Args:
+            history: rows of items, oldest first.
+            candidates: as many rows of items.
+        """
+
+
 @dataclass(frozen=True)
-class Scorer:
+class DotScorer:
     """A model with scores v·u, and r more for items of the history where it has a repeat term.
 
     Attributes:
         name: what tables and errors call it.
         item_vectors: float32 `[n_items, d]`.
-        user_vectors: from rows of items, oldest first, to float32 `[n_rows, d]`; called in batches.
+        user_vectors: from rows of items, oldest first, to float32 `[n_rows, d]`; called in batches, in the samples'
+            order.
         repeat: float32 `[BUCKETS]`, r by how long ago (`distill_rec.artifact.repeat`); None without a repeat term.
     """
 
@@ -29,8 +49,34 @@ class Scorer:
     user_vectors: Callable[[Ragged], Floats]
     repeat: Floats | None = None
 
+    def scores(self, history: Ragged, candidates: Ragged) -> Floats:
+        """See `Scorer`."""
+        users = np.asarray(self.user_vectors(history), dtype=np.float32).astype(np.float64)
+        row = np.repeat(np.arange(len(history)), candidates.lengths)
+        items = self.item_vectors[candidates.values].astype(np.float64)
+        # summed in float64 and rounded, so that equal vectors give equal scores whatever the order of the terms
+        found: Floats = np.einsum("nd,nd->n", items, users[row]).astype(np.float32)
+        add_to_candidates(self.repeat, history, row, candidates.values, found)
+        return found
 
-def popularity(train_clicks: NDArray[np.int32]) -> Scorer:
+
+def catalogue_scores(scorer: Scorer, history: Ragged, n_items: int) -> Floats:
+    """Scores of the whole catalogue `[n_rows, n_items]`."""
+    if not isinstance(scorer, DotScorer):
+        asked = scorer.scores(history, whole_catalogue(len(history), n_items))
+        return np.reshape(np.asarray(asked, dtype=np.float32), (len(history), n_items))
+    found = np.asarray(scorer.user_vectors(history) @ scorer.item_vectors.T)
+    add_to_catalogue(scorer.repeat, history, found)
+    return found
+
+
+def whole_catalogue(rows: int, n_items: int) -> Ragged:
+    """All items as the candidates of each of so many rows."""
+    offsets = np.arange(rows + 1, dtype=np.int64) * n_items
+    return Ragged(np.tile(np.arange(n_items, dtype=np.int32), rows), offsets)
+
+
+def popularity(train_clicks: NDArray[np.int32]) -> DotScorer:
     """The same for everyone: an item's score is its clicks in training."""
     vectors = np.asarray(train_clicks, dtype=np.float32)[:, None]
-    return Scorer("popularity", vectors, lambda history: np.ones((len(history), 1), dtype=np.float32))
+    return DotScorer("popularity", vectors, lambda history: np.ones((len(history), 1), dtype=np.float32))

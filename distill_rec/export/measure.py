@@ -13,7 +13,7 @@ from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.cost import measure_student, served_bytes
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
 from distill_rec.evaluation.protocol import evaluate, user_means, validation_metric, validation_ranks_seen
-from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.scorer import DotScorer, Scorer
 from distill_rec.export.gates import Measured, spread_of
 from distill_rec.export.parity import measure_parity
 from distill_rec.runtime import Student
@@ -84,7 +84,7 @@ def text_spread(student: Student, dataset: Dataset, samples: int) -> float | Non
     return spread_of(student.encode_items([dataset.texts[text] for text in drawn]))
 
 
-def exported_scorer(student: Student, model: StudentModel, dataset: Dataset, encoded: int) -> Scorer:
+def exported_scorer(student: Student, model: StudentModel, dataset: Dataset, encoded: int) -> DotScorer:
     """The exported student as the evaluation sees it.
 
     Args:
@@ -100,7 +100,7 @@ def exported_scorer(student: Student, model: StudentModel, dataset: Dataset, enc
         distinct, number = history.distinct(student.max_history)
         return np.stack([student.encode_user([ids[item] for item in row]) for row in distinct])[number]
 
-    return Scorer(f"student, {student.info.precision}", vectors, users, student.repeat)
+    return DotScorer(f"student, {student.info.precision}", vectors, users, student.repeat)
 
 
 def test_metrics(scorer: Scorer, dataset: Dataset) -> dict[str, float]:

@@ -50,7 +50,7 @@ def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progr
     from distill_rec.student_model import load_student
     from distill_rec.teacher_model import Teacher
 
-    found = {"popularity": popularity(dataset.train_clicks)}
+    found: dict[str, Scorer] = {"popularity": popularity(dataset.train_clicks)}
     if recipe.teacher is not None:
         found |= _untrained(recipe.teacher, dataset, progress)
     for name, folder in STUDENTS.items():

@@ -23,6 +23,7 @@ from distill_rec.contracts import TeacherSpec
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.estimates import Sizes
+from distill_rec.evaluation.scorer import catalogue_scores
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses.spec import ITEM_VECTORS, KINDS, SCORES, USER_VECTORS, Kind
 from distill_rec.model_records import TeacherRecord
@@ -210,8 +211,9 @@ def check_untrained(taught: Taught) -> None:
         return
     with own_cache(taught.folder.parent):
         scorer = taught.spec.untrained.get()(taught.section, taught.dataset)
-    users = scorer.user_vectors(histories_of(taught.dataset))
-    _require(taught, "untrained scores", users @ scorer.item_vectors.T, (len(users), taught.dataset.n_items))
+    histories, n_items = histories_of(taught.dataset), taught.dataset.n_items
+    scores = catalogue_scores(scorer, histories, n_items)
+    _require(taught, "untrained scores", scores, (len(histories), n_items))
 
 
 CHECKS = (

@@ -16,7 +16,7 @@ from torch import Tensor
 from distill_rec.data.dataset import Dataset, Impressions, Queries
 from distill_rec.evaluation.bootstrap import interval, resampled_means
 from distill_rec.evaluation.protocol import validation_means, validation_metric
-from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.files import fingerprint
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress, Quiet
@@ -35,11 +35,12 @@ from distill_rec.training.window import choose_rows, run_window, window_items
 RESAMPLES = 2000
 
 
-def scorer_of(model: Recommender, name: str, texts: Tensor | None = None) -> Scorer:
+def scorer_of(model: Recommender, name: str, texts: Tensor | None = None) -> DotScorer:
     """A model as the evaluation sees it, in evaluation mode."""
     model.eval()
     items = model.item_vectors(texts)
-    return Scorer(name, items.float().cpu().numpy(), lambda history: model.user_vectors(history, items), model.repeat)
+    vectors = items.float().cpu().numpy()
+    return DotScorer(name, vectors, lambda history: model.user_vectors(history, items), model.repeat)
 
 
 class Training:

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.device import choose_device
-from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.scorer import DotScorer, Scorer
 from distill_rec.progress import Progress, Quiet
 from teachers.bi_encoder.build import open_source, pooled_vectors
 from teachers.bi_encoder.spec import BiEncoderSection
@@ -29,4 +29,4 @@ def untrained_scorer(section: BiEncoderSection, dataset: Dataset, progress: Prog
         out = csr_matrix((clicks, history.values, history.offsets), shape=(len(history), len(items))) @ items
         return np.asarray(out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-12), dtype=np.float32)
 
-    return Scorer("untrained", np.ascontiguousarray(items), mean)
+    return DotScorer("untrained", np.ascontiguousarray(items), mean)

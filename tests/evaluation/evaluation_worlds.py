@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset, Impressions, Queries, Sequences
 from distill_rec.data.ragged import Ragged
-from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.scorer import DotScorer, Scorer
 
 
 def make_dataset(
@@ -69,7 +69,7 @@ def impressions(candidates: list[list[int]], labels: list[list[int]], users: lis
 def fixed(name: str, item_scores: list[float] | NDArray[np.float32]) -> Scorer:
     """The same score of an item for everyone."""
     vectors = np.asarray(item_scores, dtype=np.float32)[:, None]
-    return Scorer(name, vectors, lambda history: np.ones((len(history), 1), dtype=np.float32))
+    return DotScorer(name, vectors, lambda history: np.ones((len(history), 1), dtype=np.float32))
 
 
 def build_world(
@@ -92,7 +92,7 @@ def build_world(
         return np.stack([lookup[tuple(row.tolist())] for row in rows])
 
     noise = rng.normal(size=items.shape).astype(np.float32)
-    return dataset, {name: Scorer(name, items * q + (1 - q) * noise, users) for name, q in quality.items()}
+    return dataset, {name: DotScorer(name, items * q + (1 - q) * noise, users) for name, q in quality.items()}
 
 
 def softmax(scores: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation import catalogue, evaluate, validation_metric
 from distill_rec.evaluation.protocol import evaluate_both, user_means
-from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.runtime.errors import DataError
 
 
@@ -35,7 +35,7 @@ def test_catalogue_ranks_equal_a_plain_loop_with_ties_and_exclusions(seed: int, 
     rows = [[i for i in rng.choice(n_items, 5, replace=False).tolist() if i != t] or [0] for t in targets]
     samples = queries(targets, rows)
     dataset = make_dataset(list(range(n_items)), samples, new=new)
-    scorer = Scorer("m", vectors, lambda history: users[[row[0] for row in history]])
+    scorer = DotScorer("m", vectors, lambda history: users[[row[0] for row in history]])
     found = evaluate(scorer, samples, dataset, among_new=among_new)
     for i, (target, seen) in enumerate(zip(targets, rows, strict=True)):
         scores = (vectors @ users[seen[0]]).astype(np.float64)
@@ -57,10 +57,10 @@ def test_both_rankings_of_one_pass_are_those_of_two() -> None:
         read.extend(history)
         return vectors[[row[0] for row in history]]
 
-    both = evaluate_both(Scorer("m", vectors, users), samples, dataset)
+    both = evaluate_both(DotScorer("m", vectors, users), samples, dataset)
     assert len(read) == len(samples)
     for found, leave_out_seen in zip(both, (True, False), strict=True):
-        alone = evaluate(Scorer("m", vectors, users), samples, dataset, leave_out_seen=leave_out_seen)
+        alone = evaluate(DotScorer("m", vectors, users), samples, dataset, leave_out_seen=leave_out_seen)
         assert all(np.array_equal(found.values[name], alone.values[name]) for name in alone.values)
     assert not np.array_equal(both[0].values["mrr"], both[1].values["mrr"])
 
@@ -70,7 +70,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = rng.normal(size=(50, 4)).astype(np.float32)
     samples = queries(rng.integers(0, 50, 40).tolist(), [[i % 50] for i in range(1, 41)])
     dataset = make_dataset([1] * 50, samples)
-    scorer = Scorer("m", vectors, lambda history: vectors[history.values])
+    scorer = DotScorer("m", vectors, lambda history: vectors[history.values])
     whole = evaluate(scorer, samples, dataset)
     monkeypatch.setattr(catalogue, "BLOCK_BYTES", 7 * 50 * 4)
     parts = evaluate(scorer, samples, dataset)
@@ -86,7 +86,7 @@ def test_equal_vectors_tie_wherever_they_stand_in_the_catalogue() -> None:
     users = rng.normal(size=(64, 48)).astype(np.float32)
     targets = [0, 7, 511, 1002] * 16
     samples = queries(targets)
-    scorer = Scorer("m", vectors, lambda history: np.repeat(users[: len(history) // 4], 4, axis=0))
+    scorer = DotScorer("m", vectors, lambda history: np.repeat(users[: len(history) // 4], 4, axis=0))
     ranks = catalogue.rank_targets(scorer, samples)
     assert (ranks.ties == 3).all()
     assert (ranks.greater.reshape(16, 4) == ranks.greater.reshape(16, 4)[:, :1]).all()
@@ -133,17 +133,17 @@ def test_a_model_that_is_not_finite_is_named_with_its_sample(bad: float) -> None
 
     dataset = make_dataset([0] * 4, samples)
     with pytest.raises(DataError, match=r"student, test sample 1"):
-        evaluate(Scorer("student", np.ones((4, 1), np.float32), users), samples, dataset)
+        evaluate(DotScorer("student", np.ones((4, 1), np.float32), users), samples, dataset)
     with pytest.raises(DataError, match=r"student, item 3"):
         evaluate(fixed("student", [1, 2, 3, bad]), samples, dataset)
     shown = impressions([[0, 1]] * 3, [[0, 1]] * 3, users=[0, 1, 2])
     with pytest.raises(DataError, match=r"student, test sample 1"):
-        evaluate(Scorer("student", np.ones((4, 1), np.float32), users), shown, make_dataset([0] * 4, shown))
+        evaluate(DotScorer("student", np.ones((4, 1), np.float32), users), shown, make_dataset([0] * 4, shown))
 
 
 def test_scores_that_overflow_are_refused() -> None:
     samples = queries([0])
-    big = Scorer("m", np.full((3, 2), 3e38, np.float32), lambda h: np.ones((len(h), 2), np.float32))
+    big = DotScorer("m", np.full((3, 2), 3e38, np.float32), lambda h: np.ones((len(h), 2), np.float32))
     with pytest.raises(DataError, match=r"m, test sample 0"):
         evaluate(big, samples, make_dataset([0] * 3, samples))
 

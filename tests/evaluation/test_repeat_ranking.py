@@ -8,7 +8,7 @@ from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.catalogue import rank_targets
 from distill_rec.evaluation.disagreements import history_scores
 from distill_rec.evaluation.protocol import evaluate, rank_impressions_of, validation_metric, validation_ranks_seen
-from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.scorer import DotScorer
 
 NUMBERS = np.array([-5, 3, 0, 0, 0, 0, 0], dtype=np.float32)
 
@@ -16,7 +16,7 @@ NUMBERS = np.array([-5, 3, 0, 0, 0, 0, 0], dtype=np.float32)
 def scorer(numbers=NUMBERS):
     """Item i scores -i for everyone, and what the history adds."""
     vectors = -np.arange(12, dtype=np.float32)[:, None]
-    return Scorer("m", vectors, lambda history: np.ones((len(history), 1), np.float32), numbers)
+    return DotScorer("m", vectors, lambda history: np.ones((len(history), 1), np.float32), numbers)
 
 
 def test_by_hand_all_items_ranked_and_seen_left_out():
@@ -57,7 +57,7 @@ def test_any_histories_equal_a_plain_loop():
     numbers = rng.normal(size=7).astype(np.float32) * 3
     rows = [rng.integers(0, 30, length).tolist() for length in rng.integers(1, 30, 25)]
     samples = queries(rng.integers(0, 30, 25).tolist(), rows)
-    model = Scorer("m", vectors, lambda history: users[history.values[history.offsets[:-1]]], numbers)
+    model = DotScorer("m", vectors, lambda history: users[history.values[history.offsets[:-1]]], numbers)
     ranks = rank_targets(model, samples, leave_out_seen=False)
     for number, history in enumerate(rows):
         scores = vectors @ users[history[0]]
@@ -65,7 +65,7 @@ def test_any_histories_equal_a_plain_loop():
             age = history[::-1].index(item)
             scores[item] += numbers[min(age, 2) if age < 3 else 3 + (age > 4) + (age > 8) + (age > 16)]
         assert ranks.greater[number] == (scores > scores[samples.target[number]]).sum()
-    shown = history_scores(model, samples, np.arange(25))
+    shown = history_scores(model, samples, np.arange(25), 30)
     assert np.isfinite(shown).sum() == sum(
         30 - len(set(row) - {t}) for row, t in zip(rows, samples.target, strict=True)
     )
