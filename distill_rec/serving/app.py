@@ -94,7 +94,7 @@ def _add_scores(app: FastAPI, service: Service) -> None:
         "/rank",
         response_model=schemas.Scores | list[schemas.Scores],
         responses=SCORING,
-        openapi_extra=body_of(schemas.RankBody, many=True),
+        openapi_extra=body_of(service.bodies.rank, many=True),
         description="Scores of candidates, in their order." + many,
     )
     async def rank(request: Request) -> Response:
@@ -104,7 +104,7 @@ def _add_scores(app: FastAPI, service: Service) -> None:
         "/recommend",
         response_model=schemas.Items | list[schemas.Items],
         responses=SCORING,
-        openapi_extra=body_of(schemas.RecommendBody, many=True),
+        openapi_extra=body_of(service.bodies.recommend, many=True),
         description="The best items; those of the history are left out." + many,
     )
     async def recommend(request: Request) -> Response:
@@ -114,7 +114,7 @@ def _add_scores(app: FastAPI, service: Service) -> None:
         "/teacher/recommend",
         response_model=schemas.Items | list[schemas.Items],
         responses={**SCORING, **refusals(404)},
-        openapi_extra=body_of(schemas.RecommendBody, many=True),
+        openapi_extra=body_of(service.bodies.recommend, many=True),
         description="What the teacher recommends; 404 where its vectors were not exported." + many,
     )
     async def teacher_recommend(request: Request) -> Response:
@@ -129,7 +129,7 @@ def _add_items(app: FastAPI, service: Service) -> None:
         "/items/{id:path}",
         response_model=schemas.Stored,
         responses=refusals(401, 404, 408, 413, 415, 422, 429, 503),
-        openapi_extra={"parameters": name, **body_of(schemas.TextBody, schemas.FieldsBody)},
+        openapi_extra={"parameters": name, **body_of(service.bodies.text, service.bodies.fields)},
         description="Add an item, or give it another text; answered when it is on disk.",
     )
     async def put_item(request: Request) -> Response:

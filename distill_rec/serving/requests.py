@@ -1,19 +1,20 @@
-"""Bodies to requests, checked by hand: a request for scores must not cost more to check than to answer."""
+"""Bodies to requests, checked by the models of `bodies`; a refusal says the place in the body and what is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, TypeVar
 
+from pydantic import ValidationError
+
 from distill_rec.runtime import Request
+from distill_rec.serving.bodies import Bodies, Body
 from distill_rec.serving.refusal import Refusal
-from distill_rec.serving.settings import Limits
 
 T = TypeVar("T")
 KINDS = {dict: "an object", list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false"}
-RANK = ("history", "candidates")
-RECOMMEND = ("history", "k", "exclude", "only", "seen")
 ITEM = ("text", "fields")
+IDS, ID, TEXT, TEXTS = "a list of item ids", "an item id, which is a text", "a text", "an object of texts"
 
 
 class RankRequest(NamedTuple):
@@ -23,94 +24,92 @@ class RankRequest(NamedTuple):
     candidates: list[str]
 
 
-def read_rank(value: Any, limits: Limits, where: str) -> RankRequest:
+def read_rank(value: Any, bodies: Bodies, where: str) -> RankRequest:
     """
     Raises:
         Refusal: 422, with the place in the body.
     """
-    fields = _object(value, RANK, where)
-    if "candidates" not in fields:
-        raise Refusal(422, f"{where}candidates", "nothing", "a list of item ids")
-    return RankRequest(
-        _ids(fields.get("history", []), f"{where}history", limits.history),
-        _ids(fields["candidates"], f"{where}candidates", limits.candidates),
-    )
+    body = _checked(value, bodies.rank, bodies, where)
+    return RankRequest(body.history, body.candidates)
 
 
-def read_recommend(value: Any, limits: Limits, where: str) -> Request:
+def read_recommend(value: Any, bodies: Bodies, where: str) -> Request:
     """
     Raises:
         Refusal: 422, with the place in the body.
     """
-    fields = _object(value, RECOMMEND, where)
-    k, only, seen = fields.get("k", 10), fields.get("only"), fields.get("seen", False)
-    if type(k) is not int or not 1 <= k <= limits.k:
-        found = str(k) if type(k) is int else _kind(k)
-        raise Refusal(422, f"{where}k", found, f"a whole number from 1 to {limits.k}")
-    if type(seen) is not bool:
-        raise Refusal(422, f"{where}seen", _kind(seen), "true or false")
-    return Request(
-        _ids(fields.get("history", []), f"{where}history", limits.history),
-        k,
-        _ids(fields.get("exclude", []), f"{where}exclude", limits.candidates),
-        None if only is None else _ids(only, f"{where}only", limits.candidates),
-        seen,
-    )
+    body = _checked(value, bodies.recommend, bodies, where)
+    return Request(body.history, body.k, body.exclude, body.only, body.seen)
 
 
-def read_many(value: Any, read: Callable[[Any, Limits, str], T], limits: Limits) -> tuple[list[T], bool]:
+def read_many(value: Any, read: Callable[[Any, Bodies, str], T], bodies: Bodies) -> tuple[list[T], bool]:
     """The requests of a body, and whether it was a list of them."""
     if type(value) is not list:
-        return [read(value, limits, "")], False
-    if len(value) > limits.requests:
-        raise Refusal(422, "body", f"{len(value):,} requests", f"at most {limits.requests:,}", "Send them in parts.")
-    return [read(one, limits, f"[{place}].") for place, one in enumerate(value)], True
+        return [read(value, bodies, "")], False
+    if len(value) > bodies.limits.requests:
+        most = f"at most {bodies.limits.requests:,}"
+        raise Refusal(422, "body", f"{len(value):,} requests", most, "Send them in parts.")
+    return [read(one, bodies, f"[{place}].") for place, one in enumerate(value)], True
 
 
-def read_item(value: Any, limits: Limits) -> str | dict[str, str]:
+def read_item(value: Any, bodies: Bodies) -> str | dict[str, str]:
     """A text, or the fields that the data set's template is filled with.
 
     Raises:
         Refusal: 422, with the place in the body.
     """
-    parts = _object(value, ITEM, "")
-    if len(parts) != 1:
-        raise Refusal(422, "body", f"{len(parts)} keys", "either text or fields")
-    if "text" in parts:
-        return _text(parts["text"], "text", limits)
-    fields = parts["fields"]
-    if type(fields) is not dict:
-        raise Refusal(422, "fields", _kind(fields), "an object of texts")
-    if len(fields) > limits.fields:
-        raise Refusal(422, "fields", f"{len(fields):,} fields", f"at most {limits.fields}")
-    return {name: _text(text, f"fields.{name}", limits) for name, text in fields.items()}
+    _require_keys(value, ITEM, "")
+    if len(value) != 1:
+        raise Refusal(422, "body", f"{len(value)} keys", "either text or fields")
+    if "text" in value:
+        text: str = _checked(value, bodies.text, bodies, "").text
+        return text
+    fields: dict[str, str] = _checked(value, bodies.fields, bodies, "").fields
+    return fields
 
 
-def _object(value: Any, keys: tuple[str, ...], where: str) -> dict[str, Any]:
+def _checked(value: Any, model: type[Body], bodies: Bodies, where: str) -> Any:
+    _require_keys(value, model.model_fields, where)
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise _refusal(error, bodies, where) from None
+
+
+def _require_keys(value: Any, keys: Collection[str], where: str) -> None:
+    """Before a model sees it, which would list every unknown key of a body that holds very many."""
     if type(value) is not dict:
         raise Refusal(422, where.rstrip(".") or "body", _kind(value), f"an object with {' and '.join(keys)}")
-    if unknown := value.keys() - set(keys):
+    if unknown := [key for key in value if key not in keys]:
         raise Refusal(422, f"{where}{min(unknown)}", "an unknown key", f"some of {', '.join(keys)}")
-    return value
 
 
-def _ids(value: Any, where: str, most: int) -> list[str]:
-    if type(value) is not list:
-        raise Refusal(422, where, _kind(value), "a list of item ids")
-    if len(value) > most:
-        raise Refusal(422, where, f"{len(value):,} ids", f"at most {most:,}")
-    if value and set(map(type, value)) != {str}:
-        place, wrong = next((place, one) for place, one in enumerate(value) if type(one) is not str)
-        raise Refusal(422, f"{where}[{place}]", _kind(wrong), "an item id, which is a text")
-    return value
+def _refusal(error: ValidationError, bodies: Bodies, where: str) -> Refusal:
+    """The first fault, in words."""
+    fault = error.errors(include_url=False)[0]
+    key, *inside = fault["loc"]
+    place = where + str(key) + "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in inside)
+    found, expected = _words(fault, str(key), bodies)
+    return Refusal(422, place, found, expected)
 
 
-def _text(value: Any, where: str, limits: Limits) -> str:
-    if type(value) is not str:
-        raise Refusal(422, where, _kind(value), "a text")
-    if len(value) > limits.text:
-        raise Refusal(422, where, f"{len(value):,} characters", f"at most {limits.text:,}")
-    return value
+def _words(fault: Any, key: str, bodies: Bodies) -> tuple[str, str]:
+    kind, given, bounds = fault["type"], fault["input"], fault.get("ctx", {})
+    if kind == "missing":
+        return "nothing", IDS
+    if kind == "bool_type":
+        return _kind(given), "true or false"
+    if kind == "too_long":
+        return (
+            f"{bounds['actual_length']:,} {'fields' if key == 'fields' else 'ids'}",
+            f"at most {bounds['max_length']:,}",
+        )
+    if kind == "string_too_long":
+        return f"{len(given):,} characters", f"at most {bounds['max_length']:,}"
+    if key == "k":
+        return str(given) if type(given) is int else _kind(given), f"a whole number from 1 to {bodies.limits.k}"
+    expected = {"list_type": IDS, "dict_type": TEXTS}.get(kind, TEXT if key in ITEM else ID)
+    return _kind(given), expected
 
 
 def _kind(value: Any) -> str:

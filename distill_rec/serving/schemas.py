@@ -1,45 +1,10 @@
-"""Bodies and answers as the OpenAPI page shows them; the checks themselves are in `requests`."""
+"""Answers as the OpenAPI page shows them; what is asked is in `bodies`, whose models check it too."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
-Id = Annotated[str, Field(description="an item's id", examples=["50"])]
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class RankBody(_Body):
-    """Candidates to rank for a history."""
-
-    history: list[str] = Field([], description="ids of clicked items, oldest first; unknown ones are skipped")
-    candidates: list[str] = Field(description="ids of items of the catalogue")
-
-
-class RecommendBody(_Body):
-    """A history to recommend items for."""
-
-    history: list[str] = Field([], description="ids of clicked items, oldest first; unknown ones are skipped")
-    k: int = Field(10, ge=1, description="how many items; at most as many as the catalogue has")
-    exclude: list[str] = Field([], description="further ids to leave out; unknown ones are ignored")
-    only: list[str] | None = Field(None, description="recommend among these alone")
-    seen: bool = Field(False, description="recommend items of the history too, for people who come back to them")
-
-
-class TextBody(_Body):
-    """An item by its text."""
-
-    text: str
-
-
-class FieldsBody(_Body):
-    """An item by the fields that the data set's text template reads."""
-
-    fields: dict[str, str]
+from pydantic import BaseModel
 
 
 class Scores(BaseModel):

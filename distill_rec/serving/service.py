@@ -12,6 +12,7 @@ import orjson
 
 from distill_rec.serving import kinds
 from distill_rec.serving.batcher import Batcher, Kind
+from distill_rec.serving.bodies import bodies_of
 from distill_rec.serving.body import Receive, Scope, read_json
 from distill_rec.serving.front import Reply
 from distill_rec.serving.live import Live, Version
@@ -34,7 +35,7 @@ class Service:
 
     def __init__(self, settings: Settings, version: Version, state: State | None, metrics: Metrics) -> None:
         self.settings, self.live, self.metrics = settings, Live(version), metrics
-        self.search = Search(self.live)
+        self.search, self.bodies = Search(self.live), bodies_of(settings.limits)
         self._state = state
 
     def start(self) -> None:
@@ -80,7 +81,7 @@ class Service:
     async def _score(self, kind: Kind, read: Any, scope: Scope, receive: Receive) -> Reply:
         self.batcher.require_room()  # before the body is read: a refusal must cost next to nothing
         limits = self.settings.limits
-        requests, many = read_many(await read_json(scope, receive, limits), read, limits)
+        requests, many = read_many(await read_json(scope, receive, limits), read, self.bodies)
         if not requests:
             return Reply(b"[]")
         scored = await self.batcher.score(kind, requests, many)
@@ -88,7 +89,7 @@ class Service:
 
     async def put_item(self, scope: Scope, receive: Receive) -> Reply:
         name = self._item_id(scope)
-        item = read_item(await read_json(scope, receive, self.settings.limits), self.settings.limits)
+        item = read_item(await read_json(scope, receive, self.settings.limits), self.bodies)
         return await self._update(name, item)
 
     async def delete_item(self, scope: Scope) -> Reply:

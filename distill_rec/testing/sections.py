@@ -31,7 +31,18 @@ S = TypeVar("S", bound=BaseModel)
 def fast_settings(model: type[S], trunk: Path, given: dict[str, Any]) -> S:
     """A kind's settings, small; what is given goes before."""
     known = FAST | {"trunk": str(trunk)}
-    return model.model_validate({key: value for key, value in known.items() if key in model.model_fields} | given)
+    small = {key: value for key, value in known.items() if key in model.model_fields}
+    return model.model_validate(small | _of_parts(model) | given)
+
+
+def _of_parts(model: type[BaseModel]) -> dict[str, Any]:
+    """Small settings of a section that a kind holds within its own, as a student that teaches does."""
+    defaults = {name: field.get_default(call_default_factory=True) for name, field in model.model_fields.items()}
+    parts = {name: type(value).model_fields for name, value in defaults.items() if isinstance(value, BaseModel)}
+    small = ("dim", "hidden", "optimizer")
+    return {
+        name: {key: FAST[key] for key in small if key in keys} for name, keys in parts.items() if "optimizer" in keys
+    }
 
 
 def refused_keys(section: str, model: type[BaseModel]) -> list[str]:

@@ -33,7 +33,7 @@ def test_resamples_are_paired() -> None:
     np.testing.assert_allclose(draws[:, 1] - draws[:, 0], 0.25, atol=1e-6)
 
 
-def test_slices_are_nought_one_to_three_and_thirds_of_the_rest() -> None:
+def test_slices_are_zero_one_to_three_and_thirds_of_the_rest() -> None:
     clicks = np.array([0, 0, 1, 3, 4, 5, 6, 7, 8, 9, np.nan])
     assert [(name, int(rows.sum())) for name, rows in by_clicks(clicks)] == [
         ("0", 2),
