@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,6 +22,11 @@ BATCH_DIFFERENCE = 1e-3
 """Of every precision: an item's vector is its own, whatever it is encoded with."""
 
 KEPT = "Nothing was published; the version before, if any, still serves."
+
+
+def finite(value: float | None) -> float | None:
+    """A figure, or None where it is none."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,8 @@ class Gate:
         return f"at {'least' if self.at_least else 'most'} {self.limit:g}"
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"passed": self.passed}
+        """For JSON, which has no form for a figure that is not finite: None."""
+        return asdict(self) | {"saw": finite(self.saw), "passed": self.passed}
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from distill_rec.export.gates import Gate, Measured, buys_nothing, failed
+from distill_rec.export.gates import Gate, Measured, buys_nothing, failed, finite
 from distill_rec.records import Record, write_record
 
 REPORT = "report.json"
 
 
 class PrecisionRow(BaseModel):
-    """One precision in figures, and what became of it in words; None where it was not measured, or not yet."""
+    """One precision in figures, and what became of it in words; None where a figure was not measured or is not finite."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -23,9 +23,9 @@ class PrecisionRow(BaseModel):
     megabytes: float
     items_per_second: float | None
     p50_ms: float | None
-    ndcg: float = Field(alias="ndcg@10")
-    loss: float
-    difference: float
+    ndcg: float | None = Field(alias="ndcg@10")
+    loss: float | None
+    difference: float | None
     spread: float | None = None
     text_spread: float | None = None
     batch_difference: float | None = None
@@ -39,7 +39,7 @@ class GateRow(BaseModel):
 
     precision: str
     what: str
-    saw: float
+    saw: float | None
     limit: float
     at_least: bool
     passed: bool
@@ -91,12 +91,12 @@ class ExportReport:
                     "megabytes": one.bytes / 1e6,
                     "items_per_second": one.items_per_second,
                     "p50_ms": one.p50_ms,
-                    "ndcg@10": one.ndcg,
-                    "loss": one.loss,
-                    "difference": one.parity.scores,
-                    "spread": one.spread,
-                    "text_spread": one.text_spread,
-                    "batch_difference": one.parity.batch,
+                    "ndcg@10": finite(one.ndcg),
+                    "loss": finite(one.loss),
+                    "difference": finite(one.parity.scores),
+                    "spread": finite(one.spread),
+                    "text_spread": finite(one.text_spread),
+                    "batch_difference": finite(one.parity.batch),
                     "verdict": verdict,
                 }
             )

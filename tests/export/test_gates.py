@@ -197,3 +197,17 @@ def test_precisions_that_contradict_are_named(world, tmp_path):
             RecipeError, match=r"int8-static for a static student.* expected fp32 or fp16 or int8\. Set"
         ):
             export(world, tmp_path, precisions=["fp32", "int8-static"])
+
+
+@STATIC
+def test_a_latency_that_could_not_be_measured_fails_its_gate_by_name(world, tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    from distill_rec.export import export as module
+
+    measure = module.measure
+    monkeypatch.setattr(module, "measure", lambda *args: replace(measure(*args), p50_ms=None, p99_ms=None))
+    with pytest.raises(ArtifactError, match="milliseconds of ranking 100 candidates, p50 nan"):
+        export(world, tmp_path, precisions=["fp32"], max_p50_ms=50.0)
+    gates = json.loads((tmp_path / "report.json").read_text())["gates"]
+    assert [gate["saw"] for gate in gates if not gate["passed"]] == [None]
