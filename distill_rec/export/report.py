@@ -15,7 +15,7 @@ REPORT = "report.json"
 
 
 class PrecisionRow(BaseModel):
-    """One precision in figures, and what became of it in words; None where a figure was not measured or is not finite."""
+    """One precision in figures, and what became of it in words; None where one was not measured or is not finite."""
 
     model_config = ConfigDict(extra="forbid")
 
