@@ -18,7 +18,7 @@ import argparse
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -318,11 +318,13 @@ def main() -> None:
     parser.add_argument("--data", default="", help="folder of the data (MIND: of the sample, with train/ and dev/)")
     parser.add_argument("--out", type=Path, default=Path("runs/quality"))
     parser.add_argument("--only", action="append", help="train and compare these rows only; may be given again")
+    parser.add_argument("--main", help="the row that is the comparison's teacher; as the data set's protocol says it")
     parser.add_argument("--seeds", type=int, help="seeds of the repeated rows")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     protocol = PROTOCOLS[args.dataset]
+    protocol = replace(protocol, main=args.main or protocol.main)
     data = protocol.data
     if args.data:
         data = data.model_copy(update={"path": args.data + ("/train" if data.format == "mind" else "")})

@@ -77,7 +77,7 @@ def climb(value: Callable[[Floats], float], starts: Sequence[Floats], free: Sequ
         for place in free:
             for factor in FACTORS:
                 other = best.copy()
-                other[place] = best[place] * factor
+                other[place] = (best[place] or best.max()) * factor
                 if not other.any() or np.array_equal(other, best):
                     continue
                 found = value(other)

@@ -107,3 +107,12 @@ def test_the_climb_never_ends_below_a_start() -> None:
     assert value(found) > max(map(value, starts))
     assert found[1] == 0.0
     assert climb(value, starts, [0])[1:].tolist() == [1.0, 1.0]
+
+
+def test_a_weight_of_zero_comes_back_where_it_helps() -> None:
+    goal = np.array([1.0, 0.5])
+
+    def value(weights: np.ndarray) -> float:
+        return float(1 / (1 + ((weights - goal) ** 2).sum()))
+
+    assert climb(value, [np.array([1.0, 0.0])], [0, 1]).tolist() == [1.0, 0.5]
