@@ -51,7 +51,7 @@ from teachers.student.teach import knowledge_of
 
 PLM = "demo:all-MiniLM-L6-v2"
 SEEDED = ("head", "last-2", "undistilled", "initialised", "student")
-KEPT = ("best", "updates", "steps", "stopped", "rising", "moved", "tries", "chosen_try")
+KEPT = ("best", "updates", "steps", "stopped", "rising", "moved", "moved_last", "tries", "chosen_try")
 STUDENTS = ("undistilled", "initialised", "student", "transformer")
 
 
@@ -308,8 +308,7 @@ def recorded_search(folder: Path) -> dict[str, Any]:
     histories = {
         path.parent.name.removesuffix("-0"): read_json(path) for path in sorted(folder.glob("*-0/history.json"))
     }
-    keys = ("best", "updates", "steps", "stopped", "rising", "moved", "tries", "chosen_try")
-    return {row: {key: one[key] for key in keys if key in one} for row, one in histories.items()}
+    return {row: {key: one[key] for key in KEPT if key in one} for row, one in histories.items()}
 
 
 def main() -> None:

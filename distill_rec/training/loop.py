@@ -233,6 +233,7 @@ class Training:
         state.since_validation, state.loss_sum, state.loss_windows = 0, 0.0, 0
 
     def _finish(self, stopped: Stopped | None) -> Outcome:
+        moved_last = self._moved()
         gain = self._gain_over_start() if self.section.keep_start else None
         kept_start = gain is not None and gain[1] <= 0
         if kept_start:
@@ -250,6 +251,7 @@ class Training:
             rising=stopped != "plateau" and plateau.stale < patience,
             steps={"batch": self.state.update, "window": self.state.window if self.optimizers.window else 0},
             moved=self._moved(),
+            moved_last=moved_last,
             rates=self.state.rates,
             gain=gain,
             kept_start=kept_start,

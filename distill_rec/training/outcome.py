@@ -28,6 +28,7 @@ class Try(BaseModel):
     seconds: float | None = None
     rising: bool | None = None
     steps: dict[str, int] | None = None
+    moved_last: dict[str, float] | None = None
 
 
 class Variant(BaseModel):
@@ -63,6 +64,7 @@ class Outcome(Record):
             fallen to zero as planned).
         steps: of each optimiser: "batch" (user encoder, offsets), "window" (item encoder).
         moved: |end - start| / |start| of the kept weights, by part (`trunk layer 5`, `user encoder`).
+        moved_last: the same of the last weights, kept or not: where nothing was gained, how far what was tried went.
         rates: learning rates by the update from which on they held; more than one where it went on at another.
         gain: of the best weights over the start's, mean and 95 % interval over users; where `keep_start` asks for it.
         kept_start: that interval held zero or less, and the start was kept.
@@ -79,6 +81,7 @@ class Outcome(Record):
     rising: bool
     steps: dict[str, int] = Field(default_factory=dict)
     moved: dict[str, float] = Field(default_factory=dict)
+    moved_last: dict[str, float] = Field(default_factory=dict)
     rates: list[dict[str, int | float]] = Field(default_factory=list)
     gain: list[float] | None = None
     kept_start: bool = False

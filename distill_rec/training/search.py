@@ -16,7 +16,7 @@ from distill_rec.runtime.errors import TrainingError
 from distill_rec.training.outcome import Outcome, Try
 
 Train = Callable[[OptimizerSection, Path], None]
-REPORTED = {"best", "updates", "seconds", "stopped", "rising", "steps"}
+REPORTED = {"best", "updates", "seconds", "stopped", "rising", "steps", "moved_last"}
 
 
 def search(section: OptimizerSection, folder: Path, train: Train) -> None:

@@ -73,6 +73,14 @@ def test_a_limit_within_the_patience_of_a_gain_is_told_as_still_rising(world, mo
     assert train(world, "rising", max_updates=12)["rising"] is True
 
 
+def test_how_far_a_training_went_that_gained_nothing_is_told(world, monkeypatch):
+    values = iter(range(1000, 0, -1))
+    monkeypatch.setattr(loop, "validation_metric", lambda *_: float(next(values)))
+    found = train(world, "worse", max_updates=12)
+    assert found["best"] == 1000.0 and not any(found["moved"].values())  # the start was kept
+    assert found["moved_last"].keys() == found["moved"].keys() and all(found["moved_last"].values())
+
+
 def test_tuned_layers_move_as_their_rate_says_and_the_history_tells_how_far(world):
     dataset, trunk, folder = world
     moved = {}
