@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 COLOURS = ("red", "green", "blue")
@@ -20,6 +21,10 @@ THINGS = ("cat", "dog", "bird", "fish", "house", "tree", "river", "stone", "wind
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+# The same examples each time, so that a change is told by what it broke; HYPOTHESIS_PROFILE=default draws others.
+settings.register_profile("same", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 

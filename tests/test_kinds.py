@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 from test_layers import HEAVY, python
 
-from distill_rec import recipe_io
+from distill_rec import contracts
 from distill_rec.kinds import every_settings
 from distill_rec.recipe import Recipe
 from distill_rec.recipe_errors import describe
@@ -57,7 +57,8 @@ def test_every_key_of_every_kind_is_described_and_says_whose_it_is() -> None:
             assert {f"{section}.{name}" for name in model.model_fields} <= told.keys()
     assert told["student.layers"].startswith("transformer: ") and told["teacher.tuning"].startswith("bi_encoder: ")
     assert told["student.kind"].startswith("static (sub-word table) or transformer (")
-    assert told["teacher.dim"] == "dimensions of item and user vectors"
+    assert told["teacher.seed"] == "initial weights, order of the data, dropout"
+    assert told["teacher.dim"] == "bi_encoder, item_ids: dimensions of item and user vectors"
 
 
 def test_specs_say_what_they_are_and_load_nothing_heavy(tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_a_foreign_package_of_that_name_is_named_with_what_to_do(tmp_path: Path)
 
 
 def test_a_loss_that_no_teacher_can_serve_is_refused_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = dataclasses.replace(recipe_io.teacher_spec("item_ids"), supplies=frozenset({"scores"}))
-    monkeypatch.setattr(recipe_io, "teacher_spec", lambda kind: spec)
+    spec = dataclasses.replace(contracts.teacher_spec("item_ids"), supplies=frozenset({"scores"}))
+    monkeypatch.setattr(contracts, "teacher_spec", lambda kind: spec)
     with pytest.raises(RecipeError, match=r"student\.loss\.item_cosine.*item vectors"):
         load_recipe({"teacher": {"kind": "item_ids"}, "student": {"trunk": "here"}})

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import assume, given, reject, settings
+from hypothesis import HealthCheck, assume, given, reject, settings
 from hypothesis import strategies as st
 
 from distill_rec.data import Dataset, prepare, read_summary
@@ -44,7 +44,7 @@ def targets(dataset, part):
     return sorted((int(users[u]), int(i), int(t)) for u, i, t in zip(part.user, part.target, part.time, strict=True))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(ROWS, st.sampled_from([0.0, 0.25]))
 def test_cuts_hold_and_histories_and_exclusions_are_what_came_strictly_before(tmp_path_factory, rows, new_items):
     rows = rows[: len(rows) // 10 * 10]
