@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from distill_rec.kinds import GROUP, every_settings, kind_of, kinds_in_words, kinds_with
 from distill_rec.recipe import Recipe
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.several_teachers import OF_ONE
 
 
 def recipe_error(error: ValidationError, where: str, settings: Mapping[str, Any]) -> RecipeError:
@@ -24,7 +25,7 @@ def recipe_error(error: ValidationError, where: str, settings: Mapping[str, Any]
     settings, where = _section_of(settings, of), f"{where}, teacher {of}" if of else where
     key = ".".join(path)
     if first["type"] == "extra_forbidden":
-        return _of_another_kind(path, where, settings) or _unknown_key(path, where)
+        return _of_another_kind(path, where, settings) or _unknown_key(path, where, of)
     description = descriptions().get(key, "")
     expected = first["msg"].removeprefix("Value error, ")
     expected = expected[0].lower() + expected[1:]
@@ -49,19 +50,34 @@ def _of_another_kind(path: list[str], where: str, settings: Mapping[str, Any]) -
     if section not in GROUP or not (owners := kinds_with(section, rest)):
         return None
     key, kind = ".".join(path), kind_of(section, settings[section])
+    if kind in owners:  # it is a key within that one's section which is wrong
+        return None
     found = f"{key} is a key of kind {' or '.join(map(repr, owners))}, and this {section} is {kind!r}"
     do = f"Leave it out, or set {section}.kind = {owners[0]!r}."
     return RecipeError(where, found, f"keys of kind {kind!r}", do)
 
 
-def _unknown_key(path: list[str], where: str) -> RecipeError:
+def _unknown_key(path: list[str], where: str, member: str = "") -> RecipeError:
+    """The fault of a key that nobody has.
+
+    Args:
+        member: the one of several teachers that it is of.
+    """
     key, known = ".".join(path), descriptions()
+    if key in known:  # of one of several, and this is the only teacher
+        return RecipeError(where, f"{key} where there is one teacher", "no such key", f"It is {known[key]}.")
     nearest = _nearest(path, list(known))
-    found = f"unknown key {key}"
+    found = f"unknown key {_of_member(key, member)}"
     if nearest is None:
         siblings = [name for name in known if name.rpartition(".")[0] == ".".join(path[:-1])]
         return RecipeError(where, found, f"one of {', '.join(siblings)}")
-    return RecipeError(where, found, "a key of the recipe", f"Did you mean {nearest}? ({known[nearest]})")
+    do = f"Did you mean {_of_member(nearest, member)}? ({known[nearest]})"
+    return RecipeError(where, found, "a key of the recipe", do)
+
+
+def _of_member(key: str, member: str) -> str:
+    """A key as it is written where there are several teachers."""
+    return key.replace("teacher.", f"teacher.{member}.", 1) if member and key.startswith("teacher.") else key
 
 
 def _nearest(path: list[str], known: list[str]) -> str | None:
@@ -115,6 +131,8 @@ def _describe_kinds(section: str) -> list[tuple[str, str, Any]]:
     for key, (text, default) in found.items():
         owners = kinds_with(section, key.partition(".")[2])
         out.append((key, text if len(owners) == len(kinds) else f"{', '.join(owners)}: {text}", default))
+    if section == "teacher":
+        out += [(f"teacher.{key}", text, None) for key, text in OF_ONE.items()]
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +26,8 @@ SHELVES = ("students", "teachers")
 TRUNKS = (("teacher", "trunk"), ("student", "trunk"))
 FILES = ("data.clicks", "data.items", "data.test")
 DEMO = "demo:"
+SECTION = re.compile(r"^\s*(\[\[?teacher\]\]?)", re.MULTILINE)
+ONE_AND_SEVERAL = {"[teacher]", "[[teacher]]"}
 
 
 def load_recipe(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] | Mapping[str, Any] = ()) -> Recipe:
@@ -161,6 +164,9 @@ def _read(path: Path, above: tuple[Path, ...]) -> Settings:
     try:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        if set(SECTION.findall(path.read_text(encoding="utf-8", errors="replace"))) >= ONE_AND_SEVERAL:
+            do = "Turn [teacher] into [[teacher]] with a name; [teacher.optimizer] belongs to the [[teacher]] above."
+            raise RecipeError(path, "both [teacher] and [[teacher]]", "one teacher or several", do) from error
         raise RecipeError(path, str(error), "a TOML file in UTF-8") from error
     return absolute_paths(_merged_bases(_of_several(settings, str(path)), path.parent, (*above, path)), path.parent)
 

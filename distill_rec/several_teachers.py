@@ -23,6 +23,13 @@ TAKEN = frozenset(
 )
 """Names that columns, folders or keys have."""
 
+OF_ONE = {
+    "name": "of one of several teachers, [[teacher]]: its column in the report, its folder teach/NAME, its keys "
+    "teacher.NAME.KEY",
+    "weight": "of one of several teachers, [[teacher]]: factor of its scores in the sum; left out: validation chooses",
+}
+"""Keys that a teacher has where there are several, with what they are for."""
+
 Member = Annotated[SerializeAsAny[TeacherSection], BeforeValidator(lambda value: validated("teacher", value))]
 
 
@@ -101,11 +108,13 @@ def with_changes(
     members, weights = dict(base["members"]), dict(base.get("weights", {}))
     for name, change in changes.items():
         if name not in members or not isinstance(change, Mapping):
+            first = next(iter(members))
+            key = next(iter(change), "dim") if isinstance(change, Mapping) else name
             raise RecipeError(
                 f"key teacher.{name}",
                 "the recipe has several teachers, and none of this name",
                 f"one of {', '.join(members)}",
-                f"Write the name before the key, as teacher.{next(iter(members))}.{name}.",
+                f"Write the name before the key, as teacher.{first}.{key}.",
             )
         rest = dict(change)
         if "weight" in rest:

@@ -17,7 +17,7 @@ from distill_rec.evaluation.lists import lists_of
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
 from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, evaluate_both, user_means
 from distill_rec.evaluation.results import Ending, ModelCost, Results, Share, Table
-from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.scorer import DotScorer, Scorer
 from distill_rec.evaluation.slices import by_clicks
 from distill_rec.evaluation.tables import build, difference_of
 from distill_rec.evaluation.verdicts import verdicts
@@ -84,6 +84,7 @@ def compare(
         costs=costs or {},
         curves=curves or {},
         endings=endings or {},
+        repeats=_repeats(seeds),
     )
     if "teacher" in seeds and "student" in seeds:
         pair = seeds["teacher"][0], seeds["student"][0]
@@ -170,6 +171,15 @@ def _slices(found: dict[str, list[PerSample]], section: EvaluateSection) -> list
         if table is not None:
             out.append(table)
     return out
+
+
+def _repeats(seeds: Mapping[str, Sequence[Scorer]]) -> dict[str, list[float]]:
+    first = {name: scorers[0] for name, scorers in seeds.items()}
+    return {
+        name: [round(float(number), 3) for number in one.repeat]
+        for name, one in first.items()
+        if isinstance(one, DotScorer) and one.repeat is not None
+    }
 
 
 def _shares(  # noqa: PLR0913

@@ -33,8 +33,8 @@ def drawn_rows(samples: Samples, seed: int, most: int = MOST_USERS) -> NDArray[n
 
 def _tau(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     """Kendall's tau-b of two short lists of scores; 1 where all of one are equal."""
-    if len(a) < 2:
-        return 1.0
+    if len(a) < 3:  # of two the library divides by zero
+        return float(np.sign(a[0] - a[1]) * np.sign(b[0] - b[1]) or 1.0) if len(a) == 2 else 1.0
     tau = float(kendalltau(a, b, method="asymptotic").statistic)  # the method is that of a p-value, which is not read
     return tau if np.isfinite(tau) else 1.0
 

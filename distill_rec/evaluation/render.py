@@ -42,7 +42,8 @@ def ratio_text(ratio: Ratio, metrics: dict[str, str]) -> str:
 
 
 def _sheet(results: Results, table: Table) -> Sheet:
-    title = f"{table.title}: means over {table.users:,} users ± half the 95 % interval ({results.grouping})"
+    grouping = results.grouping.replace(", seen items left out", "") if table.key == "test-all" else results.grouping
+    title = f"{table.title}: means over {table.users:,} users ± half the 95 % interval ({grouping})"
     sheet = Sheet(title=title, title_justify="left")
     sheet.add_column("metric")
     models = [model for model in results.models if model in next(iter(table.cells.values()))]

@@ -185,6 +185,9 @@ class Results(Record):
     agreement: Agreement | None = None
     verdicts: list[Verdict] = Field(default_factory=list)
     examples: list[Example] = Field(default_factory=list)
+    repeats: dict[str, list[float]] = Field(
+        default_factory=dict, description="numbers of the repeat term of each model that has one, by age"
+    )
     shares: list[Share] = Field(default_factory=list, description="of several teachers, what each gives to their sum")
     curves: dict[str, list[tuple[float, float]]] = Field({}, description="validation nDCG@10 by update, per model")
     endings: dict[str, list[Ending]] = Field({}, description="what ended the training of each model, by seed")

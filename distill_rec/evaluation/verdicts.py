@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from distill_rec.artifact.repeat import NAMES
 from distill_rec.evaluation.columns import title_of
 from distill_rec.evaluation.endings import summary_of, unsettled
 from distill_rec.evaluation.numerals import signed
@@ -156,9 +157,20 @@ def _seen_items(results: Results, metric: str) -> Verdict | None:
         f"{share:.1%} of the test's targets had been clicked before by their user. With seen items left out (the "
         f"target itself never is) {title_of(best)} has {without:.4f} {title}, among all items "
         f"{among:.4f}. recommend() leaves seen items out, and so never shows a repeated target, unless asked with "
-        "seen=True; repeat_term in [teacher] and [student] learns how often people come back."
+        f"seen=True; {_of_repeats(results)}"
     )
     return Verdict(tone="note", text=text)
+
+
+def _of_repeats(results: Results) -> str:
+    """What repeat terms learned, or that there is none."""
+    if not results.repeats:
+        return "repeat_term in [teacher] and [student] learns how often people come back."
+    learned = []
+    for model, numbers in results.repeats.items():
+        by_age = (f"{signed(number)} ({age})" for age, number in zip(NAMES, numbers, strict=True))
+        learned.append(f"{title_of(model)} {', '.join(by_age)}")
+    return f"what repeat_term learned, by clicks since the item's last: {'; '.join(learned)}."
 
 
 def _new_items(results: Results) -> Verdict | None:

@@ -48,7 +48,13 @@ def chosen_stages(recipe: Recipe, until: str | None, restart: str | None) -> lis
 
 
 def runs_anew(stage: Stage, restart: str | None) -> bool:
-    """Whether `--restart` names this stage or an earlier one."""
+    """Whether `--restart` names this stage or an earlier one.
+
+    Raises:
+        RecipeError: it names none.
+    """
+    if restart is not None and restart not in NAMES:
+        raise RecipeError(f"--restart {restart}", "no such stage", f"one of {', '.join(NAMES)}")
     return restart is not None and NAMES.index(stage.name) >= NAMES.index(restart)
 
 
