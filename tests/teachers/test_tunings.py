@@ -15,6 +15,7 @@ from distill_rec.trunks.load import load_trunk
 from teachers.bi_encoder.estimate import estimate
 from teachers.bi_encoder.spec import BiEncoderSection
 
+ADDED = ("lora", "lora:1,rank=2,alpha=2", "dora:2", "ia3", "ia3:2", "patch", "patch:1,width=8", "patch-parallel:2")
 SIZES = Sizes(clicks=10_000, items=1_000, samples=500)
 
 
@@ -37,12 +38,31 @@ def test_a_tuning_makes_its_part_of_the_trunk_learn(tmp_path: Path, name: str, l
         assert len(learns) == sum(len(list(trunk.layers[n].parameters())) for n in layers)
 
 
-@pytest.mark.parametrize("name", ["head", "last:1", "last:2", "full"])
+@pytest.mark.parametrize("name", ["head", "last:1", "last:2", "full", *ADDED])
 def test_every_tuning_conforms(tmp_path: Path, name: str) -> None:
     check_tuning(name, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["last", "last:0", "last:two", "head:1", "full:2"])
+@pytest.mark.parametrize(
+    ("name", "lowest"), [("lora:2", 10), ("lora", 0), ("dora:3,rank=4", 9), ("ia3:20", 0), ("patch:2,width=8", 10)]
+)
+def test_added_weights_leave_the_layers_below_to_the_cache(name: str, lowest: int) -> None:
+    assert tuning_of(name).lowest(12) == lowest
+
+
+def test_options_at_their_defaults_are_the_same_tuning() -> None:
+    assert tuning_of("lora:2,alpha=16,rank=8").name == "lora:2"
+    assert tuning_of("lora:rank=4,alpha=9").name == "lora:rank=4,alpha=9"
+    assert tuning_of("patch-parallel:width=64").name == "patch-parallel"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("last", "last:0", "last:two", "head:1", "full:2", "lora:0", "lora:two", "lora:2,3", "lora:rank=8,2"),
+        *("lora:2,width=8", "lora:2,rank=0", "lora:rank=8,rank=4", "ia3:2,rank=8", "patch:rank=4", "lora:2,"),
+    ],
+)
 def test_a_wrong_argument_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"argument|number of layers"):
         tuning_of(name)
