@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from conftest import ROOT, environment
@@ -18,7 +19,8 @@ from distill_rec.contracts import teacher_spec, tuning_of
 from distill_rec.recipe import OptimizerSection
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import ModelError
-from distill_rec.testing.teachers import CHECKS, taught_on
+from distill_rec.testing.settings import own_cache
+from distill_rec.testing.teachers import taught_on
 from distill_rec.training.optimizers import _groups
 from distill_rec.training.outcome import Outcome
 from distill_rec.trunks.load import Trunk
@@ -31,15 +33,15 @@ SIZES = {
 }  # fmt: skip
 OF = {
     "mpnet": {},
-    "roberta": {},
     "modernbert": {},
     "deberta-v2": {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "share_att_key": True},
     "llama": {"num_key_value_heads": 2},
-    "qwen3": {"num_key_value_heads": 2, "head_dim": 8},
-    "gemma2": {"num_key_value_heads": 2, "head_dim": 8},
     "gpt2": {"n_embd": 32, "n_layer": 3, "n_head": 4},
 }
 """Architectures, and what their configurations call by names of their own."""
+BRIEF = OptimizerSection(
+    batch_size=16, window=1, max_updates=2, warmup_updates=0, learning_rate=1e-2, trunk_learning_rate=1e-2
+)
 
 
 def trunk_of(architecture: str) -> Trunk:
@@ -79,27 +81,27 @@ def test_any_architecture_takes_them_starts_as_it_was_and_runs_from_cached_state
             torch.testing.assert_close(forward_all(trunk, ids, mask), after, atol=1e-5 * float(after.std()), rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["lora:1", "dora:1", "ia3:1", "patch:1"])
+@pytest.mark.parametrize("name", ["lora:1", "ia3:1", "patch:1"])
 def test_a_teacher_saves_what_was_added_alone_and_it_moved(tmp_path: Path, name: str) -> None:
-    quick = OptimizerSection(batch_size=16, window=1, max_epochs=2, warmup_updates=0, trunk_learning_rate=1e-2)
-    settings = {"tuning": name, "trunk_optimizer": quick}
-    taught = taught_on(teacher_spec("bi_encoder"), tmp_path, "clicks", settings)
+    # A head that has hardly begun, so that there is something to gain.
+    quick = {"optimizer": BRIEF, "trunk_optimizer": BRIEF.model_copy(update={"max_updates": 24, "min_gain": 0.0})}
+    taught = taught_on(teacher_spec("bi_encoder"), tmp_path, "clicks", {"tuning": name, **quick})
     with safe_open(taught.folder / "weights.safetensors", "pt") as file:
         tuned = {key.rpartition("tuned.")[2] for key in file.keys() if ".tuned." in key}  # noqa: SIM118
-    kind = name.partition(":")[0]
-    mark = {"ia3": ".ia3_l", "patch": ".patch."}.get(kind, ".lora_")
+    mark = {"ia3:1": ".ia3_l", "patch:1": ".patch.", "lora:1": ".lora_"}[name]
     assert tuned and all(key.startswith("encoder.layer.1.") and mark in key for key in tuned)
     moved = read_record(Outcome, taught.folder / "history.json").moved
     assert [part for part in moved if "trunk" in part] == ["trunk layer 1"] and moved["trunk layer 1"] > 1e-3
-    for check in CHECKS:
-        check(taught)
+    with own_cache(tmp_path):
+        text, texts = taught.teacher.encode_items(taught.dataset.texts), taught.teacher.knowledge.text_vectors
+    np.testing.assert_allclose(text, texts, atol=1e-2 * texts.std())
 
 
 def test_ia3s_factors_do_not_decay_to_zero() -> None:
-    trunk = trunk_of("roberta")
+    trunk = trunk_of("mpnet")
     held = tuning_of("ia3").prepare(trunk)
     assert [group["weight_decay"] for group in _groups(list(held.parameters()), 1.0, 0.01)] == [0.0]
-    lora = list(tuning_of("lora").prepare(trunk_of("roberta")).parameters())
+    lora = list(tuning_of("lora").prepare(trunk_of("mpnet")).parameters())
     assert [group["weight_decay"] for group in _groups(lora, 1.0, 0.01)] == [0.01]
 
 
@@ -111,7 +113,7 @@ class Convolution(nn.Module):
 
 @pytest.mark.parametrize("name", ADDED)
 def test_layers_without_linear_maps_are_refused_by_name(name: str) -> None:
-    trunk: Any = trunk_of("roberta")
+    trunk: Any = trunk_of("mpnet")
     trunk.model.encoder.layer = nn.ModuleList([Convolution() for _ in range(3)])
     with pytest.raises(ModelError, match=r"encoder\.layer\.1 \(Convolution\).*last:k"):
         tuning_of(name).prepare(trunk)

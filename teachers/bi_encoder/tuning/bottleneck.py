@@ -69,7 +69,8 @@ def _run(patch: Bottleneck, first: nn.Module | None, last: nn.Module) -> None:
             entered.append(args[0])
 
     def leave(module: nn.Module, args: tuple[Any, ...], out: Tensor) -> Tensor:
-        return out + patch(entered.pop() if first is not None else out)
+        given: Tensor = patch(entered.pop() if first is not None else out)
+        return out + given
 
     if first is not None:
         first.register_forward_pre_hook(enter)

@@ -1,4 +1,4 @@
-"""`dora:k`: as `lora:k`, with a learned length for each row of the weights that it changes (Liu et al. 2024), by peft."""
+"""`dora:k`: as `lora:k`, the lengths of the weights' rows learned apart (Liu et al. 2024), by peft."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ def parse(name: str, argument: str, options: tuple[str, ...] = ()) -> tuple[int 
         key, equals, value = part.rpartition("=")
         known = key in options and key not in found if equals else place == 0
         if not known or not re.fullmatch("[1-9][0-9]*", value):
-            takes = "".join(f", and {option}=N" for option in options)
-            raise ValueError(f"{name} takes a number of layers (all where not given){takes}; found {part!r}")
+            takes = "".join(f", {option}=N" for option in options)
+            raise ValueError(f"{name} with a number of layers{takes}, above zero, that may be left out; found {part!r}")
         if equals:
             found[key] = int(value)
         else:

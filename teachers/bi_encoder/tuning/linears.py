@@ -19,7 +19,9 @@ def linears(layers: dict[str, nn.Module]) -> dict[str, nn.Module]:
     """
     found: dict[str, nn.Module] = {}
     for name, layer in layers.items():
-        own = {f"{name}.{below}": part for below, part in layer.named_modules() if isinstance(part, (nn.Linear, Conv1D))}
+        own = {
+            f"{name}.{below}": part for below, part in layer.named_modules() if isinstance(part, (nn.Linear, Conv1D))
+        }
         if not own:
             what = f"layer {name} ({type(layer).__name__}) has no linear map to add weights to"
             raise ModelError("teacher.tuning", what, "layers with linear maps", 'Use tuning = "last:k" or "head".')

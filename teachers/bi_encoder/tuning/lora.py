@@ -1,7 +1,7 @@
 """`lora:k`: low-rank weights beside each linear map of the top k layers (Hu et al. 2021), by peft.
 
-All linear maps, attention's and feed-forward's: Dettmers et al. 2023 (QLoRA, section 4) found that needed to match whole-model
-tuning, and it asks for no list of names by architecture.
+All linear maps, attention's and feed-forward's: Dettmers et al. 2023 (QLoRA, section 4) found that needed to match
+whole-model tuning, and it asks for no list of names by architecture.
 """
 
 from __future__ import annotations
