@@ -109,7 +109,7 @@ class OptimizerSection(Section):
     trunk_learning_rate: float = Field(
         2e-5,
         gt=0,
-        description="AdamW's rate for what learns of the trunk; weights that a tuning adds want about 50 times more",
+        description="AdamW's rate for what learns of the trunk; weights that a tuning adds want more, as 1e-3",
     )
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay of weight matrices")
     warmup_updates: int = Field(
