@@ -101,7 +101,10 @@ class Tuning(Protocol):
         """
 
     def merge(self, trunk: Trunk) -> None:
-        """Give a trained trunk the form that it had before, in place; it encodes the same."""
+        """Give a trained trunk the form that it had before, in place; it encodes the same.
+
+        Where the spec says that it does not merge, the trunk is left as `prepare` made it.
+        """
 
 
 @dataclass(frozen=True)
@@ -111,12 +114,14 @@ class TuningSpec:
     Attributes:
         form: how a recipe writes it, as "last:k".
         make: from what stands after the colon ("" where nothing does) to a tuning; ValueError where that is wrong.
+        merges: whether what it learns can be written into the trunk's own weights, so that none are added.
     """
 
     name: str
     form: str
     help: str
     make: Callable[[str], Tuning]
+    merges: bool = True
 
 
 class BuildStudent(Protocol):

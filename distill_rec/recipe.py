@@ -106,7 +106,11 @@ class OptimizerSection(Section):
     batch_size: int = Field(512, ge=1, description="users (clicks) or impressions per batch")
     window: int = Field(4, ge=1, description="batches between two updates of the item encoder")
     learning_rate: float = Field(2e-3, gt=0, description="AdamW's rate for user encoder, offsets and head")
-    trunk_learning_rate: float = Field(2e-5, gt=0, description="AdamW's rate for tuned layers of the trunk")
+    trunk_learning_rate: float = Field(
+        2e-5,
+        gt=0,
+        description="AdamW's rate for what learns of the trunk; weights that a tuning adds want more, as 1e-3",
+    )
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay of weight matrices")
     warmup_updates: int = Field(
         20, ge=0, description="steps of each optimiser (the item encoder's steps once per window) while its rate rises"

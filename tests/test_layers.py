@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, environment
 
-HEAVY = ("torch", "transformers", "polars", "pyarrow", "onnx", "sklearn", "accelerate", "pandas")
+HEAVY = ("torch", "transformers", "polars", "pyarrow", "onnx", "sklearn", "accelerate", "peft", "pandas")
 BLOCK = f"""
 import sys
 class Refuse:

@@ -73,13 +73,10 @@ def test_hub_ids_and_demo_values_are_no_paths(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (
-            "[teacher]\ndimm = 3",
-            r"unknown key teacher\.dimm.*Did you mean teacher\.dim\? \(bi_encoder, item_ids: dim",
-        ),
+        ("[teacher]\ndimm = 3", r"unknown key teacher\.dimm.*Did you mean teacher\.dim\? \(.*dimensions of item"),
         ("[teacher]\nbatch_size = 3", r"Did you mean teacher\.optimizer\.batch_size\?"),
         ("[techer]\ndim = 3", r"unknown key techer.*Did you mean teacher\?"),
-        ("[teacher]\ntuning = 'some'", r"key teacher\.tuning: 'some'.*head, last:k, or full"),
+        ("[teacher]\ntuning = 'some'", r"key teacher\.tuning: 'some'.*head, .*last:k, .*or full"),
         ("[data]\nmax_refused = 3", r"key data\.max_refused: 3.*less than or equal to 1.*share of refused rows"),
         ("[teacher]\nchoose = [{ tunin = 'head' }]", r"unknown key teacher\.tunin.*teacher\.tuning"),
         ("[teacher\ndim = 3", r"expected a TOML file"),

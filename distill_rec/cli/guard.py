@@ -17,7 +17,7 @@ P = ParamSpec("P")
 
 EXTRAS = {
     **dict.fromkeys(("accelerate", "onnx", "onnxscript", "polars", "pyarrow", "pydantic", "rich"), "train"),
-    **dict.fromkeys(("sklearn", "torch", "transformers"), "train"),
+    **dict.fromkeys(("peft", "sklearn", "torch", "transformers"), "train"),
     **dict.fromkeys(("matplotlib", "nbclient", "nbformat", "pandas"), "notebooks"),
     **dict.fromkeys(("fastapi", "httptools", "orjson", "prometheus_client", "starlette", "uvicorn"), "serve"),
     "ray": "ray",

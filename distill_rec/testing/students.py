@@ -43,7 +43,7 @@ ODD = ["", "\x00\x07", "ξψω", "\U0001f600", "red ξψω", "red " * 3000]
 NEAR, COARSE = 1e-4, 0.5
 """In standard deviations of the scores: the main precision, and whatever was quantised."""
 
-HEAVY = ("torch", "transformers", "polars", "pyarrow", "onnx", "sklearn", "accelerate", "pandas")
+HEAVY = ("torch", "transformers", "polars", "pyarrow", "onnx", "sklearn", "accelerate", "peft", "pandas")
 ALONE = f"""
 import json, sys
 sys.modules.update(dict.fromkeys({HEAVY!r}))

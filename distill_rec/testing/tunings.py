@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from distill_rec.contracts import Tuning, tuning_of
+from distill_rec.contracts import Tuning, tuning_of, tuning_spec
 from distill_rec.testing.trunks import write_trunk
 from distill_rec.trunks.load import Trunk, load_trunk
 from distill_rec.trunks.prefix import forward_all, pad_tokens
@@ -32,12 +32,14 @@ class Tuned:
 
     Attributes:
         names: of the trunk's tensors before.
+        start: token states before.
         held: what is saved with the teacher.
     """
 
     tuning: Tuning
     trunk: Trunk
     names: set[str]
+    start: Tensor
     held: nn.Module
 
     @property
@@ -45,11 +47,14 @@ class Tuned:
         return [p for p in self.trunk.model.parameters() if p.requires_grad]
 
     def encode(self) -> Tensor:
-        """Token states `[n, tokens, width]` of a few texts, zero where padded."""
-        ids, mask = pad_tokens(
-            tokenize(TEXTS, self.trunk.tokenizer()), np.arange(len(TEXTS)), next(self.trunk.model.parameters()).device
-        )
-        return forward_all(self.trunk, ids, mask) * mask[:, :, None]
+        return encode(self.trunk)
+
+
+def encode(trunk: Trunk) -> Tensor:
+    """Token states `[n, tokens, width]` of a few texts, zero where padded."""
+    device = next(trunk.model.parameters()).device
+    ids, mask = pad_tokens(tokenize(TEXTS, trunk.tokenizer()), np.arange(len(TEXTS)), device)
+    return forward_all(trunk, ids, mask) * mask[:, :, None]
 
 
 def check_tuning(text: str, folder: Path) -> None:
@@ -64,9 +69,9 @@ def check_tuning(text: str, folder: Path) -> None:
     """
     for depth in DEPTHS:
         trunk = load_trunk(str(write_trunk(folder / f"layers-{depth}", layers=depth)))
-        names = set(trunk.model.state_dict())
+        names, start = set(trunk.model.state_dict()), encode(trunk).detach()
         tuning = tuning_of(text)
-        tuned = Tuned(tuning, trunk, names, tuning.prepare(trunk))
+        tuned = Tuned(tuning, trunk, names, start, tuning.prepare(trunk))
         for check in CHECKS:
             check(tuned)
 
@@ -94,6 +99,13 @@ def check_held(tuned: Tuned) -> None:
     assert held == {id(p) for p in tuned.learning}, _says(tuned, "what it returns is not what learns")
 
 
+@torch.no_grad()
+def check_start(tuned: Tuned) -> None:
+    """Before the first step it encodes what the trunk did, whatever was added."""
+    apart = float((tuned.encode() - tuned.start).abs().max() / tuned.start.std())
+    assert apart <= NEAR, _says(tuned, f"prepared, its vectors are {apart:.2g} standard deviations off")
+
+
 def check_step(tuned: Tuned) -> None:
     """A step against the gradient moves the vectors, where anything learns, and no other tensor."""
     if not tuned.learning:
@@ -114,16 +126,17 @@ def check_step(tuned: Tuned) -> None:
 
 @torch.no_grad()
 def check_merge(tuned: Tuned) -> None:
-    """Merged, the trunk has its tensors of before and encodes as it was trained to."""
-    before = tuned.encode()
+    """Merged, the trunk has its tensors of before and encodes as it was trained to; see `TuningSpec.merges`."""
+    before, prepared = tuned.encode(), set(tuned.trunk.model.state_dict())
     tuned.tuning.merge(tuned.trunk)
     now = set(tuned.trunk.model.state_dict())
-    assert now == tuned.names, _says(tuned, f"merged, its tensors differ by {sorted(now ^ tuned.names)[:3]}")
+    expected = tuned.names if tuning_spec(tuned.tuning.name.partition(":")[0]).merges else prepared
+    assert now == expected, _says(tuned, f"merged, its tensors differ by {sorted(now ^ expected)[:3]}")
     apart = float((tuned.encode() - before).abs().max() / before.std())
     assert apart <= NEAR, _says(tuned, f"merged, its vectors are {apart:.2g} standard deviations off")
 
 
-CHECKS = (check_name, check_lowest, check_held, check_step, check_merge)
+CHECKS = (check_name, check_lowest, check_held, check_start, check_step, check_merge)
 
 
 def _says(tuned: Tuned, fault: str) -> str:

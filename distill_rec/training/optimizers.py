@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import compress
 
 import torch
 from torch import nn
@@ -71,9 +72,10 @@ class Optimizers:
 
 
 def _groups(parameters: list[nn.Parameter], rate: float, decay: float) -> list[dict[str, object]]:
-    """Matrices with decay, the rest without."""
-    matrices = [p for p in parameters if p.ndim > DECAY_FREE_DIMS]
-    others = [p for p in parameters if p.ndim <= DECAY_FREE_DIMS]
+    """Matrices with decay; the rest without, and what a tuning marked `no_weight_decay`."""
+    decays = [p.ndim > DECAY_FREE_DIMS and not getattr(p, "no_weight_decay", False) for p in parameters]
+    matrices = list(compress(parameters, decays))
+    others = [p for p, decay_too in zip(parameters, decays, strict=True) if not decay_too]
     groups: list[dict[str, object]] = []
     for members, weight_decay in ((matrices, decay), (others, 0.0)):
         if members:

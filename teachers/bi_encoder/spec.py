@@ -33,7 +33,9 @@ class BiEncoderSection(ModelSection, TeacherSection):
         "demo:all-MiniLM-L6-v2", description="folder, hub id, 'demo:all-MiniLM-L6-v2', or a Parquet/NPZ file of vectors"
     )
     revision: str = Field("main", description="revision of a hub id")
-    tuning: Annotated[str, AfterValidator(_known)] = Field("head", description=_forms())
+    tuning: Annotated[str, AfterValidator(_known)] = Field(
+        "head", description=f"{_forms()}; k: layers from the top (where left out, all; last needs it)"
+    )
     pooling: Literal["auto", "mean", "attention", "cls", "last"] = Field(
         "auto", description="over tokens; auto: the folder's own, else mean for encoders and last for decoders"
     )

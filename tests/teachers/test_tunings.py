@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 from tiny import write_trunk
 
-from distill_rec.contracts import tuning_of
+from distill_rec.contracts import TuningSpec, tuning_of, tuning_spec
 from distill_rec.estimates import Sizes
+from distill_rec.testing import tunings
 from distill_rec.testing.tunings import check_tuning
 from distill_rec.trunks.load import load_trunk
 from teachers.bi_encoder.estimate import estimate
 from teachers.bi_encoder.spec import BiEncoderSection
+from teachers.bi_encoder.tuning.bottleneck import Bottleneck
 
+ADDED = ("lora", "lora:1,rank=2,alpha=2", "dora:2", "ia3", "ia3:2", "patch", "patch:1,width=8", "patch-parallel:2")
 SIZES = Sizes(clicks=10_000, items=1_000, samples=500)
 
 
@@ -37,12 +41,46 @@ def test_a_tuning_makes_its_part_of_the_trunk_learn(tmp_path: Path, name: str, l
         assert len(learns) == sum(len(list(trunk.layers[n].parameters())) for n in layers)
 
 
-@pytest.mark.parametrize("name", ["head", "last:1", "last:2", "full"])
+@pytest.mark.parametrize("name", ["head", "last:1", "last:2", "full", *ADDED])
 def test_every_tuning_conforms(tmp_path: Path, name: str) -> None:
     check_tuning(name, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["last", "last:0", "last:two", "head:1", "full:2"])
+def test_the_suite_finds_a_start_that_is_another_and_a_merge_that_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def merging(name: str) -> TuningSpec:
+        return dataclasses.replace(tuning_spec(name), merges=True)
+
+    with monkeypatch.context() as patch, pytest.raises(AssertionError, match=r"merged, its tensors differ by .*patch"):
+        patch.setattr(tunings, "tuning_spec", merging)
+        check_tuning("patch:1", tmp_path / "merge")
+    plain = Bottleneck.forward
+    monkeypatch.setattr(Bottleneck, "forward", lambda self, x: plain(self, x) + x.sin())
+    with pytest.raises(AssertionError, match=r"prepared, its vectors are .* off"):
+        check_tuning("patch:1", tmp_path / "start")
+
+
+@pytest.mark.parametrize(
+    ("name", "lowest"), [("lora:2", 10), ("lora", 0), ("dora:3,rank=4", 9), ("ia3:20", 0), ("patch:2,width=8", 10)]
+)
+def test_added_weights_leave_the_layers_below_to_the_cache(name: str, lowest: int) -> None:
+    assert tuning_of(name).lowest(12) == lowest
+
+
+def test_options_at_their_defaults_are_the_same_tuning() -> None:
+    assert tuning_of("lora:2,alpha=16,rank=8").name == "lora:2"
+    assert tuning_of("lora:rank=4,alpha=9").name == "lora:rank=4,alpha=9"
+    assert tuning_of("patch-parallel:width=64").name == "patch-parallel"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("last", "last:0", "last:two", "head:1", "full:2", "lora:0", "lora:two", "lora:2,3", "lora:rank=8,2"),
+        *("lora:2,width=8", "lora:2,rank=0", "lora:rank=8,rank=4", "ia3:2,rank=8", "patch:rank=4", "lora:2,"),
+    ],
+)
 def test_a_wrong_argument_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"argument|number of layers"):
         tuning_of(name)

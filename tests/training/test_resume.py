@@ -51,9 +51,12 @@ def weights(path):
     return load_file(path / "weights.safetensors")
 
 
-@pytest.mark.parametrize("windows", [4, 11, 19])
-def test_killed_teacher_resumes_to_the_same_weights(world, monkeypatch, windows):
+@pytest.mark.parametrize(
+    ("windows", "tuning"), [(4, "last:1"), (11, "last:1"), (19, "last:1"), (11, "lora:1"), (11, "patch:1")]
+)
+def test_killed_teacher_resumes_to_the_same_weights(world, monkeypatch, windows, tuning):
     dataset, section, folder = world
+    section = section.model_copy(update={"tuning": tuning})
     teach(section, dataset, folder / "whole")
     with monkeypatch.context() as patch, pytest.raises(Killed):
         kill_after(patch, windows)
