@@ -31,8 +31,9 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Two processes, a file of tests in one of them: each makes its own tiny run, and threads are one per process.
 pytest: $(VENV)/.installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
