@@ -19,7 +19,7 @@ from distill_rec.contracts import teacher_spec, tuning_of
 from distill_rec.recipe import OptimizerSection
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import ModelError
-from distill_rec.testing.settings import own_cache
+from distill_rec.testing.sections import own_cache
 from distill_rec.testing.teachers import taught_on
 from distill_rec.training.optimizers import _groups
 from distill_rec.training.outcome import Outcome
