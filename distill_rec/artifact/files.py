@@ -13,6 +13,7 @@ from distill_rec.artifact.layout import MANIFEST
 from distill_rec.artifact.link import leads_to
 from distill_rec.artifact.manifest import FileRecord, Manifest
 from distill_rec.artifact.records import EXPORT_AGAIN
+from distill_rec.artifact.refusals import no_student
 
 
 class Files:
@@ -32,9 +33,7 @@ class Files:
         self.folder = leads_to(path)
         manifest = self.folder / MANIFEST
         if not manifest.is_file():
-            raise ArtifactError(
-                Path(path), "no manifest.json", "the folder of an exported student", "Name export/student of a run."
-            )
+            raise no_student(Path(path))
         content = manifest.read_bytes()
         self.digest = hashlib.sha256(content).hexdigest()
         if digest is not None and digest.lower() != self.digest:

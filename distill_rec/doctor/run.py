@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from distill_rec.artifact.link import LINK, VERSIONS
+from distill_rec.artifact.refusals import in_words, refused, remedies
 from distill_rec.doctor.artifact import artifact
 from distill_rec.doctor.damage import damaged
 from distill_rec.doctor.dataset import dataset
@@ -80,6 +81,10 @@ def _stage(folder: Path, stage: Stage, before: str, busy: bool) -> Finding:
         do = "" if busy else "The same command goes on from its last checkpoint."
         return Finding("note", AREA, what, "running" if busy else "begun and not finished", do)
     if place.exists() and any(place.iterdir()):
+        if gates := [] if busy or stage.holds != "artifact" else refused(place):
+            return Finding(
+                "problem", AREA, what, f"not published, its gates refused: {in_words(gates)}", remedies(gates)
+            )
         do = "" if busy else "The same command runs it from its start."
         return Finding("note", AREA, what, "running" if busy else "not finished", do)
     return Finding("note", AREA, what, "not run yet", f"distill-rec run RECIPE --out {folder}")

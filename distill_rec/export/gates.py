@@ -9,6 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_rec.artifact.refusals import (
+    LATENCY,
+    LOSS,
+    MEGABYTES,
+    QUALITY,
+    SPREAD,
+    TEXT_SPREAD,
+    Refusal,
+    in_words,
+    remedies,
+)
 from distill_rec.export.parity import TOP, Parity
 from distill_rec.recipe import ExportSection
 from distill_rec.runtime.errors import ArtifactError
@@ -93,19 +104,18 @@ def gates_of(measured: Measured, section: ExportSection, teacher_ndcg: float | N
     name = measured.precision
     gates = parity_gates(measured.parity, name)
     if name != "fp32":
-        gates.append(Gate(name, "nDCG@10 lost against torch, relative", measured.loss, section.max_loss))
-    gates.append(Gate(name, "spread of the item vectors", measured.spread, section.min_spread, True))
+        gates.append(Gate(name, LOSS, measured.loss, section.max_loss))
+    gates.append(Gate(name, SPREAD, measured.spread, section.min_spread, True))
     if measured.text_spread is not None:
-        what = "spread of the text vectors, which new items have"
-        gates.append(Gate(name, what, measured.text_spread, section.min_spread, True))
+        gates.append(Gate(name, TEXT_SPREAD, measured.text_spread, section.min_spread, True))
     if section.min_quality and teacher_ndcg:
         kept = measured.ndcg / teacher_ndcg
-        gates.append(Gate(name, "share of the teacher's nDCG@10 kept", kept, section.min_quality, True))
+        gates.append(Gate(name, QUALITY, kept, section.min_quality, True))
     if section.max_p50_ms is not None:
         seen = float("nan") if measured.p50_ms is None else measured.p50_ms
-        gates.append(Gate(name, "milliseconds of ranking 100 candidates, p50", seen, section.max_p50_ms))
+        gates.append(Gate(name, LATENCY, seen, section.max_p50_ms))
     if section.max_mb is not None:
-        gates.append(Gate(name, "megabytes loaded", measured.bytes / 1e6, section.max_mb))
+        gates.append(Gate(name, MEGABYTES, measured.bytes / 1e6, section.max_mb))
     return gates
 
 
@@ -140,13 +150,13 @@ def require_gates(gates: list[Gate], precisions: list[str]) -> None:
     """Refuse a publication.
 
     Raises:
-        ArtifactError: a gate of one of these precisions failed; the first is told, and how many more.
+        ArtifactError: a gate of one of these precisions failed; all of them are told, and the keys that set them.
     """
     wrong = [gate for name in precisions for gate in failed(gates, name)]
     if wrong:
-        first, more = wrong[0], f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        found = f"{first.precision}: {first.what} {first.saw:.4g}{more}"
-        raise ArtifactError("export", found, first.wanted, KEPT)
+        told = [Refusal(gate.precision, gate.what, f"{gate.saw:.4g}", gate.wanted) for gate in wrong]
+        expected = "; ".join(part for part in (told[0].expected, in_words(told[1:])) if part)
+        raise ArtifactError("export", str(told[0]), expected, f"{remedies(told)} {KEPT}")
 
 
 def spread_of(vectors: NDArray[np.float32]) -> float:

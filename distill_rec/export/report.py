@@ -8,10 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from distill_rec.artifact.refusals import REPORT
 from distill_rec.export.gates import Gate, Measured, buys_nothing, failed, finite
 from distill_rec.records import Record, write_record
-
-REPORT = "report.json"
 
 
 class PrecisionRow(BaseModel):

@@ -78,6 +78,18 @@ def test_unfinished_stages_are_told_apart(folder: Path) -> None:
     assert not of_level(folder, "problem")
 
 
+def test_a_refused_export_is_a_problem_with_its_gates(folder: Path) -> None:
+    (folder / "export" / "stage.json").unlink()
+    path = folder / "export" / "report.json"
+    report = json.loads(path.read_text()) | {"version": None, "digest": None}
+    spread = next(one for one in report["gates"] if one["what"] == "spread of the item vectors")
+    spread |= {"saw": 0.008, "passed": False}
+    path.write_text(json.dumps(report))
+    found = next(one for one in of_level(folder, "problem") if one.what == "stage export")
+    assert "spread of the item vectors 0.008, expected at least 0.01 (export.min_spread)" in found.found
+    assert "set export.min_spread lower" in found.do
+
+
 def test_a_run_in_use_is_said_and_left_in_use(folder: Path) -> None:
     with RunFolder(folder).locked():
         (note,) = [one for one in of_level(folder, "note") if one.what == "lock"]

@@ -109,6 +109,30 @@ def test_each_gate_refuses_with_what_it_saw_and_allowed(world, tmp_path, gate):
     assert told["version"] is None and any(not one["passed"] for one in told["gates"])
 
 
+@STATIC
+def test_a_refusal_tells_all_gates_their_keys_and_what_to_do(world, tmp_path):
+    limits = {"min_spread": 1.0, "max_mb": 1e-6}
+    with pytest.raises(ArtifactError) as refusal:
+        export(world, tmp_path / "export", precisions=["fp32"], **limits)
+    said = str(refusal.value)
+    for part in (
+        "expected at least 1 (export.min_spread); fp32: spread of the text vectors",
+        "at most 1e-06 (export.max_mb)",
+        "set export.min_spread lower to publish it anyway. Make the student smaller",
+        "Nothing was published",
+    ):
+        assert part in said
+    (tmp_path / "recipe.json").write_text('{"recipe": {"export": {}}}')
+    for path in (tmp_path, tmp_path / "export", tmp_path / "export" / "student"):
+        with pytest.raises(ArtifactError, match=r"no published student: the gates .*\(export\.min_spread\).* anyway"):
+            Student.load(path)
+    (tmp_path / "export" / "report.json").unlink()
+    with pytest.raises(ArtifactError, match="no published student: it is not exported yet"):
+        Student.load(tmp_path)
+    with pytest.raises(ArtifactError, match="runs-of-none: no such folder"):
+        Student.load(tmp_path / "runs-of-none")
+
+
 def test_a_collapsed_student_has_no_spread():
     same = np.ones((50, 8), np.float32) + np.random.default_rng(0).normal(0, 1e-3, (50, 8)).astype(np.float32)
     assert spread_of(same) < 1e-4
