@@ -75,7 +75,8 @@ class Export(Stage):
         return Estimate(work, seconds, held_by_training(RESIDENT, recipe, sizes))
 
     def report(self, folder: Path) -> dict[str, Any]:
-        from distill_rec.export.report import REPORT, ReportRecord
+        from distill_rec.artifact.refusals import REPORT
+        from distill_rec.export.report import ReportRecord
 
         place = folder / self.name
         return {"artifact": str(place / "student"), "export": read_content(ReportRecord, place / REPORT)}
@@ -83,7 +84,8 @@ class Export(Stage):
     def print_report(self, folder: Path, console: Any) -> None:
         from rich.table import Table
 
-        from distill_rec.export.report import REPORT, ReportRecord
+        from distill_rec.artifact.refusals import REPORT
+        from distill_rec.export.report import ReportRecord
 
         report = read_content(ReportRecord, folder / self.name / REPORT)
         table = Table(box=None, header_style="bold")
