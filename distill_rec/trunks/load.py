@@ -55,12 +55,15 @@ class Trunk:
         return cast(nn.ModuleList, getattr(parent, name))
 
 
-def load_trunk(source: str, revision: str = "main", pooling: str = "auto", max_tokens: int = 32) -> Trunk:
+def load_trunk(
+    source: str, revision: str = "main", pooling: str = "auto", max_tokens: int = 32, prefix: str | None = None
+) -> Trunk:
     """Load a PLM.
 
     Args:
         source: a folder, or a hub id (fetched with the hub's client, which honours `HF_HUB_OFFLINE`).
         pooling: "auto" takes the folder's own, else mean for encoders and last for decoders.
+        prefix: text put before every text, as an instruction; None takes the folder's own.
 
     Raises:
         ModelError: there is no such folder or hub id, it holds no safetensors weights, or it pools in a way
@@ -103,7 +106,8 @@ def load_trunk(source: str, revision: str = "main", pooling: str = "auto", max_t
     digest = hashlib.sha256("".join(sha256_file(path) for path in weights).encode()).hexdigest()
     limit = min(max_tokens, settings.max_tokens or max_tokens)
     tokenizer_json = _tokenizer_json(folder)
-    return Trunk(model, tokenizer_json, cast(Pooling, chosen), settings.prefix, limit, source, commit, digest)
+    before = settings.prefix if prefix is None else prefix
+    return Trunk(model, tokenizer_json, cast(Pooling, chosen), before, limit, source, commit, digest)
 
 
 def is_decoder(config: object) -> bool:

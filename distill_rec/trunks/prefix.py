@@ -38,8 +38,13 @@ def pad_tokens(tokens: Ragged, rows: NDArray[np.int64], device: torch.device) ->
 
 def forward_all(trunk: Trunk, ids: Tensor, mask: Tensor) -> Tensor:
     """Hidden states `[n, tokens, width]` of the whole model."""
-    out = cast(Any, trunk.model)(input_ids=ids, attention_mask=mask.long())
+    out = cast(Any, trunk.model)(input_ids=ids, attention_mask=mask.long(), **_no_memory(trunk))
     return out.last_hidden_state  # type: ignore[no-any-return]
+
+
+def _no_memory(trunk: Trunk) -> dict[str, bool]:
+    """A decoder keeps keys and values for tokens to come, which nothing here asks for."""
+    return {"use_cache": False} if hasattr(cast(Any, trunk.model).config, "use_cache") else {}
 
 
 @contextlib.contextmanager
@@ -48,11 +53,17 @@ def only_layers(trunk: Trunk, start: int, stop: int | None = None) -> Iterator[n
     parent, name = layer_list(trunk.model)
     every = getattr(parent, name)
     kept = nn.ModuleList(list(every)[start:stop])
+    config = cast(Any, trunk.model).config
+    kinds = getattr(config, "layer_types", None)
     setattr(parent, name, kept)
+    if kinds is not None:  # of attention, looked up by a layer's number
+        config.layer_types = kinds[start:stop]
     try:
         yield kept
     finally:
         setattr(parent, name, every)
+        if kinds is not None:
+            config.layer_types = kinds
 
 
 def forward_upper(trunk: Trunk, ids: Tensor, mask: Tensor, states: Tensor, start: int) -> Tensor:

@@ -24,7 +24,7 @@ def build(
 ) -> Built:
     """See `contracts.BuildStudent`."""
     torch.manual_seed(section.seed)
-    plm = load_trunk(trunk, max_tokens=section.max_tokens)
+    plm = load_trunk(trunk, max_tokens=section.max_tokens, prefix=section.prefix)
     cut_trunk(plm, section.layers)
     tokenizer = plm.tokenizer()
     tokens = cached_tokens(dataset.texts, tokenizer, f"{plm.tokenizer_json}|{plm.max_tokens}|{plm.prefix}")

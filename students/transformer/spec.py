@@ -19,6 +19,9 @@ class TransformerSection(StudentSection):
 
     kind: Literal["transformer"] = Field("transformer", description="what the student is")
     layers: int = Field(1, ge=1, le=4, description="layers copied from the teacher's trunk")
+    prefix: str | None = Field(
+        None, description="text put before every text, as the trunk was trained with; left out: its folder's own"
+    )
 
 
 _build: Late[BuildStudent] = Late("students.transformer.build:build")

@@ -44,7 +44,7 @@ def open_source(section: BiEncoderSection, dataset: Dataset, device: torch.devic
         vectors, digest = read_vectors(section.trunk, dataset.items["item_id"].to_list())
         record = {"source": section.trunk, "revision": "", "digest": digest, "width": vectors.shape[1]}
         return Source(None, torch.from_numpy(vectors), record)
-    trunk = load_trunk(section.trunk, section.revision, section.pooling, section.max_tokens)
+    trunk = load_trunk(section.trunk, section.revision, section.pooling, section.max_tokens, section.prefix)
     trunk.model.to(device)
     record = {
         "source": trunk.source,

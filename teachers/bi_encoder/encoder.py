@@ -31,7 +31,7 @@ def open_encoder(teacher: Teacher) -> Callable[[list[str]], NDArray[np.float32]]
     record = teacher.config["trunk"]
     if "pooling" not in record:
         raise ModelError(record["source"], "a file of vectors cannot encode new texts", "a trunk that is a model")
-    trunk = load_trunk(section.trunk, section.revision, section.pooling, section.max_tokens)
+    trunk = load_trunk(section.trunk, section.revision, section.pooling, section.max_tokens, section.prefix)
     if trunk.digest != record["digest"]:
         raise ModelError(section.trunk, f"weights {trunk.digest[:12]}", f"weights {record['digest'][:12]}, as trained")
     hidden = section.hidden if section.projection == "mlp" else 0

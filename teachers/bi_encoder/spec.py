@@ -39,6 +39,11 @@ class BiEncoderSection(ModelSection, TeacherSection):
     pooling: Literal["auto", "mean", "attention", "cls", "last"] = Field(
         "auto", description="over tokens; auto: the folder's own, else mean for encoders and last for decoders"
     )
+    prefix: str | None = Field(
+        None,
+        description="text put before every item's text, as the instruction that an embedding model was trained with "
+        "('passage: '); left out: the folder's own",
+    )
     whiten: bool = Field(False, description="whiten the pooled vectors with the catalogue's covariance")
     max_tokens: int = Field(32, ge=4, description="tokens of a text that are read")
     choose: list[dict[str, object]] = Field(

@@ -1,0 +1,98 @@
+"""Any architecture runs from cached states, whatever stands beside a text in its batch; a prefix is part of the text."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny import make_dataset, write_trunk
+from transformers import AutoConfig, AutoModel
+
+from distill_rec.progress import Quiet
+from distill_rec.trunks.load import Trunk, load_trunk, pool
+from distill_rec.trunks.prefix import forward_all, forward_lower, forward_upper
+from students.transformer.spec import TransformerSection
+from teachers.bi_encoder.build import build_teacher, open_source
+from teachers.bi_encoder.spec import BiEncoderSection
+
+DEPTH = 3
+SIZES: dict[str, Any] = {
+    "vocab_size": 60, "hidden_size": 32, "num_hidden_layers": DEPTH, "num_attention_heads": 4, "intermediate_size": 48,
+    "max_position_embeddings": 64, "pad_token_id": 0,
+}  # fmt: skip
+GROUPED = {"num_key_value_heads": 2, "head_dim": 8}
+ENCODERS: dict[str, dict[str, Any]] = {
+    "bert": {},
+    "roberta": {"pad_token_id": 1},
+    "mpnet": {},
+    "modernbert": {"global_attn_every_n_layers": 2, "local_attention": 4},
+    "deberta-v2": {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "share_att_key": True},
+}
+DECODERS: dict[str, dict[str, Any]] = {
+    "llama": {"num_key_value_heads": 2},
+    "qwen2": {"num_key_value_heads": 2},
+    "qwen3": GROUPED,
+    "gemma": GROUPED,
+    "gemma2": GROUPED | {"sliding_window": 4},
+    "gemma3_text": GROUPED | {"sliding_window": 4, "layer_types": ["sliding_attention"] * 2 + ["full_attention"]},
+    "gpt2": {"n_embd": 32, "n_layer": DEPTH, "n_head": 4},
+}
+ALL = ENCODERS | DECODERS
+
+
+def trunk_of(architecture: str) -> Trunk:
+    torch.manual_seed(0)
+    model = AutoModel.from_config(AutoConfig.for_model(architecture, **(SIZES | ALL[architecture])))
+    pooling: Any = "mean" if architecture in ENCODERS else "last"
+    return Trunk(model.float().eval().requires_grad_(False), "", pooling, "", 32, "", "", "")
+
+
+@pytest.mark.parametrize("architecture", ALL)
+@torch.no_grad()
+def test_states_of_the_frozen_layers_give_what_the_whole_model_gives(architecture: str) -> None:
+    trunk = trunk_of(architecture)
+    ids = torch.randint(4, 60, (3, 9), generator=torch.Generator().manual_seed(0))
+    mask = torch.ones(3, 9, dtype=torch.bool)
+    mask[0, 5:], mask[2, 1:] = False, False
+    ids[~mask] = trunk.model.config.pad_token_id or 0  # type: ignore[union-attr, operator]
+    whole = forward_all(trunk, ids, mask)
+    torch.testing.assert_close(forward_lower(trunk, ids, mask, DEPTH)[mask], whole[mask])
+    for start in range(DEPTH):
+        states = forward_lower(trunk, ids, mask, start)
+        states[~mask] = 0.0  # as the cache gives them: padding is not kept
+        torch.testing.assert_close(forward_upper(trunk, ids, mask, states, start)[mask], whole[mask])
+    vectors = pool(whole, mask, trunk.pooling)
+    for row in range(3):
+        length = int(mask[row].sum())
+        alone = forward_all(trunk, ids[row : row + 1, :length], mask[row : row + 1, :length])
+        torch.testing.assert_close(pool(alone, mask[row : row + 1, :length], trunk.pooling)[0], vectors[row])
+
+
+def test_a_prefix_is_read_with_every_text_and_is_the_folders_own_where_none_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / "cache"))
+    folder = write_trunk(tmp_path / "trunk")
+    named = tmp_path / "named"
+    shutil.copytree(folder, named)
+    (named / "modules.json").write_text('[{"type": "sentence_transformers.models.Transformer", "path": ""}]')
+    (named / "config_sentence_transformers.json").write_text(
+        '{"prompts": {"passage": "red "}, "default_prompt_name": "passage"}'
+    )
+    dataset = make_dataset()
+
+    def vectors(trunk: Path, prefix: str | None) -> np.ndarray:
+        section = BiEncoderSection(trunk=str(trunk), prefix=prefix, dim=8)
+        source = open_source(section, dataset, torch.device("cpu"))
+        return build_teacher(section, source, dataset, torch.device("cpu"), Quiet()).text_encoder.encode().numpy()
+
+    plain, prefixed = vectors(folder, None), vectors(folder, "red ")
+    assert not np.allclose(plain, prefixed)
+    np.testing.assert_array_equal(vectors(named, None), prefixed)
+    np.testing.assert_array_equal(vectors(named, ""), plain)
+    assert load_trunk(str(named), prefix="blue ").prefix == "blue "
+    assert TransformerSection().prefix is None
