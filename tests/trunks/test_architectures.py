@@ -1,4 +1,4 @@
-"""Any architecture runs from cached states, whatever stands beside a text in its batch; a prefix is part of the text."""
+"""Any architecture runs from cached states, whatever stands beside a text; a prefix is part of every text."""
 
 from __future__ import annotations
 
