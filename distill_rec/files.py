@@ -121,6 +121,18 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until no other process makes `path`, a place in a cache, and hold it; to be looked for again inside."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def locked_by(folder: Path) -> str | None:
     """The process that holds a folder; None where none does. Asks for the lock and lets go at once."""
     try:

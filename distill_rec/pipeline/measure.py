@@ -18,17 +18,31 @@ class Measured:
     """Filled in when the block ends.
 
     Attributes:
-        peak_bytes: most resident memory of this process during the block; since the process began where the system
-            cannot start its peak anew.
+        peak_bytes: most resident memory of this process during the block (since the process began where the system
+            cannot start its peak anew), and of the children that ran beside each other in it.
     """
 
     seconds: float = 0.0
     peak_bytes: int = 0
 
 
+class Children:
+    """Most memory that children took at once, during the block that is measured."""
+
+    def __init__(self) -> None:
+        self.peak_bytes = 0
+
+    def note(self, peak_bytes: int) -> None:
+        self.peak_bytes = max(self.peak_bytes, peak_bytes)
+
+
+children = Children()
+
+
 @contextlib.contextmanager
 def measured() -> Iterator[Measured]:
     found = Measured()
+    children.peak_bytes = 0
     # Writing 5 starts the peak (VmHWM) anew; a container may forbid it.
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
@@ -37,7 +51,7 @@ def measured() -> Iterator[Measured]:
         yield found
     finally:
         found.seconds = round(time.monotonic() - began, 3)
-        found.peak_bytes = peak_bytes()
+        found.peak_bytes = peak_bytes() + children.peak_bytes
 
 
 def peak_bytes() -> int:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from distill_rec.data.ragged import Ragged
-from distill_rec.files import cache_folder, fingerprint, read_json, write_json
+from distill_rec.files import alone, cache_folder, fingerprint, read_json, write_json
 from distill_rec.progress import Progress
 from distill_rec.trunks.load import Trunk, layer_list, pool
 
@@ -119,7 +119,6 @@ class RowFile:
 
     def __init__(self, folder: Path, dtype: type[np.generic], width: int) -> None:
         self.folder, self.dtype, self.width = folder, np.dtype(dtype), width
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.part, self.whole, self.state = folder / "rows.part", folder / "rows.bin", folder / "progress.json"
 
     def done(self) -> int:
@@ -127,6 +126,7 @@ class RowFile:
         if self.whole.exists():
             return -1
         if not self.state.exists() or not self.part.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
             self.part.write_bytes(b"")
             write_json(self.state, {"shards": 0, "bytes": 0})
         state = read_json(self.state)
@@ -152,7 +152,17 @@ class RowFile:
 def run_lower(
     rows: RowFile, tokens: Ragged, trunk: Trunk, stop: int, pooling: str | None, progress: Progress, title: str
 ) -> NDArray[Any]:
-    """Run the lower layers over all texts, shard by shard, in chunks of like lengths."""
+    """Run the lower layers over all texts, shard by shard, in chunks of like lengths.
+
+    Another process that makes the same rows is waited for.
+    """
+    with alone(rows.folder):
+        return _run_lower(rows, tokens, trunk, stop, pooling, progress, title)
+
+
+def _run_lower(
+    rows: RowFile, tokens: Ragged, trunk: Trunk, stop: int, pooling: str | None, progress: Progress, title: str
+) -> NDArray[Any]:
     device = next(trunk.model.parameters()).device
     begin = rows.done()
     if begin >= 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from distill_rec.data.ragged import Ragged
-from distill_rec.files import cache_folder, fingerprint, replacing_folder
+from distill_rec.files import alone, cache_folder, fingerprint, replacing_folder
 from distill_rec.runtime.tokenizer import TextTokenizer
 
 
@@ -18,7 +18,8 @@ def tokenize(texts: list[str], tokenizer: TextTokenizer) -> Ragged:
 def cached_tokens(texts: list[str], tokenizer: TextTokenizer, key: str) -> Ragged:
     """The same, kept in the cache under texts and `key` (the tokenizer and its settings)."""
     folder = cache_folder() / "tokens" / fingerprint(texts, key)
-    if not folder.exists():
-        with replacing_folder(folder) as temporary:
-            tokenize(texts, tokenizer).write(temporary, "tokens")
+    with alone(folder):
+        if not folder.exists():
+            with replacing_folder(folder) as temporary:
+                tokenize(texts, tokenizer).write(temporary, "tokens")
     return Ragged.read(folder, "tokens")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill_rec.kinds import validated
+from distill_rec.pipeline.beside import Job, run_beside
 from distill_rec.pipeline.stage import Context, Estimate, Stage, Work
 from distill_rec.runtime.errors import RecipeError
 
 if TYPE_CHECKING:
     from distill_rec.estimates import Sizes
+    from distill_rec.progress import Progress
     from distill_rec.recipe import Recipe, Sourced, StudentSection
 
 RESIDENT = 1000 << 20
@@ -45,19 +47,28 @@ class Distill(Stage):
         return source_hashes(context.resolved.student, self.section)
 
     def run(self, work: Work) -> None:
-        from distill_rec.distillation import distill
-
-        section, teacher = work.context.resolved.student, work.context.resolved.teacher
-        assert section is not None
-        trunk = trunk_of(work.context.resolved)
-        knowledge = work.folder("teach") / "knowledge" if teacher is not None else None
-        folder, dataset = work.folder(self.name), work.dataset()
-        train = partial(distill, section, dataset=dataset, trunk=trunk, progress=work.progress)
-        train(knowledge, folder=folder / "student")
-        if teacher is not None and section.undistilled:
-            train(None, folder=folder / "undistilled")
-        if teacher is not None and section.initialised:
-            train(knowledge, folder=folder / "initialised", clicks_only=True)
+        recipe = work.context.resolved
+        assert recipe.student is not None
+        folder = work.folder(self.name)
+        wanted = {"student": True, "undistilled": recipe.student.undistilled, "initialised": recipe.student.initialised}
+        names = [name for name, one in wanted.items() if one] if recipe.teacher is not None else ["student"]
+        shared = {
+            "section": recipe.student.model_dump(mode="json"),
+            "teach": str(work.folder("teach")) if recipe.teacher is not None else "",
+            "prepared": str(work.folder("prepare")),
+            "trunk": trunk_of(recipe),
+        }
+        jobs = [
+            Job(f"distill/{name}", f"{__name__}:train", {**shared, "name": name, "folder": str(folder / name)})
+            for name in names
+            if not (folder / name / "model.json").exists()
+        ]
+        threads = threads_of(recipe.student.device)
+        if len(names) > 1 and threads > 1:
+            run_beside(jobs, threads, work.progress, share=max(1, threads // len(names)))
+        else:
+            for job in jobs:
+                train(**job.arguments, progress=work.progress)
 
     def estimate(self, recipe: Recipe, sizes: Sizes) -> Estimate:
         from distill_rec.pipeline.memory import held_by_training
@@ -75,6 +86,37 @@ class Distill(Stage):
         from distill_rec.pipeline.trainings import print_trainings
 
         print_trainings(folder / self.name, console)
+
+
+def train(
+    section: dict[str, Any], teach: str, prepared: str, trunk: str, name: str, folder: str, progress: Progress
+) -> None:
+    """Train one of the stage's students, by its name; see `distill_rec.distillation.distill`.
+
+    Args:
+        teach: folder of the teacher; "" where there is none.
+    """
+    from distill_rec.data import Dataset
+    from distill_rec.distillation import distill
+
+    distill(
+        validated("student", section),
+        Path(teach) / "knowledge" if teach and name != "undistilled" else None,
+        Dataset.load(Path(prepared)),
+        Path(folder),
+        trunk=trunk,
+        clicks_only=name == "initialised",
+        progress=progress,
+    )
+
+
+def threads_of(device: str) -> int:
+    """Threads that trainings can share; 1 where they would share a GPU, or processes that were launched."""
+    import torch
+
+    from distill_rec.device import choose_device
+
+    return torch.get_num_threads() if choose_device(device).type == "cpu" else 1
 
 
 def trunk_of(recipe: Recipe) -> str:
