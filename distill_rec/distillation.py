@@ -16,17 +16,18 @@ from distill_rec.device import choose_device
 from distill_rec.handover import require_same
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses import TeacherScores, catalogue_loss
-from distill_rec.losses.active import Active, active_losses
+from distill_rec.losses.active import Active, active_losses, of_rows
 from distill_rec.losses.checks import refuse_kind, refuse_signals
-from distill_rec.losses.spec import ITEM_VECTORS, SCORES, USER_VECTORS
+from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.nn.settings import training_texts
 from distill_rec.nn.side_by_side import SideBySide
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import LossSection, OptimizerSection, StudentSection, decisive
 from distill_rec.student_build import write_student
 from distill_rec.training import Objective, Training
-from distill_rec.training.batches import ImpressionBatch, SequenceBatch
+from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch
 from distill_rec.training.checkpoint import load_trainable, trainable
+from distill_rec.training.histories import Histories
 from distill_rec.training.objective import Scene, candidates_of, gather_users, sequence_targets
 from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
 from distill_rec.training.search import search
@@ -45,10 +46,20 @@ class DistillationObjective(Objective):
         dim: the student's dimensions; where they differ from the teacher's, linear adapters on the student's side
             are learned with it (a map on the teacher's side would admit the zero solution).
         texts: indices of texts whose vectors are knowledge even where nobody clicked them; never new items'.
+        histories: changes those that teacher and student are asked for; the data's own where not given.
     """
 
-    def __init__(self, knowledge: Knowledge, loss: LossSection, dim: int, texts: Tensor, device: torch.device) -> None:
+    def __init__(  # noqa: PLR0913
+        self,
+        knowledge: Knowledge,
+        loss: LossSection,
+        dim: int,
+        texts: Tensor,
+        device: torch.device,
+        histories: Histories | None = None,
+    ) -> None:
         super().__init__()
+        self.histories = histories
         losses = active_losses(loss)
         self.score_losses = [one for one in losses if not one.spec.vectors]
         self.item_losses = [one for one in losses if one.spec.vectors and ITEM_VECTORS in one.spec.needs]
@@ -71,6 +82,9 @@ class DistillationObjective(Objective):
         same = knowledge.dim == dim
         self.item_adapter: nn.Module = nn.Identity() if same else nn.Linear(dim, knowledge.dim)
         self.user_adapter: nn.Module = nn.Identity() if same else nn.Linear(dim, knowledge.dim)
+
+    def asked(self, batch: Batch, epoch: int, number: int) -> Batch:
+        return batch if self.histories is None else self.histories.change(batch, epoch, number)
 
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
         teacher = self._teacher(scene) if self.asks_teacher else None
@@ -98,7 +112,14 @@ class DistillationObjective(Objective):
         target, weight = sequence_targets(scene, batch, place)
         terms = [one.term() for one in self.score_losses]
         places = sequence_places(batch, place) if _repeats(scene, teacher) else None
-        return catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher, scene.repeat, places)
+        counted = self._counted(batch, target.device)
+        return catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher, scene.repeat, places, counted)
+
+    def _counted(self, batch: Batch, device: torch.device) -> Tensor | None:
+        """Targets (or rows) that losses of clicks learn from; None where they learn from all."""
+        if batch.changed is None or self.histories is None or self.histories.section.clicks:
+            return None
+        return torch.from_numpy(~batch.changed).to(device)
 
     def _impression_loss(
         self, scene: Scene, batch: ImpressionBatch, place: Tensor, teacher: TeacherScores | None
@@ -116,9 +137,11 @@ class DistillationObjective(Objective):
             covered = shown if self.knows is None else shown & self.knows[scene.items][candidates]
         # Times zero, so that there is a graph where no loss reads the scores.
         loss = scores.sum() * 0.0 if not self.score_losses else scores.new_zeros(())
+        counted = self._counted(batch, scores.device)
         for one in self.score_losses:
             mask = covered if SCORES in one.spec.needs else shown
-            loss = loss + one.of_candidates(scores, taught, labels, mask)
+            of = counted if CLICKS in one.spec.needs else None
+            loss = loss + of_rows(one, scores, taught, labels, mask, of)
         return loss
 
     def text_loss(self, rows: Tensor, vectors: Tensor) -> Tensor | None:
@@ -213,7 +236,9 @@ def distill(  # noqa: PLR0913
             called = "student from the teacher's start"
         elif knowledge is not None:
             called = "student"
-            objective = DistillationObjective(knowledge, section.loss, section.dim, training_texts(dataset), device)
+            asked = Histories(section.histories, dataset, section.seed) if section.histories.changes else None
+            texts = training_texts(dataset)
+            objective = DistillationObjective(knowledge, section.loss, section.dim, texts, device, asked)
         training = Training(
             built.model,
             objective.to(device),

@@ -9,35 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationInfo, field_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
 
 from distill_rec.kinds import validated
 from distill_rec.losses.registry import losses
 from distill_rec.losses.section import loss_section
+from distill_rec.section import Section as Section
+from distill_rec.section import decisive as decisive
+from distill_rec.student_sections import HistoriesSection
 
 RATES = ("learning_rate", "trunk_learning_rate", "clip")
 """Keys of an optimizer that an unfinished training may go on with at other values: what helps one that diverged."""
-
-
-class Section(BaseModel):
-    """Base of every section: unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-LATER = ("repeat_term", "start")
-"""Keys that came after trainings had been begun without them."""
-
-
-def decisive(section: Section, exclude: Any) -> dict[str, Any]:
-    """What decides a training, for its fingerprint: later keys at their default are left out, as in older releases.
-
-    Args:
-        exclude: as of `model_dump`.
-    """
-    found = section.model_dump(exclude=exclude)
-    fields = type(section).model_fields
-    return {key: value for key, value in found.items() if key not in LATER or value != fields[key].default}
 
 
 class DataSection(Section):
@@ -254,6 +236,9 @@ class StudentSection(ModelSection, Sourced):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: a GPU where there is one")
     seed: int = Field(0, description="initial weights, order of the data, dropout")
     loss: LossSection = Field(default_factory=LossSection, description="the distillation objective")
+    histories: HistoriesSection = Field(
+        default_factory=HistoriesSection, description="histories that nobody had, labelled by the teacher"
+    )
     optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="how the student is trained")
 
     def sources(self) -> dict[str, tuple[str, str]]:

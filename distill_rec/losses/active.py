@@ -12,7 +12,7 @@ from torch import Tensor
 
 from distill_rec.losses.checks import used
 from distill_rec.losses.chunk import Term, by_rows
-from distill_rec.losses.spec import SCORES, LossSpec
+from distill_rec.losses.spec import CLICKS, SCORES, LossSpec
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Active:
         """Its form over the catalogue."""
         reads = SCORES in self.spec.needs
         function = _function(self.spec.catalogue) if self.spec.catalogue else by_rows(_function(self.spec.rows), reads)
-        return Term(function, self.weight, reads, self.settings)
+        return Term(function, self.weight, reads, self.settings, CLICKS in self.spec.needs)
 
     def of_candidates(self, student: Tensor, teacher: Tensor | None, clicks: Tensor, mask: Tensor) -> Tensor:
         """Its value over shown candidates, times its weight."""
@@ -41,6 +41,23 @@ class Active:
         """Its value of pairs of vectors, times its weight."""
         loss: Tensor = _function(self.spec.vectors)(student, teacher, **self.settings)
         return self.weight * loss
+
+
+def of_rows(  # noqa: PLR0913
+    loss: Active, student: Tensor, teacher: Tensor | None, clicks: Tensor, mask: Tensor, counted: Tensor | None
+) -> Tensor:
+    """A loss over shown candidates, times its weight, to which the rows that are not counted are zero.
+
+    Args:
+        counted: bool `[batch]`; all where not given.
+    """
+    if counted is None:
+        return loss.of_candidates(student, teacher, clicks, mask)
+    rows = counted.nonzero()[:, 0]
+    if not len(rows):
+        return student.sum() * 0.0
+    parts = (None if one is None else one.index_select(0, rows) for one in (student, teacher, clicks, mask))
+    return loss.of_candidates(*parts) * (len(rows) / len(counted))  # type: ignore[arg-type]
 
 
 def active_losses(section: BaseModel) -> list[Active]:

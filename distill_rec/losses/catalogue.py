@@ -37,7 +37,7 @@ class TeacherScores:
     repeat: Tensor | None = None
 
 
-CLICK = Term(catalogue_click)
+CLICK = Term(catalogue_click, reads_clicks=True)
 
 
 def rows_per_chunk(n_items: int, element_size: int) -> int:
@@ -57,10 +57,12 @@ class _CatalogueLoss(torch.autograd.Function):
         terms: Sequence[Term],
         teacher: TeacherScores | None,
         places: RepeatPlaces | None,
+        counted: Tensor | None,
     ) -> Tensor:
         user_gradient, item_gradient = torch.zeros_like(users), torch.zeros_like(items)
         repeat_gradient = None if repeat is None else torch.zeros_like(repeat, dtype=torch.float64)
         share = weights / weights.sum()
+        of_clicks = share if counted is None else share * counted
         total = users.new_zeros(())
         readers = sum(term.reads_teacher for term in terms)
         step = rows_per_chunk(len(items), users.element_size())
@@ -77,6 +79,7 @@ class _CatalogueLoss(torch.autograd.Function):
                     add_at(taught, at, bucket, teacher.repeat)
             chunk = Chunk(logits, targets[part, None], share[part, None], taught, readers)
             for term in terms:
+                chunk.share = (of_clicks if term.reads_clicks else share)[part, None]
                 total += term.function(chunk, term.weight, **term.settings)
             if chunk.gradient is not None:
                 torch.mm(chunk.gradient, items, out=user_gradient[part])
@@ -91,7 +94,7 @@ class _CatalogueLoss(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         user_gradient, item_gradient, repeat_gradient = ctx.saved_tensors
         repeat = None if repeat_gradient is None else (repeat_gradient * gradients[0]).to(user_gradient.dtype)
-        return user_gradient * gradients[0], item_gradient * gradients[0], repeat, None, None, None, None, None
+        return user_gradient * gradients[0], item_gradient * gradients[0], repeat, *(None,) * 6
 
 
 def catalogue_loss(  # noqa: PLR0913
@@ -103,6 +106,7 @@ def catalogue_loss(  # noqa: PLR0913
     teacher: TeacherScores | None = None,
     repeat: Tensor | None = None,
     places: RepeatPlaces | None = None,
+    counted: Tensor | None = None,
 ) -> Tensor:
     """Weighted mean over users of the terms' sum.
 
@@ -115,12 +119,14 @@ def catalogue_loss(  # noqa: PLR0913
         teacher: the other side of those that read it.
         repeat: numbers `[BUCKETS]` of the repeat term, which the logits get at `places`.
         places: the items of each user's history; needed where either side has a repeat term.
+        counted: bool `[n]`, clicks that the losses of clicks learn from; to them the others are zero. All where not
+            given.
 
     Returns:
         A scalar; its gradient reaches `users`, `items` and `repeat` and never the teacher.
     """
     weights = users.new_ones(len(users)) if weights is None else weights.to(users.dtype)
     loss: Tensor = _CatalogueLoss.apply(  # type: ignore[no-untyped-call]
-        users, items, repeat, targets, weights, terms, teacher, places
+        users, items, repeat, targets, weights, terms, teacher, places, counted
     )
     return loss

@@ -18,12 +18,14 @@ class Term:
         function: `function(chunk, weight, **settings)` adds `weight` x its gradient to the chunk, every row by its
             share, and returns `weight` x the sum over rows of share x loss.
         reads_teacher: it calls `take_teacher`, once.
+        reads_clicks: a row whose click does not count is zero to it.
     """
 
     function: Callable[..., Tensor]
     weight: float = 1.0
     reads_teacher: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    reads_clicks: bool = False
 
 
 def softmax(logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -40,7 +42,7 @@ class Chunk:
     Args:
         logits: `[rows, n_items]`; read by every loss, written by none.
         target: int64 `[rows, 1]`, the clicked item.
-        share: `[rows, 1]`, each row's share of the mean over the batch.
+        share: `[rows, 1]`, each row's share of the mean over the batch, for the loss that is at it.
         teacher: its logits `[rows, n_items]`, or None.
         readers: losses that take the teacher's logits.
     """

@@ -24,6 +24,7 @@ class SequenceBatch:
         row, position: `[n_targets]`; the user vector of target t is that of row `row[t]` after `position[t]` clicks.
         target: item `[n_targets]`.
         weight: float32 `[n_targets]`.
+        changed: bool `[n_targets]`, targets that follow on a history which nobody had; None where there are none.
     """
 
     history: Indices
@@ -32,6 +33,7 @@ class SequenceBatch:
     position: Indices
     target: Indices
     weight: NDArray[np.float32]
+    changed: NDArray[np.bool_] | None = None
 
     @property
     def items(self) -> Indices:
@@ -40,13 +42,18 @@ class SequenceBatch:
 
 @dataclass(frozen=True)
 class ImpressionBatch:
-    """Impressions: histories, candidates and which were clicked, all padded on the right."""
+    """Impressions: histories, candidates and which were clicked, all padded on the right.
+
+    Attributes:
+        changed: bool `[batch]`, rows whose history nobody had; None where there are none.
+    """
 
     history: Indices
     mask: NDArray[np.bool_]
     candidates: Indices
     shown: NDArray[np.bool_]
     labels: NDArray[np.bool_]
+    changed: NDArray[np.bool_] | None = None
 
     @property
     def items(self) -> Indices:

@@ -165,8 +165,9 @@ class Training:
         end = self.state.batch + self.section.window
         if self.section.max_updates is not None:
             end = min(end, self.state.batch + self.section.max_updates - self.state.update)
-        chosen = order[self.state.batch : end]
-        return [self.batches.make(samples) for samples in chosen]
+        epoch, first = self.state.epoch, self.state.batch
+        made = [self.batches.make(samples) for samples in order[first:end]]
+        return [self.objective.asked(batch, epoch, number) for number, batch in enumerate(made, first)]
 
     def _window(self) -> float:
         """Run one window and step; windows do not cross the end of an epoch."""

@@ -91,6 +91,14 @@ class Objective(nn.Module):
             scores = scores + numbers_at(scene.repeat, candidate_buckets(batch, scores.device))
         return impression_click_loss(scores, None, labels, shown)
 
+    def asked(self, batch: Batch, epoch: int, number: int) -> Batch:
+        """The batch as it is trained on: as the data has it here; a function of batch and place alone.
+
+        Args:
+            epoch: of the training. number: of the batch within it.
+        """
+        return batch
+
     def text_loss(self, rows: Tensor, vectors: Tensor) -> Tensor | None:
         """Loss of text vectors `[n, dim]` themselves, added where the text encoder is run with its graph."""
         return None
