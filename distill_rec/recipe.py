@@ -93,6 +93,12 @@ class OptimizerSection(Section):
         gt=0,
         description="AdamW's rate for what learns of the trunk; weights that a tuning adds want more, as 1e-3",
     )
+    trunk_layer_decay: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="factor of the trunk's rate from each layer to the one below it; 1: the same for all",
+    )
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay of weight matrices")
     warmup_updates: int = Field(
         20, ge=0, description="steps of each optimiser (the item encoder's steps once per window) while its rate rises"

@@ -13,7 +13,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-LATER = ("repeat_term", "start", "prefix", "histories")
+LATER = ("repeat_term", "start", "prefix", "histories", "trunk_layer_decay")
 """Keys that came after trainings had been begun without them."""
 
 
@@ -23,6 +23,14 @@ def decisive(section: Section, exclude: Any) -> dict[str, Any]:
     Args:
         exclude: as of `model_dump`.
     """
-    found, fields = section.model_dump(exclude=exclude), type(section).model_fields
-    usual = {key: fields[key].get_default(call_default_factory=True) for key in LATER if key in fields}
-    return {key: value for key, value in found.items() if key not in usual or getattr(section, key) != usual[key]}
+    return _without_later(section, section.model_dump(exclude=exclude))
+
+
+def _without_later(section: Section, dumped: dict[str, Any]) -> dict[str, Any]:
+    fields, out = type(section).model_fields, {}
+    for key, value in dumped.items():
+        own = getattr(section, key)
+        if key in LATER and own == fields[key].get_default(call_default_factory=True):
+            continue
+        out[key] = _without_later(own, value) if isinstance(own, Section) and isinstance(value, dict) else value
+    return out

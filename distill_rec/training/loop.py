@@ -20,7 +20,7 @@ from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.files import fingerprint
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress, Quiet
-from distill_rec.recipe import RATES, OptimizerSection
+from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import write_record
 from distill_rec.runtime.errors import TrainingError
 from distill_rec.training.batches import Batch, make_batches
@@ -80,8 +80,8 @@ class Training:
         self.table = torch.zeros(encoder.n_texts, encoder.dim, device=self.device, dtype=model.user_encoder.empty.dtype)
         plateau = Plateau(section.patience, section.min_gain, section.patience_updates)
         self.state = LoopState(plateau=plateau.state())
-        decisive = section.model_dump(exclude={"checkpoint_seconds", *RATES})
-        self.checkpoints = Checkpoints(folder, fingerprint(decisive, dataset.fingerprint, seed, settings))
+        decides = decisive(section, {"checkpoint_seconds", *RATES})
+        self.checkpoints = Checkpoints(folder, fingerprint(decides, dataset.fingerprint, seed, settings))
         folder.mkdir(parents=True, exist_ok=True)
 
     @property

@@ -83,6 +83,16 @@ def _groups(parameters: list[nn.Parameter], rate: float, decay: float) -> list[d
     return groups
 
 
+def _layers_of(model: Recommender, trunk: list[nn.Parameter], decay: float) -> list[tuple[list[nn.Parameter], float]]:
+    """The trunk's weights with the factor of their rate: layer-wise decay (Howard and Ruder 2018, section 3.2)."""
+    if decay == 1.0:
+        return [(trunk, 1.0)]
+    # Named from the bottom up; embeddings, which lie below, come last.
+    layers = list(model.text_encoder.trunk_groups().items())
+    bottom_up = sorted(layers, key=lambda one: one[0].startswith("trunk layer"))
+    return [(members, decay**depth) for depth, (_, members) in enumerate(reversed(bottom_up))]
+
+
 def make_optimizers(
     model: Recommender, objective: Objective, section: OptimizerSection, offset_decay: float, total: int = 0
 ) -> Optimizers:
@@ -105,7 +115,8 @@ def make_optimizers(
         rate = section.learning_rate * REPEAT_RATE
         every_batch.append({"params": [model.repeat_term.numbers], "lr": rate, "weight_decay": 0.0})
     every_window = _groups(head + adapters, section.learning_rate, section.weight_decay)
-    every_window += _groups(trunk, section.trunk_learning_rate, section.weight_decay)
+    for members, factor in _layers_of(model, trunk, section.trunk_layer_decay):
+        every_window += _groups(members, section.trunk_learning_rate * factor, section.weight_decay)
     batch = torch.optim.AdamW(every_batch)
     window = torch.optim.AdamW(every_window) if every_window else None
     rates = [[float(group["lr"]) for group in groups] for groups in (batch.param_groups, every_window)]  # type: ignore[arg-type]

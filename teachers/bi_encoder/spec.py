@@ -19,7 +19,14 @@ def _forms() -> str:
 
 
 def _known(text: str) -> str:
-    if text.partition(":")[0] not in names(TUNINGS):
+    name, _, layers = text.partition(":")
+    if name == "qlora" and name not in names(TUNINGS):
+        others = f"lora{':' if layers else ''}{layers}"
+        raise ValueError(
+            "qlora keeps a trunk in 4 bits, which needs a GPU and bitsandbytes and is not offered; "
+            f"{others} learns the same weights on the trunk as it is"
+        )
+    if name not in names(TUNINGS):
         raise ValueError(f"one of {_forms()}")
     tuning_of(text)
     return text

@@ -7,13 +7,19 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny import write_trunk
+import torch
+from tiny import make_dataset, write_trunk
 
 from distill_rec.contracts import TuningSpec, tuning_of, tuning_spec
 from distill_rec.estimates import Sizes
+from distill_rec.progress import Quiet
+from distill_rec.recipe import OptimizerSection
 from distill_rec.testing import tunings
 from distill_rec.testing.tunings import check_tuning
+from distill_rec.training import Objective
+from distill_rec.training.optimizers import make_optimizers
 from distill_rec.trunks.load import load_trunk
+from teachers.bi_encoder.build import build_teacher, open_source
 from teachers.bi_encoder.estimate import estimate
 from teachers.bi_encoder.spec import BiEncoderSection
 from teachers.bi_encoder.tuning.bottleneck import Bottleneck
@@ -84,6 +90,34 @@ def test_options_at_their_defaults_are_the_same_tuning() -> None:
 def test_a_wrong_argument_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"argument|number of layers"):
         tuning_of(name)
+
+
+def test_qlora_is_refused_with_a_word_on_what_it_needs_and_what_does_without() -> None:
+    with pytest.raises(ValueError, match=r"a GPU and bitsandbytes and is not offered; lora:2 learns"):
+        BiEncoderSection(tuning="qlora:2")
+
+
+def test_rates_of_the_trunk_fall_from_layer_to_layer_and_each_weight_has_one(tmp_path: Path) -> None:
+    dataset, cpu = make_dataset(), torch.device("cpu")
+    optimizer = OptimizerSection(trunk_learning_rate=1e-3, trunk_layer_decay=0.5)
+    section = BiEncoderSection(trunk=str(write_trunk(tmp_path, layers=3)), tuning="full", dim=8, optimizer=optimizer)
+    model = build_teacher(section, open_source(section, dataset, cpu), dataset, cpu, Quiet())
+    groups = make_optimizers(model, Objective(), optimizer, 0.0).named()["window"].param_groups
+    rates: dict[int, float] = {}
+    for group in groups:
+        for parameter in group["params"]:
+            assert id(parameter) not in rates
+            rates[id(parameter)] = group["lr"]
+    found = {
+        name: {rates[id(parameter)] for parameter in members}
+        for name, members in model.text_encoder.trunk_groups().items()
+    }
+    assert found == {
+        "trunk layer 2": {1e-3},
+        "trunk layer 1": {5e-4},
+        "trunk layer 0": {2.5e-4},
+        "trunk embeddings": {1.25e-4},
+    }
 
 
 def test_an_estimate_asks_the_tuning_and_the_trunk_how_many_layers_a_window_passes(tmp_path: Path) -> None:
