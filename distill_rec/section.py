@@ -13,7 +13,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-LATER = ("repeat_term", "start", "prefix", "histories", "trunk_layer_decay")
+LATER = ("repeat_term", "start", "prefix", "histories", "trunk_layer_decay", "vocabulary")
 """Keys that came after trainings had been begun without them."""
 
 

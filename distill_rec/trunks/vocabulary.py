@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.files import cache_folder, fingerprint
@@ -18,17 +21,31 @@ def vocabulary_size(trunk: Trunk) -> int:
     return int(trunk.model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
 
 
-def vocabulary_vectors(trunk: Trunk, progress: Progress) -> NDArray[np.float32]:
-    """Mean-pooled vectors `[n_tokens, width]` of every token (Model2Vec's first step), cached."""
+def vocabulary_vectors(trunk: Trunk, progress: Progress, only: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
+    """Mean-pooled vectors of tokens (Model2Vec's first step), cached.
+
+    Args:
+        only: token ids; all of the vocabulary where not given.
+
+    Returns:
+        `[n_tokens, width]`, in the order of the ids.
+    """
     special = TextTokenizer(trunk.tokenizer_json, max(trunk.max_tokens, 4), special_tokens=True).encode([""])[0]
     before, after = special[: (len(special) + 1) // 2], special[(len(special) + 1) // 2 :]
-    size = vocabulary_size(trunk)
+    chosen = np.arange(vocabulary_size(trunk)) if only is None else only
     width = len(special) + 1
-    ids = np.empty((size, width), dtype=np.int32)
+    ids = np.empty((len(chosen), width), dtype=np.int32)
     ids[:, : len(before)] = before
-    ids[:, len(before)] = np.arange(size)
+    ids[:, len(before)] = chosen
     ids[:, len(before) + 1 :] = after
-    tokens = Ragged(ids.ravel(), np.arange(size + 1, dtype=np.int64) * width)
-    folder = cache_folder() / "vocabulary" / fingerprint(trunk.digest, trunk.tokenizer_json)
+    tokens = Ragged(ids.ravel(), np.arange(len(chosen) + 1, dtype=np.int64) * width)
+    which = () if only is None else (only.tolist(),)
+    folder = cache_folder() / "vocabulary" / fingerprint(trunk.digest, trunk.tokenizer_json, *which)
     rows = RowFile(folder, np.float32, trunk.width)
     return run_lower(rows, tokens, trunk, len(trunk.layers), "mean", progress, "vectors of sub-words")
+
+
+def token_embeddings(trunk: Trunk) -> Tensor:
+    """The trunk's own vectors of its tokens, before any layer, float32 `[n_tokens, width]`."""
+    embeddings: Any = trunk.model.get_input_embeddings()  # type: ignore[operator]
+    return cast(Tensor, embeddings.weight.detach().float().cpu())

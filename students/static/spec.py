@@ -22,6 +22,11 @@ class StaticSection(StudentSection):
 
     kind: Literal["static"] = Field("static", description="what the student is")
     table_dim: int = Field(128, ge=2, description="dimensions of the sub-word table")
+    vocabulary: Literal["all", "catalogue"] = Field(
+        "all",
+        description="sub-words that the PLM is run over for the table's start: all of its own, or (for large PLMs) "
+        "the catalogue's; the others, which only new texts hold, then start from a map of its token embeddings",
+    )
 
 
 _build: Late[BuildStudent] = Late("students.static.build:build")

@@ -17,7 +17,7 @@ from distill_rec.runtime.tokenizer import TextTokenizer
 from distill_rec.student_build import TextTarget, start_map
 from distill_rec.trunks.load import Trunk
 from distill_rec.trunks.tokens import cached_tokens
-from distill_rec.trunks.vocabulary import vocabulary_vectors
+from distill_rec.trunks.vocabulary import token_embeddings, vocabulary_size, vocabulary_vectors
 from students.static.encoder import StaticEncoder
 from students.static.spec import StaticSection
 
@@ -54,11 +54,14 @@ def sub_words(section: StaticSection, trunk: Trunk, dataset: Dataset, progress: 
     tokenizer = static_tokenizer(trunk.tokenizer_json, section.max_tokens)
     key = f"static|{section.max_tokens}|{trunk.tokenizer_json}"
     tokens = cached_tokens(dataset.texts, tokenizer, key)
-    vectors = torch.from_numpy(np.array(vocabulary_vectors(trunk, progress)))
-    counts = torch.zeros(len(vectors))
+    counts = torch.zeros(vocabulary_size(trunk))
     seen = torch.from_numpy(tokens.take(training_texts(dataset).numpy()).values.astype(np.int64))
-    counts += torch.bincount(seen, minlength=len(vectors))
+    counts += torch.bincount(seen, minlength=len(counts))
     used, others = torch.nonzero(counts > 0)[:, 0], torch.nonzero(counts == 0)[:, 0]
+    if section.vocabulary == "all":
+        vectors = torch.from_numpy(np.array(vocabulary_vectors(trunk, progress)))
+    else:
+        vectors = vectors_from(trunk, used, progress)
     vocabulary = torch.empty(len(vectors), dtype=torch.int32)
     vocabulary[used] = torch.arange(len(used), dtype=torch.int32)
     vocabulary[others] = -1 - torch.arange(len(others), dtype=torch.int32)
@@ -66,6 +69,19 @@ def sub_words(section: StaticSection, trunk: Trunk, dataset: Dataset, progress: 
     reduced = centred @ principal_directions(centred[used], section.table_dim)
     weight = RARE / (RARE + counts / counts.sum().clamp_min(1))
     return SubWords(vocabulary, used, others, weight, reduced, tokens)
+
+
+def vectors_from(trunk: Trunk, used: Tensor, progress: Progress) -> Tensor:
+    """Vectors `[n_tokens, width]` of all sub-words by running the trunk over some of them.
+
+    The others' are a ridge fit, on those, from the trunk's own embeddings of tokens.
+    """
+    known = torch.from_numpy(np.array(vocabulary_vectors(trunk, progress, used.numpy())))
+    embeddings = token_embeddings(trunk)
+    centred = embeddings - embeddings[used].mean(0)
+    vectors = centred @ ridge(centred[used], known - known.mean(0)) + known.mean(0)
+    vectors[used] = known
+    return vectors
 
 
 def start_static(section: StaticSection, words: SubWords, dataset: Dataset, target: TextTarget | None) -> StaticEncoder:
