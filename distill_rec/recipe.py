@@ -163,11 +163,13 @@ class UserSection(Section):
     """What every model of item and user vectors has: their dimensions and the user encoder."""
 
     dim: int = Field(64, ge=2, description="dimensions of item and user vectors")
-    user_encoder: Literal["auto", "attention", "causal", "gru", "mean"] = Field(
-        "auto", description="auto: causal for ordered clicks (SASRec), attention for impressions; gru: GRU4Rec"
+    user_encoder: Literal["auto", "attention", "causal", "gru", "mean", "nrms"] = Field(
+        "auto",
+        description="auto: causal for ordered clicks (SASRec), attention for impressions (NAML); gru: GRU4Rec; nrms: "
+        "self-attention, then attention (NRMS)",
     )
     user_layers: int = Field(2, ge=1, description="layers of the causal or gru user encoder")
-    user_heads: int = Field(2, ge=1, description="heads of the causal user encoder")
+    user_heads: int = Field(2, ge=1, description="heads of the causal or nrms user encoder")
     dropout: float = Field(0.3, ge=0, lt=1, description="dropout in the user encoder")
     repeat_term: Literal["none", "one", "recency"] = Field(
         "none",

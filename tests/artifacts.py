@@ -17,7 +17,7 @@ from distill_rec.artifact.save import record_files
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
 
 DIM, MAX_HISTORY = 8, 50
-KINDS = ("mean", "attention", "causal", "gru")
+KINDS = ("mean", "attention", "causal", "gru", "nrms")
 
 
 def random_user_encoder(kind: str, dim: int = DIM, max_history: int = MAX_HISTORY) -> UserEncoder:

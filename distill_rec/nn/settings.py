@@ -18,7 +18,7 @@ def user_settings(section: UserSection, dataset: Dataset) -> dict[str, Any]:
     kind = section.user_encoder
     if kind == "auto":
         kind = "causal" if dataset.kind == "clicks" else "attention"
-    if kind == "causal" and section.dim % section.user_heads:
+    if kind in ("causal", "nrms") and section.dim % section.user_heads:
         raise RecipeError("user_heads", f"{section.user_heads} does not divide dim = {section.dim}", "a divisor of dim")
     return {
         "kind": kind,

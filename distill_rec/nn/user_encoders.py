@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from distill_rec.nn.dropout import dropout
 
-Kind = Literal["attention", "causal", "gru", "mean"]
+Kind = Literal["attention", "causal", "gru", "mean", "nrms"]
 
 
 class UserEncoder(nn.Module):
@@ -127,15 +127,8 @@ class CausalBlock(nn.Module):
         self.down = nn.Linear(4 * dim, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, length, dim = x.shape
-        qkv = self.qkv(self.norm1(x)).view(batch, length, 3, self.heads, dim // self.heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4)
-        if self.training and self.dropout > 0 and x.device.type == "cpu":
-            attended = _attention_with_dropout(query, key, value, self.dropout)
-        else:
-            drop = self.dropout if self.training else 0.0
-            attended = functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=drop)
-        attended = self.out(attended.transpose(1, 2).reshape(batch, length, dim))
+        share = self.dropout if self.training else 0.0
+        attended = self.out(_causal_attention(self.qkv(self.norm1(x)), self.heads, share))
         return self._fed_forward(x + dropout(attended, self.dropout, self.training))
 
     def _fed_forward(self, x: Tensor) -> Tensor:
@@ -157,6 +150,22 @@ class CausalBlock(nn.Module):
         seen = (torch.arange(length, device=x.device) <= place[:, None])[:, None, None]
         attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
         return self._fed_forward(x[row, place] + self.out(attended.reshape(batch, dim)))
+
+
+def _causal_attention(qkv: Tensor, heads: int, share: float) -> Tensor:
+    """What each position gathers from itself and those before it, `[batch, length, dim]`.
+
+    Args:
+        qkv: queries, keys and values side by side, `[batch, length, 3 dim]`.
+        share: of the attention that is dropped.
+    """
+    batch, length, width = qkv.shape
+    query, key, value = qkv.view(batch, length, 3, heads, width // 3 // heads).permute(2, 0, 3, 1, 4)
+    if share > 0 and qkv.device.type == "cpu":
+        attended = _attention_with_dropout(query, key, value, share)
+    else:
+        attended = functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=share)
+    return attended.transpose(1, 2).reshape(batch, length, width // 3)
 
 
 def _attention_with_dropout(query: Tensor, key: Tensor, value: Tensor, share: float) -> Tensor:
@@ -234,11 +243,35 @@ class GruUserEncoder(UserEncoder):
         return self.out(dropout(states, self.dropout, self.training))  # type: ignore[no-any-return]
 
 
+class NrmsUserEncoder(AttentionUserEncoder):
+    """Self-attention over the clicks, then additive attention pooling (NRMS, Wu et al. 2019, section 3.2).
+
+    A click attends to itself and those before it, so that all prefixes are computed at once; in the paper it sees the
+    later ones too. What it gathers is added to its own vector and starts as zero: an untrained head ranks as the
+    untrained PLM does.
+    """
+
+    kind = "nrms"
+
+    def __init__(self, dim: int, max_history: int, heads: int = 2, dropout: float = 0.0) -> None:
+        super().__init__(dim, max_history, dropout)
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.out = nn.Linear(dim, dim)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def states(self, history: Tensor, mask: Tensor) -> Tensor:
+        gathered = self.out(_causal_attention(self.qkv(history), self.heads, self.dropout if self.training else 0.0))
+        return super().states(history + gathered, mask)
+
+
 ENCODERS: dict[Kind, Callable[[int, int, int, int, float], UserEncoder]] = {
     "attention": lambda dim, most, layers, heads, dropout: AttentionUserEncoder(dim, most, dropout),
     "causal": CausalUserEncoder,
     "gru": lambda dim, most, layers, heads, dropout: GruUserEncoder(dim, most, layers, dropout),
     "mean": lambda dim, most, layers, heads, dropout: MeanUserEncoder(dim, most),
+    "nrms": lambda dim, most, layers, heads, dropout: NrmsUserEncoder(dim, most, heads, dropout),
 }
 """Of dimensions, longest history, layers, heads and dropout each kind takes what it has."""
 

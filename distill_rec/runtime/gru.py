@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,12 +39,16 @@ class GruUserEncoder:
         return np.asarray(states[-1] @ self._out + self._bias, dtype=np.float32)
 
     def shares(self, history: Floats, prepared: Floats | None) -> Floats:
-        """How far the user vector moves when each click is left out, with the length of the vector as their sum."""
-        whole = self.encode(history, None)
-        rest = [self.encode(np.delete(history, place, axis=0), None) for place in range(len(history))]
-        moved = [float(np.linalg.norm(whole - one)) for one in rest]
-        total = max(float(np.sum(moved)), 1e-30)
-        return np.asarray(np.array(moved) / total * np.linalg.norm(whole), dtype=np.float32)
+        return moved_without(lambda clicks: self.encode(clicks, None), history)
+
+
+def moved_without(encode: Callable[[Floats], Floats], history: Floats) -> Floats:
+    """How far the user vector moves when each click is left out, with the length of the vector as their sum."""
+    whole = encode(history)
+    rest = [encode(np.delete(history, place, axis=0)) for place in range(len(history))]
+    moved = [float(np.linalg.norm(whole - one)) for one in rest]
+    total = max(float(np.sum(moved)), 1e-30)
+    return np.asarray(np.array(moved) / total * np.linalg.norm(whole), dtype=np.float32)
 
 
 def _run(x: Floats, weight_in: Floats, bias_in: Floats, weight: Floats, bias: Floats) -> Floats:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_rec.runtime.gru import GruUserEncoder
+from distill_rec.runtime.gru import GruUserEncoder, moved_without
 
 Floats = NDArray[np.float32]
 Weights = Mapping[str, NDArray[Any]]
@@ -72,10 +72,13 @@ class AttentionUserEncoder:
 
     def _weights(self, history: Floats, prepared: Floats | None) -> tuple[Floats, np.float32]:
         """Weights before they are divided by their sum, and the sum."""
-        logits = self.prepare(history) if prepared is None else prepared
-        assert logits is not None
-        weights = np.exp(logits - logits.max())
-        return weights, weights.sum()
+        return _softened(self.prepare(history) if prepared is None else prepared)
+
+
+def _softened(logits: Floats | None) -> tuple[Floats, np.float32]:
+    assert logits is not None
+    weights = np.exp(logits - logits.max())
+    return weights, weights.sum()
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,39 @@ class _Map:
         y: Floats = x @ self.weight
         y += self.bias
         return y
+
+
+class NrmsUserEncoder(AttentionUserEncoder):
+    """Causal self-attention, then additive attention over what each click gathered."""
+
+    def __init__(self, weights: Weights, heads: int) -> None:
+        super().__init__(weights)
+        self._heads = heads
+        self._qkv, self._out = _Map.of(weights, "qkv"), _Map.of(weights, "out")
+
+    def prepare(self, vectors: Floats) -> Floats | None:
+        return None
+
+    def encode(self, history: Floats, prepared: Floats | None) -> Floats:
+        return super().encode(self._gathered(history) if len(history) else history, None)
+
+    def shares(self, history: Floats, prepared: Floats | None) -> Floats:
+        return moved_without(lambda clicks: self.encode(clicks, None), history)
+
+    def _weights(self, history: Floats, prepared: Floats | None) -> tuple[Floats, np.float32]:
+        return _softened(super().prepare(history))
+
+    def _gathered(self, history: Floats) -> Floats:
+        length, dim = history.shape
+        qkv = self._qkv(history).reshape(length, 3, self._heads, dim // self._heads)
+        query, key, value = qkv.transpose(1, 2, 0, 3)
+        scores: Floats = query @ key.transpose(0, 2, 1)
+        scores *= np.float32((dim // self._heads) ** -0.5)
+        scores += np.triu(np.full((length, length), -np.inf, dtype=np.float32), 1)
+        scores -= np.maximum.reduce(scores, -1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= np.add.reduce(scores, -1, keepdims=True)
+        return history + self._out((scores @ value).transpose(1, 0, 2).reshape(length, dim))
 
 
 class _Block:
@@ -203,4 +239,6 @@ def make_user_encoder(settings: Mapping[str, Any], weights: Weights) -> UserEnco
         return MeanUserEncoder(weights)
     if kind == "gru":
         return GruUserEncoder(weights, int(settings["layers"]))
+    if kind == "nrms":
+        return NrmsUserEncoder(weights, int(settings["heads"]))
     raise ValueError(f"user encoder {kind!r}")

@@ -3,7 +3,7 @@ import torch
 
 from distill_rec.nn.user_encoders import make_user_encoder
 
-KINDS = ["attention", "causal", "gru", "mean"]
+KINDS = ["attention", "causal", "gru", "mean", "nrms"]
 
 
 def encoder(kind):
@@ -37,8 +37,9 @@ def test_padding_changes_nothing(kind):
             assert (together[row] - alone).norm() <= 1e-5 * alone.norm()
 
 
-def test_attention_starts_as_the_mean():
-    attention, mean = make_user_encoder("attention", 8, 20), make_user_encoder("mean", 8, 20)
+@pytest.mark.parametrize("kind", ["attention", "nrms"])
+def test_attention_starts_as_the_mean(kind):
+    attention, mean = make_user_encoder(kind, 8, 20), make_user_encoder("mean", 8, 20)
     history, mask = torch.randn(2, 6, 8), torch.ones(2, 6, dtype=torch.bool)
     attention.eval()
     with torch.no_grad():
