@@ -32,7 +32,7 @@ def require_columns(section: DataSection, base: Path) -> None:
     else:
         wanted["items"] += fields
     for key, columns in wanted.items():
-        for path in find_files(base / section.path, pattern_of(section, key)):
+        for path in find_files(base / section.path, pattern_of(section, key), f"data.{key}"):
             header = _header(path, section)
             if header is not None:
                 require(header, columns, label(path))

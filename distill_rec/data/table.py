@@ -183,7 +183,7 @@ def parts_of(
         faults.rows += len(frame)
         yield frame, f"the frame of {key}"
         return
-    for path in find_files(folder, pattern_of(section, key)):
+    for path in find_files(folder, pattern_of(section, key), f"data.{key}"):
         yield READERS.get(suffix_of(path), _delimited)(path, section, faults), label(path)
         faults.check(section.max_refused)
 
