@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from distill_rec.data.cautions import cautions, heavy_users, one_item_users, repeated_targets, ties
-from distill_rec.data.dataset import Dataset, Impressions, Sequences
+from distill_rec.data.cautions import cautions, few_candidates, heavy_users, one_item_users, repeated_targets, ties
+from distill_rec.data.dataset import Dataset, Impressions, Queries, Sequences
 from distill_rec.data.divide import Divided, divide
 from distill_rec.data.faults import Faults
 from distill_rec.data.log import Log
@@ -105,12 +105,12 @@ def read_inputs_fingerprint(section: DataSection, base: Path) -> str:
     """A hash of the input files' contents."""
     folder = base / section.path
     if section.format == "mind":
-        folders = [folder, *([folder / section.test] if section.test else [])]
-        files = [path for one in folders for name in ("news.tsv", "behaviors.tsv") for path in find_files(one, name)]
+        folders = {"data.path": folder} | ({"data.test": folder / section.test} if section.test else {})
+        names = ("news.tsv", "behaviors.tsv")
+        files = [path for key, one in folders.items() for name in names for path in find_files(one, name, key)]
     else:
         keys = ("clicks",) if has_no_items(section) else ("clicks", "items")
-        patterns = [pattern_of(section, key) for key in keys]
-        files = [path for pattern in patterns for path in find_files(folder, pattern)]
+        files = [path for key in keys for path in find_files(folder, pattern_of(section, key), f"data.{key}")]
     return fingerprint([sha256_file(path) for path in files])
 
 
@@ -169,6 +169,8 @@ def _summary(dataset: Dataset, log: Log, parts: Divided) -> Summary:
     if parts.log is not None:
         told += cautions(parts.log, dataset.items["item_id"], log.timed)
     told += repeated_targets(parts.repeated)
+    if isinstance(dataset.test, Queries):
+        told += few_candidates(dataset.test, dataset.n_items)
     return Summary(
         kind=dataset.kind,
         users=len(dataset.users),
