@@ -18,10 +18,10 @@ from distill_rec.data.log import Log
 from distill_rec.data.mind import read_mind
 from distill_rec.data.recbole import read_recbole
 from distill_rec.data.refused import REFUSED_FILE, refused_beside, write_refused
-from distill_rec.data.rows import LINE, OWN, find_files, named, places
+from distill_rec.data.rows import LINE, OWN, named, places
 from distill_rec.data.slices import whole
 from distill_rec.data.summary import Summary
-from distill_rec.data.table import has_no_items, items_id, pattern_of, read_table
+from distill_rec.data.table import input_files, items_id, read_table
 from distill_rec.data.text import check_template, render_column, template_fields, unescape
 from distill_rec.files import fingerprint, replacing_folder, sha256_file
 from distill_rec.progress import Progress, Quiet
@@ -103,15 +103,7 @@ def read_log(
 
 def read_inputs_fingerprint(section: DataSection, base: Path) -> str:
     """A hash of the input files' contents."""
-    folder = base / section.path
-    if section.format == "mind":
-        folders = {"data.path": folder} | ({"data.test": folder / section.test} if section.test else {})
-        names = ("news.tsv", "behaviors.tsv")
-        files = [path for key, one in folders.items() for name in names for path in find_files(one, name, key)]
-    else:
-        keys = ("clicks",) if has_no_items(section) else ("clicks", "items")
-        files = [path for key in keys for path in find_files(folder, pattern_of(section, key), f"data.{key}")]
-    return fingerprint([sha256_file(path) for path in files])
+    return fingerprint([sha256_file(path) for path in input_files(section, base)])
 
 
 def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, parts: Divided) -> Dataset:

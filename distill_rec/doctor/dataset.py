@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from distill_rec.data import Dataset, Summary, read_summary
+from distill_rec.doctor.bounds import out_of_bounds
 from distill_rec.doctor.damage import damaged
-from distill_rec.doctor.findings import Finding, Level, lacking, problem_of, sound
+from distill_rec.doctor.findings import Finding, Level, problem_of, sound
 from distill_rec.runtime.errors import DistillRecError
-
-if TYPE_CHECKING:
-    from distill_rec.data import Summary
 
 AREA = "data set"
 PREPARE_AGAIN = "Prepare it again: distill-rec prepare RECIPE --restart prepare."
@@ -29,44 +27,37 @@ ODD = {
 """Beginnings of lines that are worth a note, and what to do."""
 
 
-def dataset(folder: Path, area: str = AREA) -> list[Finding]:
+def dataset(folder: Path) -> list[Finding]:
     """Files first, then what `prepare` said of the contents, then a load as a stage makes it."""
-    out = [Finding("problem", area, path.name, fault, PREPARE_AGAIN) for path, fault in damaged(folder)]
+    out = [Finding("problem", AREA, path.name, fault, PREPARE_AGAIN) for path, fault in damaged(folder)]
     if out:
         return out
     try:
-        from distill_rec.data import read_summary
-
-        out += _said(read_summary(folder), area)
-        return [*out, _loads(folder, area)] if sound(out) else out
-    except ModuleNotFoundError as error:
-        return [*out, lacking(area, "its tables", error)]
+        out += _said(read_summary(folder))
+        return [*out, _loads(folder)] if sound(out) else out
     except DistillRecError as error:
-        return [*out, problem_of(area, error)]
+        return [*out, problem_of(AREA, error)]
     except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
-        return [*out, Finding("problem", area, "its tables", f"cannot be read: {error}", PREPARE_AGAIN)]
+        return [*out, Finding("problem", AREA, "its tables", f"cannot be read: {error}", PREPARE_AGAIN)]
 
 
-def _loads(folder: Path, area: str) -> Finding:
+def _loads(folder: Path) -> Finding:
     """Read every array as a stage would, and look that their indices stay inside."""
-    from distill_rec.data import Dataset
-    from distill_rec.doctor.bounds import out_of_bounds
-
     fault = out_of_bounds(Dataset.load(folder))
     if fault is not None:
-        return Finding("problem", area, "its tables", fault, PREPARE_AGAIN)
-    return Finding("ok", area, "its tables", "read; every index is of an item, a user or a text that is there")
+        return Finding("problem", AREA, "its tables", fault, PREPARE_AGAIN)
+    return Finding("ok", AREA, "its tables", "read; every index is of an item, a user or a text that is there")
 
 
-def _said(summary: Summary, area: str) -> Iterator[Finding]:
+def _said(summary: Summary) -> Iterator[Finding]:
     """The lines of `prepare`'s table, those that say more than a count with what to do, and its warnings."""
     judged = {name: (level, do) for name, level, do in _judgements(summary)}
     for name, value in summary.lines():
         odd = next((do for start, do in ODD.items() if name.startswith(start)), None)
         level, do = judged.get(name, ("ok" if odd is None else "note", odd or ""))
-        yield Finding(level, area, name, value, do)
+        yield Finding(level, AREA, name, value, do)
     for warning in summary.warnings:
-        yield Finding("note", area, "a warning of prepare", warning)
+        yield Finding("note", AREA, "a warning of prepare", warning)
 
 
 def _judgements(summary: Summary) -> Iterator[tuple[str, Level, str]]:
