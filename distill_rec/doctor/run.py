@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +28,10 @@ from distill_rec.runtime.errors import DistillRecError, RunError
 
 AREA = "run"
 SHOWN = 3
-CHECKS = {"data set": dataset, "artifact": lambda folder: artifact(folder / LINK)}
+CHECKS: dict[str, Callable[[Path], list[Finding]]] = {
+    "data set": dataset,
+    "artifact": lambda folder: artifact(folder / LINK),
+}
 """Checks of what a stage's folder is of itself."""
 
 
