@@ -19,7 +19,7 @@ from distill_rec.losses import TeacherScores, catalogue_loss
 from distill_rec.losses.active import Active, active_losses, of_rows
 from distill_rec.losses.checks import refuse_kind, refuse_signals
 from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
-from distill_rec.nn.settings import training_texts
+from distill_rec.nn.from_recipe import training_texts
 from distill_rec.nn.side_by_side import SideBySide
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import LossSection, OptimizerSection, StudentSection, decisive

@@ -51,12 +51,15 @@ class Sizes:
 
 def updates(optimizer: OptimizerSection, sizes: Sizes) -> float:
     """Batches until a training ends: by its limits, or by a plateau, which comes after its floor."""
-    per_epoch = _per_epoch(optimizer, sizes)
-    most = optimizer.max_epochs * per_epoch
-    if optimizer.max_updates is not None:
-        most = min(most, optimizer.max_updates)
-    usual = max(optimizer.min_updates, USUAL_EPOCHS * per_epoch)
+    most, usual = limit_of(optimizer, sizes), max(optimizer.min_updates, USUAL_EPOCHS * per_epoch(optimizer, sizes))
     return most if optimizer.decay == "linear" else min(most, usual)
+
+
+def limit_of(optimizer: OptimizerSection, sizes: Sizes) -> float:
+    """Batches at most, by the limits alone."""
+    each = per_epoch(optimizer, sizes)
+    most = optimizer.epochs(each) * each
+    return most if optimizer.max_updates is None else min(most, optimizer.max_updates)
 
 
 def training_seconds(section: UserSection, optimizer: OptimizerSection, sizes: Sizes, weight: float = 1.0) -> float:
@@ -69,10 +72,10 @@ def training_seconds(section: UserSection, optimizer: OptimizerSection, sizes: S
 
 
 def _once(section: UserSection, optimizer: OptimizerSection, sizes: Sizes, weight: float) -> float:
-    done, per_epoch = updates(optimizer, sizes), _per_epoch(optimizer, sizes)
+    done, each = updates(optimizer, sizes), per_epoch(optimizer, sizes)
     a_click = SECONDS_A_CLICK + sizes.items * section.dim * SECONDS_A_SCORE
-    seconds = weight * done / per_epoch * sizes.learned * TRAINING * a_click
-    validations = 1 + done / (optimizer.validate_every or per_epoch)
+    seconds = weight * done / each * sizes.learned * TRAINING * a_click
+    validations = 1 + done / (optimizer.validate_every or each)
     samples = min(optimizer.validation_users, sizes.learned * VALIDATION)
     seconds += validations * samples * (SECONDS_A_HISTORY + sizes.items * SECONDS_A_RANK)
     return min(seconds, optimizer.max_seconds or seconds)
@@ -85,5 +88,6 @@ def samples_of_test(data: DataSection, sizes: Sizes, max_users: int | None = Non
     return samples * min(1.0, (max_users or users) / max(users, 1))
 
 
-def _per_epoch(optimizer: OptimizerSection, sizes: Sizes) -> float:
+def per_epoch(optimizer: OptimizerSection, sizes: Sizes) -> float:
+    """Batches of a pass over the training data."""
     return max(1.0, sizes.samples / optimizer.batch_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import fcntl
 import glob
 import hashlib
@@ -151,3 +152,14 @@ def locked_by(folder: Path) -> str | None:
 def _owner(handle: int) -> str:
     """What `locked` wrote into the file of a lock."""
     return os.read(handle, 64).decode(errors="replace").strip()
+
+
+def nearest_to(missing: Path) -> Path | None:
+    """What is there and spelt most like a path that is not: beside the first of its folders that is missing."""
+    while not missing.parent.exists() and missing.parent != missing:
+        missing = missing.parent
+    with contextlib.suppress(OSError):
+        names = [path.name for path in missing.parent.iterdir()]
+        if close := difflib.get_close_matches(missing.name, names, 1, 0.6):
+            return missing.parent / close[0]
+    return None

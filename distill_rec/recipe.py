@@ -6,6 +6,7 @@ recipe, and the errors quote them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -20,6 +21,8 @@ from distill_rec.student_sections import HistoriesSection
 
 RATES = ("learning_rate", "trunk_learning_rate", "clip")
 """Keys of an optimizer that an unfinished training may go on with at other values: what helps one that diverged."""
+ROOM = 2
+"""Floors that a training has room for where only the default of `max_epochs` limits it: a plateau takes updates too."""
 
 
 class DataSection(Section):
@@ -109,7 +112,12 @@ class OptimizerSection(Section):
         "the training before",
     )
     clip: float = Field(1.0, gt=0, description="largest gradient norm of each parameter group")
-    max_epochs: int = Field(100, ge=1, description="passes over the training data at most")
+    max_epochs: int = Field(
+        100,
+        ge=1,
+        description="passes over the training data at most; at its default there is room for twice min_updates all the "
+        "same (unless decay is linear), so that no small log is cut before its floor",
+    )
     max_updates: int | None = Field(None, description="batches at most; a fixed number makes a run reproducible")
     max_seconds: float | None = Field(None, description="stop after this time; such a run will not reproduce")
     validate_every: int | None = Field(None, description="batches between validations; one epoch where not given")
@@ -152,6 +160,16 @@ class OptimizerSection(Section):
                 raise ValueError("a try has no tries of its own")
             cls.model_validate(changes)
         return tries
+
+    def epochs(self, updates_each: float) -> int:
+        """Passes over the training data at most; a default that contradicts the floor of `min_updates` gives way.
+
+        Args:
+            updates_each: batches of a pass.
+        """
+        if self.decay == "linear" or self.max_epochs != type(self).model_fields["max_epochs"].default:
+            return self.max_epochs
+        return max(self.max_epochs, math.ceil(ROOM * self.min_updates / updates_each))
 
     def each_try(self) -> list[OptimizerSection]:
         """The section with each of its tries' changes; itself where it has none."""

@@ -66,7 +66,7 @@ def _unknown_key(path: list[str], where: str, member: str = "") -> RecipeError:
     key, known = ".".join(path), descriptions()
     if key in known:  # of one of several, and this is the only teacher
         return RecipeError(where, f"{key} where there is one teacher", "no such key", f"It is {known[key]}.")
-    nearest = _nearest(path, list(known))
+    nearest = nearest_key(key, list(known))
     found = f"unknown key {_of_member(key, member)}"
     if nearest is None:
         siblings = [name for name in known if name.rpartition(".")[0] == ".".join(path[:-1])]
@@ -80,10 +80,11 @@ def _of_member(key: str, member: str) -> str:
     return key.replace("teacher.", f"teacher.{member}.", 1) if member and key.startswith("teacher.") else key
 
 
-def _nearest(path: list[str], known: list[str]) -> str | None:
-    """The right key: begun alike in the same section, of the same name in a section within it, spelt alike in the same
-    one, of the same name in another, or alike as a whole; the first that there is."""
-    section, name = ".".join(path[:-1]), path[-1]
+def nearest_key(key: str, known: list[str]) -> str | None:
+    """The right one for a dotted key that nobody has: begun alike in the same section, of the same name in a section
+    within it, spelt alike in the same one, of the same name in another, or alike as a whole; the first that there is.
+    """
+    section, _, name = key.rpartition(".")
     siblings = {key.rpartition(".")[2]: key for key in known if key.rpartition(".")[0] == section}
     begun = [one for one in siblings if name.startswith(one) or one.startswith(name)]
     if begun:
@@ -94,8 +95,8 @@ def _nearest(path: list[str], known: list[str]) -> str | None:
     if close := difflib.get_close_matches(name, siblings, 1, 0.6):
         return siblings[close[0]]
     if same:
-        return max(same, key=lambda key: key.split(".")[0] == path[0])
-    close = difflib.get_close_matches(".".join(path), known, 1, 0.7)
+        return max(same, key=lambda other: other.split(".")[0] == key.split(".")[0])
+    close = difflib.get_close_matches(key, known, 1, 0.7)
     return close[0] if close else None
 
 

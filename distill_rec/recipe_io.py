@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from distill_rec.contracts import supplies_of
+from distill_rec.files import nearest_to
 from distill_rec.kinds import without_other_kinds
 from distill_rec.losses.checks import refuse_kind, refuse_signals
 from distill_rec.losses.spec import Kind
 from distill_rec.recipe import DataSection, Recipe, StudentSection, TeacherSection
 from distill_rec.recipe_errors import recipe_error
-from distill_rec.runtime.errors import RecipeError
+from distill_rec.runtime.errors import DataError, RecipeError
 from distill_rec.several_teachers import of_list, with_changes
 
 Settings = dict[str, Any]
@@ -128,9 +131,23 @@ def find_recipe(name: str | Path) -> Path:
     if path.is_dir() and (path / "recipe.toml").exists():
         path = path / "recipe.toml"
     if not path.exists():
-        shelf = ", ".join(shelf_names())
-        raise RecipeError(path, "no such file", "a recipe's path or shelf name", f"On the shelves: {shelf}.")
+        near = _alike(text) or nearest_to(path)
+        do = f"Did you mean {near}? " if near else ""
+        do += f"On the shelves: {', '.join(shelf_names())}."
+        raise RecipeError(path, "no such file", "a recipe's path or shelf name", do)
     return path.resolve()
+
+
+@contextlib.contextmanager
+def naming_recipe(recipe: str | Path | Mapping[str, Any]) -> Iterator[None]:
+    """Say in which recipe it stands where data are not there that a key names."""
+    try:
+        yield
+    except DataError as error:
+        if isinstance(recipe, Mapping) or not error.where.startswith("key "):
+            raise
+        where = f"{find_recipe(recipe)}, {error.where}"
+        raise DataError(where, error.found, error.expected, error.do) from error
 
 
 def shelf_root() -> Path:
@@ -148,12 +165,17 @@ def shelf_names() -> list[str]:
     return names
 
 
+def _alike(name: str) -> str:
+    """The recipe of the shelves that is spelt most like a name; "" where none is."""
+    return next(iter(difflib.get_close_matches(name, shelf_names(), 1, 0.7)), "")
+
+
 def _on_shelf(name: str) -> Path:
     plain = name.removesuffix(".toml").removesuffix("/recipe").rstrip("/")
     if plain not in shelf_names():
-        raise RecipeError(
-            name, "not on the shelves", f"one of {', '.join(shelf_names())}", f"For a file of yours write ./{name}."
-        )
+        do = f"Did you mean {near}? " if (near := _alike(plain)) else ""
+        do += f"For a file of yours write ./{name}."
+        raise RecipeError(name, "not on the shelves", f"one of {', '.join(shelf_names())}", do)
     path = shelf_root() / plain
     return path / "recipe.toml" if (path / "recipe.toml").exists() else path.with_suffix(".toml")
 

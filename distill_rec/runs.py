@@ -12,7 +12,7 @@ import polars as pl
 from distill_rec.pipeline.folder import RunRecord
 from distill_rec.pipeline.run_stages import Frames, run_stages
 from distill_rec.progress import Progress
-from distill_rec.recipe_io import load_recipe, recorded
+from distill_rec.recipe_io import load_recipe, naming_recipe, recorded
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import RunError
 
@@ -131,7 +131,8 @@ def run(
     folder = Path(out) if out is not None else Path("runs") / checked.name
     base = Path(recipe).resolve().parent if not isinstance(recipe, Mapping) and Path(recipe).is_file() else Path.cwd()
     frames = Frames(_polars(clicks), _polars(items))
-    run_stages(checked, folder, base=base, frames=frames, progress=progress)
+    with naming_recipe(recipe):
+        run_stages(checked, folder, base=base, frames=frames, progress=progress)
     return Run.load(folder)
 
 

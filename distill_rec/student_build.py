@@ -17,10 +17,10 @@ from distill_rec.files import write_text
 from distill_rec.handover import marks_of
 from distill_rec.knowledge import Knowledge
 from distill_rec.model_records import StudentRecord
+from distill_rec.nn.from_recipe import make_offsets, make_repeat, user_settings
 from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.projection import principal_directions, ridge
 from distill_rec.nn.recommender import Recommender, TextEncoder
-from distill_rec.nn.settings import make_offsets, make_repeat, user_settings
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
 from distill_rec.recipe import StudentSection
 from distill_rec.records import write_record

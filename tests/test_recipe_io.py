@@ -87,6 +87,19 @@ def test_errors_name_the_key_and_the_nearest_right_one(tmp_path: Path, text: str
         load_recipe(write(tmp_path / "r.toml", text))
 
 
+@pytest.mark.parametrize("name", ["student/static", "students/statc", "student/static/demo"])
+def test_a_misspelt_shelf_name_is_told_the_nearest(name: str) -> None:
+    near = "students/static/demo" if name.endswith("demo") else "students/static"
+    with pytest.raises(RecipeError, match=rf"Did you mean {near}\?"):
+        load_recipe(name)
+
+
+def test_a_misspelt_recipe_is_told_the_nearest_file(tmp_path: Path) -> None:
+    write(tmp_path / "films.toml", "")
+    with pytest.raises(RecipeError, match=r"no such file.*Did you mean .*films\.toml\?"):
+        load_recipe(tmp_path / "film.toml")
+
+
 def test_a_change_without_a_value_is_refused() -> None:
     with pytest.raises(RecipeError, match=r"--set teacher\.dim: no key=value"):
         load_recipe("students/static", ["teacher.dim"])

@@ -75,13 +75,15 @@ def _cells(row: dict[str, Any], columns: list[str]) -> list[str]:
 def _print(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
+    from distill_rec.terminal import print_table
+
     columns = _columns(rows)
     table = Table("run", "part", "model", box=None, header_style="bold")
     for name in columns:
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(row["run"], f"{row['part']} (n={row['samples']:,})", row["model"], *_cells(row, columns))
-    make_console().print(table)
+    print_table(make_console(), table)
 
 
 def _write(rows: list[dict[str, Any]], path: Path) -> None:

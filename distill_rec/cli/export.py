@@ -55,6 +55,9 @@ def export(
     more = [f"export.require={json.dumps(require)}"] if require else []
     more += [f"export.keep={keep}"] if keep is not None else []
     checked, folder, base = opened(recipe, [*changes, *more], out)
-    run_checked("export", checked, folder, base, restart, as_json)
+    from distill_rec.recipe_io import naming_recipe
+
+    with naming_recipe(recipe):
+        run_checked("export", checked, folder, base, restart, as_json)
     if keep is not None:  # an export that was finished before has kept what it was told to keep then
         prune(folder / "export", keep)

@@ -61,7 +61,7 @@ def init(  # noqa: PLR0913
     require_train()
     from distill_rec.cli.guesses import Asked, guess
     from distill_rec.cli.guesses.preview import parsed_rows, read_as_prepare_would
-    from distill_rec.cli.write_recipe import recipe_text
+    from distill_rec.cli.write_recipe import name_of, recipe_text
     from distill_rec.files import write_text
 
     if out.exists() and not force:
@@ -85,7 +85,7 @@ def init(  # noqa: PLR0913
     )
     found = guess(asked)
     rows = parsed_rows(found.data, read_as_prepare_would(found.data, found.notes))
-    write_text(out, recipe_text(found.data, out.absolute().parent, found.notes))
+    write_text(out, recipe_text(found.data, out.absolute().parent, found.notes, name_of(out, clicks)))
     if as_json:
         print_json({"recipe": str(out), "data": found.data, "notes": found.notes, "rows": rows})
         return

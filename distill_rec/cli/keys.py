@@ -14,7 +14,7 @@ from distill_rec.cli.output import make_console, print_json
 
 @guarded
 def keys(
-    section: Annotated[str, typer.Argument(metavar="[SECTION]", help="as teacher, or teacher.optimizer")] = "",
+    section: Annotated[str, typer.Argument(metavar="[SECTION]", help="as teacher.optimizer; or one key")] = "",
     as_json: JsonOption = False,
 ) -> None:
     """Tell every key that a recipe may have, its default and what it is for.
@@ -23,13 +23,15 @@ def keys(
     """
     require_train()
     from distill_rec.recipe import Recipe
-    from distill_rec.recipe_errors import describe
+    from distill_rec.recipe_errors import describe, nearest_key
 
     every = describe(Recipe)
     sections = {name.rpartition(".")[0] for name, _, _ in every}
-    found = [one for one in every if one[0].startswith(f"{section}.") or not section]
+    found = [one for one in every if not section or f"{one[0]}.".startswith(f"{section}.")]
     if not found:
-        fail(f"no section {section!r}; there are {', '.join(sorted(sections - {''}))}.")
+        near = nearest_key(section, [name for name, _, _ in every])
+        meant = f" Did you mean {near}?" if near else ""
+        fail(f"no section or key {section!r}.{meant} There are the sections {', '.join(sorted(sections - {''}))}.")
     found = [one for one in found if one[0] not in sections]
     if as_json:
         rows = [{"key": name, "default": default, "description": text} for name, text, default in found]
@@ -37,7 +39,9 @@ def keys(
         return
     from rich.table import Table
 
+    from distill_rec.terminal import print_table
+
     table = Table("key", "default", "what it is for", box=None, header_style="bold")
     for name, text, default in found:
         table.add_row(name, "" if default is None else json.dumps(default, default=str), text)
-    make_console().print(table)
+    print_table(make_console(), table)

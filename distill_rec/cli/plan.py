@@ -14,20 +14,22 @@ if TYPE_CHECKING:
 def print_plan(recipe: Recipe, folder: Path, base: Path, restart: str | None, as_json: bool) -> None:
     """Tell what a run would do; nothing is fetched, written or locked, and of the data headers alone are read."""
     from distill_rec.data.columns import require_columns
-    from distill_rec.pipeline.plan import plan_of
+    from distill_rec.pipeline.plan import floors_of, plan_of
     from distill_rec.pipeline.sizes import sizes_of
     from distill_rec.recipe_io import DEMO
 
     if not recipe.data.path.startswith(DEMO):
         require_columns(recipe.data, base)
     sizes = sizes_of(recipe.data, base)
-    plan = plan_of(recipe, folder, base, restart, sizes)
+    plan, floors = plan_of(recipe, folder, base, restart, sizes), floors_of(recipe, sizes)
     if as_json:
         stages = [step.__dict__ for step in plan]
         cautions = [one.__dict__ for one in sizes.heavy]
-        print_json({"run": str(folder), "stages": stages, "cautions": cautions}, indent=2)
+        print_json({"run": str(folder), "stages": stages, "cautions": cautions, "floors": floors}, indent=2)
         return
     from rich.table import Table
+
+    from distill_rec.terminal import print_table
 
     table = Table(box=None, header_style="bold")
     for name in ("stage", "state", "work", "about", "memory"):
@@ -35,7 +37,9 @@ def print_plan(recipe: Recipe, folder: Path, base: Path, restart: str | None, as
     for step in plan:
         table.add_row(step.stage, step.state, step.work, f"{step.seconds:,.0f} s", f"{step.memory / 2**20:,.0f} MiB")
     left = sum(step.seconds for step in plan if step.state != "finished")
-    make_console().print(table)
+    print_table(make_console(), table)
     for caution in sizes.heavy:
         print(f"look at: {caution.text}")
+    for floor in floors:
+        print(floor)
     print(f"run: {folder}; about {left:,.0f} s left on two cores. Early stopping makes it shorter, a GPU much shorter.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -29,8 +30,11 @@ def recommend(
     from distill_rec.cli.artifact import ids_of, load_artifact, note_skipped
 
     student = load_artifact(artifact)
-    found = student.recommend(history=ids_of(history), k=k, exclude=ids_of(exclude), seen=seen)
+    most = min(k, len(student.item_ids))
+    found = student.recommend(history=ids_of(history), k=most, exclude=ids_of(exclude), seen=seen)
     note_skipped(student)
+    if len(found) < k:
+        print(f"fewer than {k:,}: these are all that may be recommended, {len(found):,} items", file=sys.stderr)
     if as_json:
         print_json([{"id": item, "score": float(score)} for item, score in found])
     else:

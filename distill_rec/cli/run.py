@@ -25,9 +25,12 @@ def run(
     Example: distill-rec run students/static --out runs/films --set student.dim=32
     """
     checked, folder, base = opened(recipe, changes, out)
-    if dry_run:
-        from distill_rec.cli.plan import print_plan
+    from distill_rec.recipe_io import naming_recipe
 
-        print_plan(checked, folder, base, restart, as_json)
-    else:
-        run_checked(None, checked, folder, base, restart, as_json)
+    with naming_recipe(recipe):
+        if dry_run:
+            from distill_rec.cli.plan import print_plan
+
+            print_plan(checked, folder, base, restart, as_json)
+        else:
+            run_checked(None, checked, folder, base, restart, as_json)

@@ -20,8 +20,12 @@ def run_to(
     stage: str | None, recipe: str, changes: Sequence[str], out: Path | None, restart: str | None, as_json: bool
 ) -> None:
     """Run a recipe's stages up to one; tell what that stage made."""
+    require_train()
+    from distill_rec.recipe_io import naming_recipe
+
     checked, folder, base = opened(recipe, changes, out)
-    run_checked(stage, checked, folder, base, restart, as_json)
+    with naming_recipe(recipe):
+        run_checked(stage, checked, folder, base, restart, as_json)
 
 
 def opened(recipe: str, changes: Sequence[str], out: Path | None) -> tuple[Recipe, Path, Path]:
@@ -79,6 +83,8 @@ def print_reports(folder: Path, reports: list[StageReport]) -> None:
 def _print_stages(reports: list[StageReport], console: Any) -> None:
     from rich.table import Table
 
+    from distill_rec.terminal import print_table
+
     table = Table(box=None, header_style="bold")
     for name in ("stage", "seconds", "peak memory", ""):
         table.add_column(name, justify="left" if name in ("stage", "") else "right")
@@ -86,4 +92,4 @@ def _print_stages(reports: list[StageReport], console: Any) -> None:
         notes = ["finished before"] if not report.ran else []
         notes += ["after an interruption: seconds since then"] if report.resumed else []
         table.add_row(report.stage, f"{report.seconds:.1f}", f"{report.peak_bytes / 2**20:,.0f} MiB", "; ".join(notes))
-    console.print(table)
+    print_table(console, table)

@@ -24,9 +24,15 @@ TRAINED = ("batch_size", "window", "learning_rate", "decay", "max_epochs", "max_
 
 TEACHER, STUDENT = (settings_of(section, kind) for section, kind in DEFAULT.items())
 SHOWN: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
-    "teacher": (TEACHER, ("trunk", "tuning", "dim", "user_encoder", "offsets", "whiten", "max_tokens", "seed")),
+    "teacher": (
+        TEACHER,
+        ("trunk", "tuning", "dim", "user_encoder", "repeat_term", "offsets", "whiten", "max_tokens", "seed"),
+    ),
     "teacher.optimizer": (OptimizerSection, TRAINED),
-    "student": (STUDENT, ("kind", "dim", "table_dim", "offsets", "projection", "undistilled", "initialised")),
+    "student": (
+        STUDENT,
+        ("kind", "dim", "table_dim", "repeat_term", "offsets", "projection", "undistilled", "initialised"),
+    ),
     "student.loss": (LossSection, ("kl", "temperature", "click", "item_cosine", "user_cosine")),
     "student.optimizer": (OptimizerSection, TRAINED),
     "export": (
@@ -37,11 +43,25 @@ SHOWN: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
 }
 
 
-def recipe_text(data: Mapping[str, Any], folder: Path, notes: Sequence[str] = ()) -> str:
+def name_of(out: Path, clicks: str) -> str:
+    """What a recipe, and so its run's folder, is called: as its file, or as the clicks where that is `recipe.toml`.
+
+    Args:
+        clicks: a file, a folder or a glob, whose folder's name stands for it.
+    """
+    if out.stem != "recipe":
+        return out.stem
+    path = Path(clicks).expanduser().absolute()
+    if not path.exists() and any(sign in path.name for sign in "*?["):
+        path = path.parent
+    return path.name.partition(".")[0] or "run"
+
+
+def recipe_text(data: Mapping[str, Any], folder: Path, notes: Sequence[str] = (), name: str = "run") -> str:
     """The text of a recipe for the guessed `[data]`; files below its folder are named relative to it."""
     lines = [
         "# Written by `distill-rec init`. Keys that are commented out show their defaults; others: `distill-rec keys`.",
-        f"name = {_toml(folder.name or 'run')}",
+        f"name = {_toml(name)}",
         "",
         "[data]",
         *(f"# {shown(note, NOTE)}" for note in notes),

@@ -10,10 +10,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from distill_rec.data.click_log import ClickLog
+from distill_rec.data.dataset import Queries
 
 HEAVY, HEAVY_OVER_MEAN = 0.01, 5
 SHOWN = 3
 REPEATED = 0.1
+COME_BACK = (
+    'repeat_term = "recency" in [teacher] and [student] learns how soon they come back, and `recommend --seen` '
+    "(seen=True) lets what they know into a list"
+)
+"""What to do where people click again what they know."""
+FEW_CANDIDATES, DRAWN = 50, 200
 ONE_ITEM = 0.1
 ASCENDING, ASCENDING_ROWS = 0.9, 4
 TIED = 0.5
@@ -25,7 +32,7 @@ class Caution:
 
     Attributes:
         key: of its kind.
-        share: of rows, users or targets, as the text says.
+        share: of rows, users, items or targets, as the text says.
     """
 
     key: str
@@ -61,9 +68,29 @@ def repeated_targets(share: float | None) -> list[Caution]:
         return []
     text = (
         f"{share:.1%} of the test's targets stood in their own history: people click again what they know, and a "
-        "ranking that leaves seen items out never shows it to them"
+        f"ranking that leaves seen items out never shows it to them. {COME_BACK}"
     )
     return [Caution("repeated-targets", text, share)]
+
+
+def few_candidates(test: Queries, n_items: int) -> list[Caution]:
+    """Targets that are ranked among few items, because the catalogue is small or most of it was seen before."""
+    rows = np.unique(np.linspace(0, len(test) - 1, min(len(test), DRAWN), dtype=np.int64))
+    left = [n_items - _distinct(test.seen[row], n_items) for row in rows]
+    median = int(np.median(left)) if left else n_items
+    if median >= FEW_CANDIDATES:
+        return []
+    text = (
+        f"{median:,} of {n_items:,} items are left to rank for the median test target, as seen items are left out: a "
+        "list of ten holds so large a part of them that nDCG@10 and recall hardly tell a good model from a bad one. "
+        "Compare with popularity, and trust a test on more items more"
+    )
+    return [Caution("few-candidates", text, median / n_items)]
+
+
+def _distinct(seen: NDArray[np.int32], n_items: int) -> int:
+    """Different items among them."""
+    return int(np.count_nonzero(np.bincount(seen, minlength=n_items)))
 
 
 def one_item_users(log: ClickLog) -> float:

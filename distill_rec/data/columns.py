@@ -9,7 +9,16 @@ import polars as pl
 from distill_rec.data.faults import Faults
 from distill_rec.data.recbole import FORM, typed
 from distill_rec.data.rows import find_files, label, stream_rows, suffix_of
-from distill_rec.data.table import READERS, has_no_items, items_id, pattern_of, require, unnested, used_columns
+from distill_rec.data.table import (
+    READERS,
+    has_no_items,
+    input_files,
+    items_id,
+    pattern_of,
+    require,
+    unnested,
+    used_columns,
+)
 from distill_rec.data.text import template_fields
 from distill_rec.frames import empty_frame
 from distill_rec.recipe import DataSection
@@ -24,6 +33,7 @@ def require_columns(section: DataSection, base: Path) -> None:
         DataError: a file or a column is missing.
     """
     if section.format == "mind":
+        input_files(section, base)
         return
     wanted = {"clicks": used_columns(section), "items": [items_id(section)]}
     fields = [("data.text", name) for name in template_fields(section.text)]
@@ -32,7 +42,7 @@ def require_columns(section: DataSection, base: Path) -> None:
     else:
         wanted["items"] += fields
     for key, columns in wanted.items():
-        for path in find_files(base / section.path, pattern_of(section, key)):
+        for path in find_files(base / section.path, pattern_of(section, key), f"data.{key}"):
             header = _header(path, section)
             if header is not None:
                 require(header, columns, label(path))

@@ -30,13 +30,14 @@ def read_mind(section: DataSection, base: Path, faults: Faults | None = None) ->
     faults = Faults() if faults is None else faults
     train = base / section.path
     folders = {"train": train} | ({"test": train / section.test} if section.test else {})
-    news = [read_news(folder / "news.tsv", faults, section.encoding) for folder in folders.values()]
+    keys = {"train": "data.path", "test": "data.test"}
+    news = [read_news(folder / "news.tsv", faults, section.encoding, keys[part]) for part, folder in folders.items()]
     items = unique_items(pl.concat(news), template_fields(section.text), faults)
     faults.check(section.max_refused)
     impressions = {}
     kinds = Counter[str]()
     for part, folder in folders.items():
-        path = find_files(folder, "behaviors.tsv")[0]
+        path = find_files(folder, "behaviors.tsv", keys[part])[0]
         known, form = items["item_id"], section.time_format
         frame, found = read_behaviors(path, known, faults, section.encoding, section.timezone, form)
         if len(frame) and frame["labels"].null_count() == len(frame):
@@ -52,9 +53,13 @@ def read_mind(section: DataSection, base: Path, faults: Faults | None = None) ->
     return Log(items, None, impressions, True, dict(kinds), faults)
 
 
-def read_news(path: Path, faults: Faults, encoding: str = "utf-8") -> pl.DataFrame:
-    """News as strings, with file and line; an empty abstract is ""."""
-    path = find_files(path.parent, path.name)[0]
+def read_news(path: Path, faults: Faults, encoding: str = "utf-8", key: str = "") -> pl.DataFrame:
+    """News as strings, with file and line; an empty abstract is "".
+
+    Args:
+        key: of the recipe that names the file, for messages.
+    """
+    path = find_files(path.parent, path.name, key)[0]
     rows = read_rows(path, faults, encoding=encoding, delimiter="\t", quoted=False, columns=NEWS)
     return rows.with_columns(pl.lit(label(path)).alias(FILE))
 

@@ -10,18 +10,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from distill_rec.data.cautions import cautions, heavy_users, one_item_users, repeated_targets, ties
-from distill_rec.data.dataset import Dataset, Impressions, Sequences
+from distill_rec.data.cautions import cautions, few_candidates, heavy_users, one_item_users, repeated_targets, ties
+from distill_rec.data.dataset import Dataset, Impressions, Queries, Sequences
 from distill_rec.data.divide import Divided, divide
 from distill_rec.data.faults import Faults
 from distill_rec.data.log import Log
 from distill_rec.data.mind import read_mind
 from distill_rec.data.recbole import read_recbole
 from distill_rec.data.refused import REFUSED_FILE, refused_beside, write_refused
-from distill_rec.data.rows import LINE, OWN, find_files, named, places
+from distill_rec.data.rows import LINE, OWN, named, places
 from distill_rec.data.slices import whole
 from distill_rec.data.summary import Summary
-from distill_rec.data.table import has_no_items, items_id, pattern_of, read_table
+from distill_rec.data.table import input_files, items_id, read_table
 from distill_rec.data.text import check_template, render_column, template_fields, unescape
 from distill_rec.files import fingerprint, replacing_folder, sha256_file
 from distill_rec.progress import Progress, Quiet
@@ -103,15 +103,7 @@ def read_log(
 
 def read_inputs_fingerprint(section: DataSection, base: Path) -> str:
     """A hash of the input files' contents."""
-    folder = base / section.path
-    if section.format == "mind":
-        folders = [folder, *([folder / section.test] if section.test else [])]
-        files = [path for one in folders for name in ("news.tsv", "behaviors.tsv") for path in find_files(one, name)]
-    else:
-        keys = ("clicks",) if has_no_items(section) else ("clicks", "items")
-        patterns = [pattern_of(section, key) for key in keys]
-        files = [path for pattern in patterns for path in find_files(folder, pattern)]
-    return fingerprint([sha256_file(path) for path in files])
+    return fingerprint([sha256_file(path) for path in input_files(section, base)])
 
 
 def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, parts: Divided) -> Dataset:
@@ -169,6 +161,8 @@ def _summary(dataset: Dataset, log: Log, parts: Divided) -> Summary:
     if parts.log is not None:
         told += cautions(parts.log, dataset.items["item_id"], log.timed)
     told += repeated_targets(parts.repeated)
+    if isinstance(dataset.test, Queries):
+        told += few_candidates(dataset.test, dataset.n_items)
     return Summary(
         kind=dataset.kind,
         users=len(dataset.users),

@@ -28,7 +28,7 @@ def read_recbole(section: DataSection, base: Path, faults: Faults | None = None)
     """
     faults = Faults() if faults is None else faults
     folder = base / section.path
-    files = find_files(folder, pattern_of(section, "items"))
+    files = find_files(folder, pattern_of(section, "items"), "data.items")
     items = pl.concat(
         [_read(path, section, faults).with_columns(pl.lit(label(path)).alias(FILE)) for path in files], how="diagonal"
     )
@@ -39,7 +39,7 @@ def read_recbole(section: DataSection, base: Path, faults: Faults | None = None)
             update={"time_column": "", "rating_column": "", "event_column": "", "sequence_column": ""}
         )
     parts = []
-    for path in find_files(folder, pattern_of(section, "clicks")):
+    for path in find_files(folder, pattern_of(section, "clicks"), "data.clicks"):
         table = _read(path, section, faults)
         require(table, used_columns(section), label(path))
         if section.sequence_column:

@@ -27,6 +27,7 @@ from distill_rec.data.faults import Faults
 from distill_rec.data.patterns import matching
 from distill_rec.data.shown import shown
 from distill_rec.encodings import encoding_of
+from distill_rec.files import nearest_to
 from distill_rec.runtime.errors import DataError
 
 BLOCK = 65536
@@ -41,16 +42,23 @@ MOST_SHOWN = 200
 """Characters of a faulty line that are kept."""
 
 
-def find_files(folder: Path, pattern: str) -> list[Path]:
+def find_files(folder: Path, pattern: str, key: str = "") -> list[Path]:
     """Files that a path or glob names, sorted.
+
+    Args:
+        key: of the recipe that the pattern is of, for the message.
 
     Raises:
         DataError: there is none.
     """
     found = [path for path in matching(folder, pattern) if path.is_file()]
-    if not found:
-        raise DataError(folder / pattern, "no such file", "a file, or a glob that matches one")
-    return found
+    if found:
+        return found
+    missing, expected = folder / pattern, "a file, or a glob that matches one"
+    do = f"Did you mean {near}?" if (near := nearest_to(missing)) else ""
+    if not key:
+        raise DataError(missing, "no such file", expected, do)
+    raise DataError(f"key {key}", f"{missing}: no such file", expected, do or f"Set {key} to the right one.")
 
 
 def suffix_of(path: Path) -> str:

@@ -183,7 +183,7 @@ def parts_of(
         faults.rows += len(frame)
         yield frame, f"the frame of {key}"
         return
-    for path in find_files(folder, pattern_of(section, key)):
+    for path in find_files(folder, pattern_of(section, key), f"data.{key}"):
         yield READERS.get(suffix_of(path), _delimited)(path, section, faults), label(path)
         faults.check(section.max_refused)
 
@@ -198,6 +198,21 @@ def pattern_of(section: DataSection, key: str) -> str:
     if not pattern:
         raise DataError(f"data.{key}", "not given", "a file or glob", f"Set data.{key} in the recipe.")
     return str(pattern)
+
+
+def input_files(section: DataSection, base: Path) -> list[Path]:
+    """Files that a recipe's data are read from.
+
+    Raises:
+        DataError: one is missing.
+    """
+    folder = base / section.path
+    if section.format == "mind":
+        folders = {"data.path": folder} | ({"data.test": folder / section.test} if section.test else {})
+        names = ("news.tsv", "behaviors.tsv")
+        return [path for key, one in folders.items() for name in names for path in find_files(one, name, key)]
+    keys = ("clicks",) if has_no_items(section) else ("clicks", "items")
+    return [path for key in keys for path in find_files(folder, pattern_of(section, key), f"data.{key}")]
 
 
 def _delimited(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:

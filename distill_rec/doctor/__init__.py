@@ -1,6 +1,6 @@
 """Checks of an installation, an artifact, a run, a data set or a recipe, each told with what to do.
 
-Modules that need an extra (`bounds`, `settings`, `recipe_parts`) are imported only where it is there.
+Checks beside the installation and the artifact need the extra `train`, and are imported when they are wanted.
 """
 
 from distill_rec.doctor.examine import examine

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from distill_rec.artifact.layout import GOLDEN, MANIFEST, TRAINING, UNLISTED
 from distill_rec.artifact.link import leads_to, restoring
 from distill_rec.artifact.manifest import Manifest
 from distill_rec.artifact.records import EXPORT_AGAIN
-from distill_rec.doctor.findings import Finding, problem_of
+from distill_rec.doctor.findings import Finding, problem_of, sound
 from distill_rec.doctor.machine import size
 from distill_rec.runtime import Student
 
@@ -40,7 +39,7 @@ def artifact(path: Path) -> list[Finding]:
     except ArtifactError as error:
         return [*_link(path, folder), problem_of(AREA, error)]
     out = [*_described(manifest, content), *_link(path, folder), *_files(folder, manifest)]
-    return out if any(finding.level == "problem" for finding in out) else out + _works(folder)
+    return out + _works(folder, manifest) if sound(out) else out
 
 
 def _link(path: Path, folder: Path) -> list[Finding]:
@@ -75,49 +74,39 @@ def _files(folder: Path, manifest: Manifest) -> list[Finding]:
     return out
 
 
-def _works(folder: Path) -> list[Finding]:
-    """Load it as a service would, in every precision, and ask it for something."""
+def _works(folder: Path, manifest: Manifest) -> list[Finding]:
+    """Load it as a service would, in every precision, replay the golden inputs and ask it for something."""
+    golden = (folder / GOLDEN).exists()
+    others = [name for name in manifest.exported if name != manifest.precision]
+    out, *further = [_loads(folder, name, golden) for name in (manifest.precision, *others)]
+    if failed := [finding for found in (out, *further) for finding in found if finding.level == "problem"]:
+        return failed
+    names = f"{', '.join(manifest.exported)}; {manifest.precision} where none is asked for"
+    if golden:
+        out.append(Finding("ok", AREA, "precisions", f"{names}. Each gives the golden answers on this machine"))
+    else:  # kernels differ between processors, those of int8 most
+        do = "Export it again with this release to have them."
+        out.append(Finding("note", AREA, "precisions", f"{names}. No golden inputs to replay", do))
+    trains = f"; going on with the training from {TRAINING}/ needs distill-rec[train]"
+    found = f"serving needs none{trains if (folder / TRAINING).is_dir() else ''}"
+    return [*out, Finding("ok", AREA, "extras", found)]
+
+
+def _loads(folder: Path, precision: str, golden: bool) -> list[Finding]:
+    """One precision, and what the artifact carries."""
     began = time.perf_counter()
     try:
-        student = Student.load(folder, threads=1)
-        loaded = time.perf_counter() - began
+        student = Student.load(folder, threads=1, precision=precision, verify=golden)
+        took = time.perf_counter() - began
         found = student.recommend(history=[], k=min(3, student.info.items)) if student.info.items else []
-        teacher, texts = student.teacher, student.item_texts
+        parts = {"texts": student.item_texts, "the teacher's vectors": student.teacher}
     except DistillRecError as error:
         return [problem_of(AREA, error)]
     if not all(math.isfinite(score) for _, score in found):
-        return [Finding("problem", AREA, "a request", "scores that are not finite", EXPORT_AGAIN)]
-    loads = f"loads in {loaded:.2f} s without torch and ranks for a new user"
-    beside = [name for name, held in (("texts", texts), ("the teacher's vectors", teacher)) if held is not None]
+        return [Finding("problem", AREA, "a request", f"scores in {precision} that are not finite", EXPORT_AGAIN)]
+    loads = f"loads in {took:.2f} s without torch and ranks for a new user"
+    beside = " and ".join(name for name, held in parts.items() if held is not None)
     return [
         Finding("ok", AREA, "readable by this install", loads),
-        Finding("ok", AREA, "carried for the page", " and ".join(beside) or "neither texts nor a teacher"),
-        *_precisions(folder, student.info.precisions, student.info.precision),
-        _training(folder),
+        Finding("ok", AREA, "carried for the page", beside or "neither texts nor a teacher"),
     ]
-
-
-def _precisions(folder: Path, names: Sequence[str], main: str) -> list[Finding]:
-    """The golden inputs through every precision: kernels differ between processors, those of int8 most."""
-    names_text = f"{', '.join(names)}; {main} where none is asked for"
-    if not (folder / GOLDEN).exists():
-        do = "Export it again with this release to have them."
-        return [Finding("note", AREA, "precisions", f"{names_text}. No golden inputs to replay", do)]
-    if failed := [finding for name in names for finding in _replayed(folder, name)]:
-        return failed
-    return [Finding("ok", AREA, "precisions", f"{names_text}. Each gives the golden answers on this machine")]
-
-
-def _replayed(folder: Path, precision: str) -> list[Finding]:
-    try:
-        Student.load(folder, threads=1, precision=precision, verify=True).close()
-    except DistillRecError as error:
-        return [problem_of(AREA, error)]
-    return []
-
-
-def _training(folder: Path) -> Finding:
-    found = "serving needs none"
-    if (folder / TRAINING).is_dir():
-        found += f"; going on with the training from {TRAINING}/ needs distill-rec[train]"
-    return Finding("ok", AREA, "extras", found)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from distill_rec.doctor.findings import Finding
+from distill_rec.artifact.link import LINK
+from distill_rec.doctor.artifact import artifact
+from distill_rec.doctor.findings import Finding, lacking
 from distill_rec.doctor.kinds import kind_of
 
 
@@ -15,14 +18,17 @@ def examine(path: str | None) -> tuple[str, list[Finding]]:
 
         return "installation", installation()
     kind, place = kind_of(path)
-    return kind, _checks(kind, path, place)
+    try:
+        return kind, list(_checks(kind, path, place))
+    except ModuleNotFoundError as error:
+        export = place / "export" / LINK
+        inside = artifact(export) if kind == "run" and (export.exists() or export.is_symlink()) else []
+        return kind, [lacking(kind, path, error), *inside]
 
 
-def _checks(kind: str, path: str, place: Path) -> list[Finding]:
+def _checks(kind: str, path: str, place: Path) -> Iterable[Finding]:
     """Each check is imported when it is wanted: an artifact's needs no more than the light install."""
     if kind == "artifact":
-        from distill_rec.doctor.artifact import artifact
-
         return artifact(place)
     if kind == "run":
         from distill_rec.doctor.run import run

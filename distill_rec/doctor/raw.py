@@ -1,177 +1,94 @@
-"""Files of clicks and items that nothing has been made of yet: can they be read, and what is in them?"""
+"""Files of clicks and items that nothing has been made of yet: what `prepare`'s readers make of their first rows."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import json
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, cast
+from typing import Any
 
+import pyarrow.parquet as pq
+
+from distill_rec.data.faults import Fault, Faults
+from distill_rec.data.mind import BEHAVIORS, NEWS
+from distill_rec.data.recbole import FORM
+from distill_rec.data.rows import OWN, stream_rows, suffix_of
+from distill_rec.data.table import READERS
 from distill_rec.doctor.damage import fault_of
-from distill_rec.doctor.findings import Finding, Level, lacking
+from distill_rec.doctor.findings import Finding, Level, problem_of
 from distill_rec.doctor.kinds import raw_files
 from distill_rec.doctor.machine import size
-from distill_rec.encodings import binary, first_bytes, marked
+from distill_rec.recipe import DataSection
+from distill_rec.runtime.errors import DataError, DistillRecError
 
 AREA = "raw data"
 LOOKED_AT = 100_000
-"""Lines that are looked at in each file; a fault that stops a reader mostly stands early."""
-SHOWN = 3
-MIND = {"behaviors": 5, "news": 8}
-"""Columns of MIND's files, which have no header."""
-SEPARATORS = "\t;,|"
-
-
-@dataclass
-class Lines:
-    """What the first lines of a file are like; faults by kind, with the first line numbers."""
-
-    count: int = 0
-    columns: list[str] = field(default_factory=list)
-    faults: dict[str, list[int]] = field(default_factory=dict)
-    whole: bool = True
-
-    def fault(self, kind: str, line: int) -> None:
-        self.faults.setdefault(kind, []).append(line)
+"""Rows that are looked at in each file of lines; a fault that stops a reader mostly stands early."""
+MIND: dict[str, dict[str, Any]] = {
+    name: {"delimiter": "\t", "quoted": False, "columns": columns}
+    for name, columns in {"behaviors": BEHAVIORS, "news": NEWS}.items()
+}
+"""How MIND's files are written, which have no header."""
 
 
 def raw(place: Path) -> list[Finding]:
     """Every file, then how to go on."""
     files = raw_files(place)
-    out = [finding for path in files for finding in _file(path, place)]
-    return [*out, _next(files)]
+    names = {path: path.name if path == place else str(path.relative_to(place)) for path in files}
+    return [*(finding for path, name in names.items() for finding in _file(path, name)), _next(files)]
 
 
-def _file(path: Path, place: Path) -> list[Finding]:
-    name = path.name if path == place else str(path.relative_to(place))
-    if path.stat().st_size == 0:
-        return [Finding("problem", AREA, name, "empty", "Fetch or write it again.")]
-    if path.suffix == ".parquet":
-        return [_parquet(path, name)]
+def _file(path: Path, name: str) -> Iterator[Finding]:
+    faults = Faults()
     try:
-        begin = first_bytes(path)
-        if (other := binary(begin)) is not None:
-            return [Finding("problem", AREA, name, other[0], other[1])]
-        if (encoding := marked(begin)) is not None:
-            return [Finding("ok", AREA, name, f"text in {encoding}, which is read by its mark")]
-        lines = look(path)
-    except (OSError, EOFError, zlib.error) as error:
-        return [Finding("problem", AREA, name, f"cannot be unpacked: {error}", "Fetch it again.")]
-    rows = f"{lines.count:,}{'' if lines.whole else ' or more'} lines, {size(path.stat().st_size)}"
-    columns = f": {', '.join(lines.columns)}" if lines.columns else ""
-    out = [Finding("ok", AREA, name, f"{rows}{columns}")]
-    return out + [_fault(name, kind, at, lines.count) for kind, at in lines.faults.items()]
+        count, columns = _parquet(path) if suffix_of(path) == ".parquet" else _lines(path, faults)
+    except DistillRecError as error:
+        yield replace(problem_of(AREA, error), what=name)
+        return
+    more = " or more" if count >= LOOKED_AT and suffix_of(path) not in READERS else ""
+    told = f"{count:,}{more} rows, {size(path.stat().st_size)}: {', '.join(columns)}"
+    yield Finding("ok", AREA, name, told)
+    for reason, fault in faults.refused.items():
+        yield _refused(name, reason, fault, count)
 
 
-def _fault(name: str, kind: str, at: list[int], count: int) -> Finding:
-    found = f"{kind}: {len(at):,} of {count:,} lines, first {', '.join(map(str, at[:SHOWN]))}"
-    # A few bad lines are counted and left out by `prepare`; more than data.max_refused of them stop it.
-    level: Level = "problem" if len(at) > max(10, 0.01 * count) or len(at) >= count - 1 else "note"
-    do = (
-        "Set data.encoding, latin-1 for example."
-        if "UTF-8" in kind
-        else "Mend these lines: `prepare` leaves them out, or stops."
-    )
+def _lines(path: Path, faults: Faults) -> tuple[int, list[str]]:
+    """Rows that were looked at, and the columns."""
+    reader, form = READERS.get(suffix_of(path)), FORM if suffix_of(path) in (".inter", ".item") else {}
+    if reader is not None:
+        frame = reader(path, DataSection(), faults)
+    else:
+        form = next((one for start, one in MIND.items() if path.name.startswith(start) and ".tsv" in path.name), form)
+        blocks = stream_rows(path, faults, **form)
+        frame = next(blocks)
+        while faults.rows < LOOKED_AT and next(blocks, None) is not None:
+            continue
+    return faults.rows, [column for column in frame.columns if column not in OWN]
+
+
+def _parquet(path: Path) -> tuple[int, list[str]]:
+    if fault := fault_of(path):
+        raise DataError(path, fault, "a Parquet file", "Fetch or write it again.")
+    try:
+        with path.open("rb") as opened:  # by its path, pyarrow would take `job:1/x.parquet` for an address
+            file = pq.ParquetFile(opened)
+    except Exception as error:  # pyarrow's errors have no base class of their own
+        raise DataError(path, f"is damaged: {error}", "a Parquet file", "Fetch or write it again.") from error
+    return int(file.metadata.num_rows), list(file.schema_arrow.names)
+
+
+def _refused(name: str, reason: str, fault: Fault, count: int) -> Finding:
+    found = f"{reason}: {fault.count:,} of {count:,} rows, first {', '.join(fault.first)}"
+    # A few bad rows are counted and left out by `prepare`; more than data.max_refused of them stop it.
+    many = fault.count > max(10, DataSection().max_refused * count) or fault.count >= count
+    level: Level = "problem" if many else "note"
+    of_encoding = "Set data.encoding, latin-1 for example."
+    do = of_encoding if "encoding" in reason else "Mend these rows: `prepare` leaves them out, or stops."
     return Finding(level, AREA, name, found, do)
 
 
-def _parquet(path: Path, name: str) -> Finding:
-    if fault := fault_of(path):
-        return Finding("problem", AREA, name, fault, "Fetch or write it again.")
-    try:
-        import pyarrow.parquet as pq
-
-        with path.open("rb") as opened:  # by its path, pyarrow would take `job:1/x.parquet` for an address
-            file = pq.ParquetFile(opened)
-    except ModuleNotFoundError as error:
-        return lacking(AREA, name, error)
-    except Exception as error:  # pyarrow's errors have no base class of their own
-        return Finding("problem", AREA, name, f"is damaged: {error}", "Fetch or write it again.")
-    return Finding("ok", AREA, name, f"{file.metadata.num_rows:,} rows: {', '.join(file.schema_arrow.names)}")
-
-
-def look(path: Path) -> Lines:
-    """The first lines of a text file, packed or not.
-
-    Raises:
-        OSError, EOFError: it cannot be unpacked.
-    """
-    lines = Lines()
-    kind = path.name.lower().removesuffix(".gz").rpartition(".")[2]
-    opener = gzip.open if path.suffix == ".gz" else open
-    with cast("IO[bytes]", opener(path, "rb")) as file:
-        texts = _decoded(file, lines)
-        if kind in ("jsonl", "json", "ndjson"):
-            _json_lines(texts, lines)
-        elif kind == "tsv" and (of_mind := [count for start, count in MIND.items() if path.name.startswith(start)]):
-            _columns(texts, lines, "\t", of_mind[0])
-        elif kind in ("inter", "item", "tsv"):
-            _columns(texts, lines, "\t", None)
-        else:
-            _separated(texts, lines)
-    return lines
-
-
-def _decoded(file: IO[bytes], lines: Lines) -> Iterator[tuple[int, str]]:
-    for number, raw_line in enumerate(file, 1):
-        if number > LOOKED_AT:
-            lines.whole = False
-            return
-        lines.count += 1
-        try:
-            text = raw_line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-        except UnicodeDecodeError:
-            lines.fault("bytes that are not UTF-8", number)
-            continue
-        if text:
-            yield number, text
-
-
-def _json_lines(texts: Iterator[tuple[int, str]], lines: Lines) -> None:
-    for number, text in texts:
-        try:
-            row = json.loads(text)
-        except (ValueError, RecursionError):
-            lines.fault("no JSON", number)
-            continue
-        if not isinstance(row, dict):
-            lines.fault("no JSON object", number)
-        elif not lines.columns:
-            lines.columns = list(row)
-
-
-def _columns(texts: Iterator[tuple[int, str]], lines: Lines, separator: str, expected: int | None) -> None:
-    for number, text in texts:
-        found = text.split(separator)
-        if expected is None:
-            expected, lines.columns = len(found), found
-        elif len(found) != expected:
-            lines.fault(f"other than {expected} columns", number)
-
-
-def _separated(texts: Iterator[tuple[int, str]], lines: Lines) -> None:
-    """CSV: quoted fields may hold the separator and line breaks, so a reader counts the columns."""
-    first = next(texts, None)
-    if first is None:
-        return
-    separator = max(SEPARATORS, key=first[1].count)
-    lines.columns = next(csv.reader([first[1]], delimiter=separator))
-    reader = csv.reader((text + "\n" for _, text in texts), delimiter=separator)
-    try:
-        for row in reader:
-            if row and len(row) != len(lines.columns):
-                lines.fault(f"other than {len(lines.columns)} columns", reader.line_num + 1)
-    except csv.Error as error:
-        lines.fault(f"no CSV ({error})", reader.line_num + 1)
-
-
 def _next(files: list[Path]) -> Finding:
-    names = {path.name for path in files}
-    kinds = {path.suffix for path in files}
+    names, kinds = {path.name for path in files}, {path.suffix for path in files}
     if "behaviors.tsv" in names and "news.tsv" in names:
         found, do = "MIND", 'data.format = "mind" in the recipe; students/static/mind is one to copy.'
     elif ".inter" in kinds:
@@ -179,4 +96,4 @@ def _next(files: list[Path]) -> Finding:
     else:
         found = "tables"
         do = "distill-rec init --clicks FILE --items FILE (or --clicks FILE alone) writes a recipe for them."
-    return Finding("ok", AREA, "what they look like", found, f"{do} To read them: pip install 'distill-rec[train]'.")
+    return Finding("ok", AREA, "what they look like", found, do)

@@ -23,16 +23,38 @@ def unsettled(endings: Mapping[str, Sequence[Ending]], models: Sequence[str]) ->
         if open_ends:
             first = open_ends[0]
             how = "was still rising when" if first.rising else "was cut when"
-            found.append(f"{title_of(model)} {how} {WAYS[first.stopped]} ended it after {first.updates:,} updates")
+            found.append(f"{_who(model, first)} {how} {WAYS[first.stopped]} ended it after {first.updates:,} updates")
     return ", and ".join(found)
 
 
 def summary_of(endings: Mapping[str, Sequence[Ending]]) -> str:
-    """One sentence on what ended each training; "" where nothing is known of any."""
-    parts = []
-    for model, ends in endings.items():
-        ways = dict.fromkeys(WAYS[end.stopped] + (", still rising" if end.rising else "") for end in ends)
-        updates = sorted({end.updates for end in ends})
-        span = f"{updates[0]:,}" if len(updates) == 1 else f"{updates[0]:,} to {updates[-1]:,}"
-        parts.append(f"{title_of(model)} by {' or '.join(ways)} after {span} updates")
+    """One sentence on what ended each training and which weights were kept; "" where nothing is known of any."""
+    parts = [_told(who, ends) for who, ends in _by_training(endings).items()]
     return f"Trainings were ended: {'; '.join(parts)}." if parts else ""
+
+
+def _by_training(endings: Mapping[str, Sequence[Ending]]) -> dict[str, list[Ending]]:
+    """Endings by what was trained, each of several teachers apart."""
+    out: dict[str, list[Ending]] = {}
+    for model, ends in endings.items():
+        for end in ends:
+            out.setdefault(_who(model, end), []).append(end)
+    return out
+
+
+def _who(model: str, end: Ending) -> str:
+    return f"{title_of(model)} {end.name!r}" if end.name else title_of(model)
+
+
+def _told(who: str, ends: Sequence[Ending]) -> str:
+    ways = dict.fromkeys(WAYS[end.stopped] + (", still rising" if end.rising else "") for end in ends)
+    text = f"{who} by {' or '.join(ways)} after {_span([end.updates for end in ends])} updates"
+    kept = [end.kept for end in ends if end.kept is not None]
+    if not kept:
+        return text
+    return f"{text} (kept: {f'those after {_span(kept)}' if any(kept) else 'the start'})"
+
+
+def _span(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

@@ -7,6 +7,7 @@ from rich.table import Table as Sheet
 
 from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import Difference, ModelCost, Ratio, Results, Table
+from distill_rec.terminal import print_table
 
 TONES = {"good": "green", "bad": "red", "open": "yellow", "note": "cyan"}
 
@@ -14,14 +15,14 @@ TONES = {"good": "green", "bad": "red", "open": "yellow", "note": "cyan"}
 def render(results: Results, console: Console) -> None:
     """Print every table, the ratios, what serving costs, and the verdicts."""
     for table in results.tables:
-        console.print(_sheet(results, table))
+        print_table(console, _sheet(results, table))
     for metric in (results.main_metric, "recall@100"):
         if results.slices and metric in results.metrics:
-            console.print(_slice_sheet(results, metric))
+            print_table(console, _slice_sheet(results, metric))
     if results.shares:
-        console.print(_share_sheet(results))
+        print_table(console, _share_sheet(results))
     if results.costs:
-        console.print(_cost_sheet(results.costs))
+        print_table(console, _cost_sheet(results.costs))
     for ratio in results.test.ratios:
         console.print(f"  {ratio_text(ratio, results.metrics)}", highlight=False)
     for verdict in results.verdicts:

@@ -146,11 +146,18 @@ class Share(Part):
 
 
 class Ending(Part):
-    """How one training of a model ended."""
+    """How one training of a model ended.
+
+    Attributes:
+        name: of several teachers, which of them.
+        kept: update whose weights were kept, 0 for the start; None where an older release did not say.
+    """
 
     stopped: Literal["plateau", "max_epochs", "max_updates", "max_seconds"]
     rising: bool
     updates: int
+    name: str = ""
+    kept: int | None = None
 
     @property
     def settled(self) -> bool:

@@ -26,7 +26,7 @@ def verdicts(results: Results) -> list[Verdict]:
     table, metric = results.test, results.main_metric
     out = [_against(results, table, metric, "student", "popularity")]
     out += [_against(results, table, metric, "teacher", rival) for rival in RIVALS if rival in results.models]
-    out += [_together(results, table, metric)]
+    out += [_together(results, table, metric), *_idle(results)]
     out += [_distillation(results, table, metric), _beyond_the_start(results, table, metric)]
     out += [_nothing_to_give(results, table, metric), _retention(results, table)]
     out += [
@@ -108,6 +108,19 @@ def _together(results: Results, table: Table, metric: str) -> Verdict | None:
         f"The teachers together lose to the best of them, {best}, in {title}",
         f"The teachers together cannot be told from the best of them, {best}, in {title}",
         " Leave out those that give nothing.",
+    )
+
+
+def _idle(results: Results) -> list[Verdict]:
+    """Teachers that cost a training and give nothing."""
+    return [Verdict(tone="note", text=adds_nothing(share.name)) for share in results.shares if share.weight == 0]
+
+
+def adds_nothing(name: str) -> str:
+    """What to say of one of several teachers whose weight is zero."""
+    return (
+        f"{name} adds nothing to the sum of the teachers: its weight (which validation data chose, unless the recipe "
+        "gives it) is 0. Leave it out to save its training and its part of the teacher's vectors."
     )
 
 

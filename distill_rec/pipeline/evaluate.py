@@ -109,6 +109,7 @@ def endings_of(path: Path) -> dict[str, list[Ending]]:
     names = {} if ensemble is None else dict.fromkeys(ensemble.weights, "teacher")
     out: dict[str, list[Ending]] = {}
     for name, one in found.items():  # several teachers' are the teacher's, each one of them
-        ending = Ending(stopped=one.stopped, rising=one.rising, updates=one.updates)
+        member = name if name in names else ""
+        ending = Ending(stopped=one.stopped, rising=one.rising, updates=one.updates, name=member, kept=one.kept)
         out.setdefault(names.get(name, name), []).append(ending)
     return out

@@ -9,12 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from distill_rec.pipeline.check import State, state_of
 from distill_rec.pipeline.folder import RunFolder, RunRecord, StageRecord
 from distill_rec.pipeline.measure import measured
+from distill_rec.pipeline.reached import Reached, reached
 from distill_rec.pipeline.stage import Context, Stage, Work
 from distill_rec.pipeline.stages import from_stage
-from distill_rec.pipeline.wanted import chosen_stages, defaults_of, resolved, runs_anew, wanted
+from distill_rec.pipeline.wanted import chosen_stages, resolved
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import Recipe
 from distill_rec.records import write_record
@@ -61,21 +61,6 @@ class StageReport:
     resumed: bool
 
 
-@dataclass(frozen=True)
-class Reached:
-    """Where a stage stands.
-
-    Attributes:
-        want: the record that it would have if it were made now.
-        done: its record where it is finished.
-    """
-
-    stage: Stage
-    want: StageRecord
-    state: State
-    done: StageRecord | None
-
-
 def run_stages(
     recipe: Recipe,
     folder: Path,
@@ -103,26 +88,13 @@ def run_stages(
     stages, run, frames = chosen_stages(recipe, until, restart), RunFolder(folder), frames or Frames()
     with run.locked():
         context = Context(recipe, resolved(recipe), base, frames.hashes())
-        found = reached(run, context, stages, restart)
+        found = reached(run, recipe, stages, restart, lambda stage: stage.inputs(context))
         # Nothing is written or moved before every finished stage has been found to be what the recipe asks for.
         write_record(run.path / "recipe.json", RunRecord(recipe=recipe.model_dump(), base=str(base.resolve())))
         if restart is not None:
             set_aside_from(run, restart)
         work = Work(run, context, progress or Quiet(), {}, frames.clicks, frames.items)
         return [_reach(work, one, begin) for one in found]
-
-
-def reached(run: RunFolder, context: Context, stages: list[Stage], restart: str | None) -> list[Reached]:
-    """Where each stage stands. A finished one is known by the fingerprint that it was recorded with."""
-    out: list[Reached] = []
-    before = ""
-    for stage in stages:
-        want, usual = wanted(stage, context, before), defaults_of(stage, context.recipe)
-        state: State = "missing" if runs_anew(stage, restart) else state_of(run, stage, want, usual)
-        done = run.finished(stage.name) if state == "finished" else None
-        before = done.fingerprint if done is not None else want.fingerprint
-        out.append(Reached(stage, want, state, done))
-    return out
 
 
 def set_aside_from(run: RunFolder, stage: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from distill_rec.ensemble.record import EnsembleRecord
+from distill_rec.evaluation.verdicts import adds_nothing
 from distill_rec.records import read_record
 from distill_rec.training.outcome import Outcome, Variant
 
@@ -56,27 +57,37 @@ def print_trainings(folder: Path, console: Any) -> None:
     """The same on a rich console, one line per training."""
     from rich.table import Table
 
+    from distill_rec.terminal import print_table
+
     table = Table(box=None, header_style="bold")
-    for name in ("trained", "validation nDCG@10", "updates", "seconds", "ended by"):
+    for name in ("trained", "validation nDCG@10", "updates", "kept", "seconds", "ended by"):
         table.add_column(name, justify="left" if name in ("trained", "ended by") else "right")
     for name, found in trainings_of(folder).items():
         if not found.variants:
-            table.add_row(name, *_figures(found, found.best))
+            table.add_row(name, *_figures(found, found.best, found.kept))
         for number, one in enumerate(found.variants or []):
             chosen = " (chosen)" if len(found.variants or []) > 1 and number == found.chosen else ""
-            table.add_row(f"{name} {one.tuning}{chosen}", *_figures(one, one.ndcg))
-    console.print(table)
+            kept = found.kept if number == found.chosen else None
+            table.add_row(f"{name} {one.tuning}{chosen}", *_figures(one, one.ndcg, kept))
+    print_table(console, table)
     if (ensemble := ensemble_of(folder.parent)) is not None and folder.name == "teach":
         weights = ", ".join(f"{name} {weight:.3g}" for name, weight in ensemble.weights.items())
         mean = ensemble.validation["mean"]
         told = f"together {ensemble.together:.4f} (equal weights {mean:.4f}); weights: {weights}"
-        console.print(told, markup=False, highlight=False, soft_wrap=True)
+        idle = [adds_nothing(name) for name, weight in ensemble.weights.items() if weight == 0]
+        for line in (told, *idle):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _figures(one: Outcome | Variant, best: float) -> tuple[str, str, str, str]:
+def _figures(one: Outcome | Variant, best: float, kept: int | None) -> tuple[str, ...]:
+    """Cells of a training.
+
+    Args:
+        kept: update whose weights were kept, where it is known.
+    """
     ended = one.stopped + (", still rising" if one.rising else "")
     if one.kept_start:
         ended += "; no clear gain, so the start was kept"
     if one.stopped == "max_seconds":
         ended += "; will not reproduce"
-    return f"{best:.4f}", str(one.updates), f"{one.seconds:.1f}", ended
+    return f"{best:.4f}", str(one.updates), "-" if kept is None else str(kept), f"{one.seconds:.1f}", ended

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from distill_rec.files import fingerprint
 from distill_rec.pipeline.folder import StageRecord
-from distill_rec.pipeline.stage import Context, Stage
+from distill_rec.pipeline.stage import Stage
 from distill_rec.pipeline.stages import NAMES, STAGES, stage_named
 from distill_rec.recipe import Recipe, TeacherSection
 from distill_rec.recipe_errors import describe
@@ -114,16 +114,16 @@ def defaults_of(stage: Stage, recipe: Recipe) -> dict[str, Any]:
     return out
 
 
-def wanted(stage: Stage, context: Context, before: str) -> StageRecord:
+def wanted(stage: Stage, recipe: Recipe, inputs: dict[str, str], before: str) -> StageRecord:
     """The record that a stage would have if it were made now.
 
     Its fingerprint leaves out keys at their default: one that a later release adds must not change it.
 
     Args:
+        inputs: hashes of what it reads from outside the run, by key.
         before: fingerprint of the stage before.
     """
-    settings, inputs = settings_of(stage, context.recipe), stage.inputs(context)
-    usual = defaults_of(stage, context.recipe)
+    settings, usual = settings_of(stage, recipe), defaults_of(stage, recipe)
     decisive = {key: value for key, value in settings.items() if key not in usual or value != usual[key]}
     name = fingerprint(stage.name, stage.version, decisive, inputs, before)
     return StageRecord(

@@ -126,8 +126,12 @@ class Training:
             self._validate()
         return self._finish(stopped)
 
+    @property
+    def _epochs(self) -> int:
+        return self.section.epochs(self.batches.per_epoch)
+
     def _total(self) -> int:
-        limits = [self.section.max_epochs * self.batches.per_epoch]
+        limits = [self._epochs * self.batches.per_epoch]
         if self.section.max_updates is not None:
             limits.append(self.section.max_updates)
         return min(limits)
@@ -154,7 +158,7 @@ class Training:
             return "plateau"
         if section.max_updates is not None and state.update >= section.max_updates:
             return "max_updates"
-        if state.epoch >= section.max_epochs:
+        if state.epoch >= self._epochs:
             return "max_epochs"
         if section.max_seconds is not None and state.seconds >= section.max_seconds:
             return "max_seconds"

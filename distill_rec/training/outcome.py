@@ -89,3 +89,11 @@ class Outcome(Record):
     chosen_try: int | None = None
     variants: list[Variant] | None = None
     chosen: int | None = None
+
+    @property
+    def kept(self) -> int | None:
+        """Update whose weights were kept, the first of the best; 0 for the start, None where no validation is noted."""
+        if self.kept_start:
+            return 0
+        best = max(self.history, key=lambda record: record["ndcg@10"], default=None)
+        return None if best is None else int(best["update"])

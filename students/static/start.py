@@ -10,8 +10,8 @@ from torch import Tensor
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
+from distill_rec.nn.from_recipe import training_texts
 from distill_rec.nn.projection import Projection, principal_directions, ridge
-from distill_rec.nn.settings import training_texts
 from distill_rec.progress import Progress
 from distill_rec.runtime.tokenizer import TextTokenizer
 from distill_rec.student_build import TextTarget, start_map

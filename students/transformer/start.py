@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
-from distill_rec.nn.settings import training_texts
+from distill_rec.nn.from_recipe import training_texts
 from distill_rec.nn.text_head import TextHead
 from distill_rec.student_build import TextTarget, start_map
 from distill_rec.trunks.encoder import TrunkEncoder, learning

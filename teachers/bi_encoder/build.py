@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_rec.data.dataset import Dataset
+from distill_rec.nn.from_recipe import make_offsets, make_repeat, training_texts, user_settings
 from distill_rec.nn.pooled_encoder import PooledEncoder
 from distill_rec.nn.recommender import Recommender, TextEncoder
-from distill_rec.nn.settings import make_offsets, make_repeat, training_texts, user_settings
 from distill_rec.nn.text_head import TextHead
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.progress import Progress

@@ -15,9 +15,9 @@ from distill_rec.evaluation.protocol import targets_repeat
 from distill_rec.files import fingerprint, write_text
 from distill_rec.knowledge import write_knowledge
 from distill_rec.model_records import TeacherRecord
+from distill_rec.nn.from_recipe import user_settings
 from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.recommender import Recommender
-from distill_rec.nn.settings import user_settings
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import read_record, write_record

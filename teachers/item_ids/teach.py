@@ -12,10 +12,10 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.knowledge import write_knowledge
 from distill_rec.model_records import TeacherRecord
+from distill_rec.nn.from_recipe import make_repeat, user_settings
 from distill_rec.nn.offsets import ItemOffsets
 from distill_rec.nn.pooled_encoder import NoText
 from distill_rec.nn.recommender import Recommender
-from distill_rec.nn.settings import make_repeat, user_settings
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import OptimizerSection, decisive

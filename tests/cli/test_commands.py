@@ -82,6 +82,9 @@ def test_recommend_leaves_out_what_was_seen(tiny_run: Path, cli: Cli) -> None:
     assert not {"1", "4", "7"} & set(found)
     done = cli("recommend", tiny_run, "--history", "1,4,7", "-k", "60", "--seen")
     assert {"1", "4", "7"} < {line.split("\t")[0] for line in done.stdout.splitlines()}
+    done = cli("recommend", tiny_run, "--history", "1,4,7", "-k", "1000")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 57
+    assert "fewer than 1,000: these are all that may be recommended, 57 items" in done.stderr
 
 
 def test_compare_puts_runs_side_by_side(tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
@@ -130,6 +133,26 @@ def test_a_dry_run_writes_nothing(tiny_recipe: Path, tmp_path: Path, cli: Cli) -
     assert not (tmp_path / "run").exists()
 
 
+def test_a_dry_run_refuses_a_changed_setting_as_the_run_does(tiny_recipe: Path, tiny_run: Path, cli: Cli) -> None:
+    changed = ("run", tiny_recipe, "--out", tiny_run, "--set", "student.dim=24")
+    run, dry = cli(*changed), cli(*changed, "--dry-run")
+    assert (dry.returncode, dry.stderr) == (run.returncode, run.stderr) and dry.returncode == 1
+    assert "key student.dim: 24, but stage distill" in dry.stderr
+    steps = json.loads(cli(*changed, "--dry-run", "--restart", "distill", "--json").stdout)["stages"]
+    assert [step["state"] for step in steps] == ["finished", "finished", "to run", "to run", "to run"]
+
+
+def test_a_missing_log_is_told_with_its_key_the_recipe_and_the_nearest_file(tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "clicks.csv").write_text("user_id,item_id,timestamp\n")
+    recipe = tmp_path / "shop.toml"
+    recipe.write_text('[data]\nclicks = "clikcs.csv"\nitems = "items.csv"\n')
+    for arguments in (("prepare", recipe), ("run", recipe, "--dry-run")):
+        done = cli(*arguments, "--out", tmp_path / "run")
+        assert done.returncode == 1
+        assert f"{recipe}, key data.clicks: {tmp_path / 'clikcs.csv'}: no such file" in done.stderr
+        assert f"Did you mean {tmp_path / 'clicks.csv'}?" in done.stderr
+
+
 def test_an_unknown_key_is_exit_1_with_the_nearest(tiny_recipe: Path, cli: Cli) -> None:
     done = cli("run", tiny_recipe, "--set", "teacher.dimension=3")
     assert done.returncode == 1
@@ -143,6 +166,9 @@ def test_keys_tells_every_key_with_its_default(cli: Cli) -> None:
     assert told["teacher.optimizer.max_updates"]["default"] is None
     assert told["export.max_loss"]["default"] == 0.01 and told["export.max_loss"]["description"]
     assert "student.loss.kl" in cli("keys", "student.loss").stdout
+    assert "Did you mean teacher.optimizer?" in cli("keys", "teacher.optimiser").stderr
+    (one,) = json.loads(cli("keys", "teacher.repeat_term", "--json").stdout)
+    assert one["key"] == "teacher.repeat_term" and "a learned number" in one["description"]
     missing = cli("keys", "pupil")
     assert missing.returncode == 1 and "student.optimizer" in missing.stderr
 

@@ -79,6 +79,39 @@ def test_what_was_taken_for_what_is_shown_with_three_rows(tmp_path: Path) -> Non
     assert told["data"]["text"] == "{Description}"
 
 
+@pytest.mark.parametrize(
+    ("clicks", "out", "name"),
+    [
+        ("shop-export.csv", "films.toml", "films"),
+        ("shop-export.csv", "recipe.toml", "shop-export"),
+        ("clicks/part-*.csv.gz", "recipe.toml", "clicks"),
+        ("clicks", "recipe.toml", "clicks"),
+    ],
+)
+def test_a_recipe_is_called_as_its_file_or_as_the_clicks(clicks: str, out: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "clicks").mkdir()
+    rows = (SECOND / "shop-export.csv").read_bytes()
+    (tmp_path / "shop-export.csv").write_bytes(rows)
+    (tmp_path / "clicks/part-1.csv.gz").write_bytes(gzip.compress(rows))
+    init("--clicks", tmp_path / clicks, "--out", tmp_path / out)
+    assert load_recipe(tmp_path / out).name == name
+
+
+def test_where_people_come_back_the_recipe_says_what_to_do(tmp_path: Path) -> None:
+    shown = init("--clicks", SECOND / "shop-export.csv", "--out", tmp_path / "recipe.toml")
+    remedy = 'repeat_term = "recency" in [teacher] and [student]'
+    assert remedy in shown and "`recommend --seen`" in shown
+    text = (tmp_path / "recipe.toml").read_text()
+    assert remedy in text and text.count('# repeat_term = "none"') == 2
+    run = ["prepare", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "run")]
+    done = CliRunner().invoke(app, run, env={"COLUMNS": "900"})
+    assert "68.8% of the test's targets stood in their own history" in done.output and remedy in done.output
+    once = "".join(f"u{n // 5},thing {n % 5},{n}\n" for n in range(50))
+    (tmp_path / "once.csv").write_text(f"user_id,title,timestamp\n{once}")
+    init("--clicks", tmp_path / "once.csv", "--item-column", "title", "--out", tmp_path / "other.toml")
+    assert remedy not in (tmp_path / "other.toml").read_text()
+
+
 def test_event_types_of_the_whole_file_are_counted_and_spellings_pointed_out() -> None:
     data, notes = of_second("events.csv")
     assert data["event_weights"] == {"view": 1.0, "purchase": 1.0, "Purchase": 1.0, "remove_from_cart": 0.0}

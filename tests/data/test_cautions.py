@@ -13,16 +13,23 @@ from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
 
 SECOND = Path(__file__).parent.parent / "cases" / "second"
-ITEMS = pl.DataFrame({"item_id": [str(i) for i in range(40)], "title": [f"t{i}" for i in range(40)]})
+MANY = 100
 
 
-def summary(folder, user, item, time=None, **options):
+def catalogue(count):
+    return pl.DataFrame({"item_id": [str(i) for i in range(count)], "title": [f"t{i}" for i in range(count)]})
+
+
+ITEMS = catalogue(40)
+
+
+def summary(folder, user, item, time=None, items=MANY, **options):
     clicks = {"user_id": user, "item_id": item}
     if time is None:
         options |= {"time_column": "", "split": "leave-last-out"}
     else:
         clicks["timestamp"] = time
-    prepare(DataSection(**options), folder / "out", clicks=pl.DataFrame(clicks), items=ITEMS)
+    prepare(DataSection(**options), folder / "out", clicks=pl.DataFrame(clicks), items=catalogue(items))
     return json.loads((folder / "out" / "summary.json").read_text())
 
 
@@ -58,8 +65,20 @@ def test_targets_that_stood_in_their_own_history_are_counted_whatever_a_history_
     options = {"time_column": "", "split": "leave-last-out", "max_history": 2}
     found = summary(tmp_path, user, item, **options)
     assert found["repeated_targets"] == 0.4
-    assert "repeated-targets" in keys(found)
+    told = next(caution["text"] for caution in found["cautions"] if caution["key"] == "repeated-targets")
+    assert "40.0% of the test's targets" in told and 'repeat_term = "recency"' in told and "recommend --seen" in told
     assert Dataset.load(tmp_path / "out").repeated_targets == 0.4
+
+
+@pytest.mark.parametrize(("items", "few"), [(54, True), (60, False)])
+def test_a_ranking_among_few_items_that_are_left_is_told(tmp_path, items, few):
+    user = np.repeat(np.arange(30), 11)
+    # the five items of a history are seen twice each before the target, and count once
+    found = summary(tmp_path, user, np.tile([0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 5], 30), items=items)
+    assert ("few-candidates" in keys(found)) is few
+    if few:
+        (told,) = [caution["text"] for caution in found["cautions"] if caution["key"] == "few-candidates"]
+        assert "49 of 54 items are left to rank" in told
 
 
 def test_a_click_of_the_same_second_is_no_repetition(tmp_path):

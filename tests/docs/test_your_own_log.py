@@ -42,7 +42,7 @@ def test_the_commands_of_the_page_lead_to_a_student(tmp_path: Path, tiny_trunk: 
         "init shop.toml", "prepare runs/shop", "run --dry-run", "run runs/shop", "recommend 3", "doctor runs/shop",
     ]  # fmt: skip
     shown = re.findall(r"^(?:data\.|note: ).*$", PAGE.read_text().split("```")[5], re.MULTILINE)
-    assert len(shown) == 8 and all(line in said["init shop.toml"] for line in shown)
+    assert len(shown) == 9 and all(line in said["init shop.toml"] for line in shown)
     summary = json.loads((tmp_path / "runs/shop/prepare/summary.json").read_text())
     assert (summary["left_out_rows"], summary["interactions"], summary["users"], summary["items"]) == (117, 383, 24, 10)
     assert len(said["recommend 3"].splitlines()) == 3

@@ -23,7 +23,7 @@ def test_minds_files_are_known_and_a_missing_column_is_named() -> None:
     found = found_in(CASES / "mind", "raw data")
     assert found["behaviors.tsv"].level == "ok" and found["news.tsv"].level == "ok"
     wrong = found["behaviors-four-columns.tsv"]
-    assert wrong.level == "problem" and "other than 5 columns" in wrong.found
+    assert wrong.level == "problem" and "expected 5 columns, found 4" in wrong.found
 
 
 def test_separators_byte_order_marks_and_encodings_of_tables_are_seen() -> None:
@@ -31,7 +31,7 @@ def test_separators_byte_order_marks_and_encodings_of_tables_are_seen() -> None:
     assert found["clicks.csv"].level == "ok" and "customer, sku, when" in found["clicks.csv"].found
     assert found["items.csv"].level == "ok"
     latin = found["clicks-latin1.csv"]
-    assert latin.level == "problem" and "first 2" in latin.found and "data.encoding" in latin.do
+    assert latin.level == "problem" and "first csv/clicks-latin1.csv:2" in latin.found and "data.encoding" in latin.do
     assert "distill-rec init" in found["what they look like"].do
 
 
@@ -62,7 +62,7 @@ def test_a_recipe_and_a_shelf_name_are_sound(tiny_recipe: Path) -> None:
         ('format = "recbole"', 'formt = "recbole"', "data.format"),
         ("dim = 16", "dim = ", "TOML"),
         ('trunk = "', 'trunk = "/nowhere', "is not there"),
-        ('path = "', 'path = "/nowhere', "is not there"),
+        ('path = "', 'path = "/nowhere', "no such file"),
     ],
 )
 def test_a_broken_recipe_says_where(tiny_recipe: Path, tmp_path: Path, old: str, new: str, said: str) -> None:
@@ -84,7 +84,7 @@ def test_what_is_nothing_of_ours_is_a_problem(tmp_path: Path, name: str) -> None
     [
         (b"PK\x03\x04" + bytes(40), "problem", "an Excel workbook"),
         (b"\x89PNG" + bytes(40), "problem", "a binary file"),
-        ("a,b\n1,2\n".encode("utf-16"), "ok", "utf-16"),
+        ("a,b\n1,2\n".encode("utf-16"), "ok", "1 rows, 18 bytes: a, b"),
     ],
 )
 def test_what_is_no_text_in_utf_8_is_told(tmp_path: Path, content: bytes, level: str, said: str) -> None:

@@ -103,7 +103,7 @@ def test_truncated_and_missing_weights_are_named(folder: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:-4])
     (folder / "distill" / "student" / "weights.safetensors").unlink()
     found = {one.what: one.found for one in of_level(folder, "problem")}
-    assert "bytes where its header says" in found["teach/weights.safetensors"]
+    assert "is damaged: " in found["teach/weights.safetensors"]
     assert "student/weights.safetensors" in found["stage distill"]
 
 
@@ -151,9 +151,9 @@ def test_a_data_set_tells_what_its_summary_counted(folder: Path) -> None:
     path.write_text(json.dumps(summary))
     _, findings = examine(str(folder / "prepare"))
     found = {one.what: one for one in findings}
-    assert "20 items have the text of another" in found["equal texts"].found
-    assert "30 have none" in found["texts"].found
-    assert found["times"].level == "note" and "1970-01-01" in found["times"].found
+    assert found["texts"].level == "note" and "40 distinct" in found["texts"].found
+    assert "30 items without text" in found["texts"].found
+    assert found["time"].level == "note" and "1970-01-01" in found["time"].found
     assert "a.inter:7" in found["refused: an unknown item"].found
-    assert "min_user_clicks" in found["a user with one click"].do
+    assert "min_user_clicks" in found["mended: a user with one click"].do
     assert found["train / validation / test"].level == "problem"

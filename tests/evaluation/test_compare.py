@@ -132,6 +132,27 @@ def test_no_conclusion_is_drawn_from_a_training_that_was_cut_or_still_rising(ear
     assert "after 700 updates" in found.verdicts[-1].text and "a plateau" in found.verdicts[-1].text
 
 
+def test_each_of_several_teachers_is_named_with_its_end_and_the_weights_that_were_kept() -> None:
+    dataset, scorers = build_world({"popularity": 0.0, "undistilled": 0.4, "student": 0.9, "teacher": 1.0})
+    text = Ending(stopped="plateau", rising=False, updates=900, name="text", kept=750)
+    ids = Ending(stopped="max_epochs", rising=True, updates=100, name="ids", kept=0)
+    found = compare(scorers, dataset, SECTION, endings={"teacher": [text, ids], "student": [ended()]})
+    assert found.verdicts[-1].text == (
+        "Trainings were ended: the teacher 'text' by a plateau after 900 updates (kept: those after 750); the teacher "
+        "'ids' by max_epochs, still rising after 100 updates (kept: the start); the student by a plateau after 700 "
+        "updates."
+    )
+    rival = next(v for v in found.verdicts if "beats popularity" in v.text and v.tone == "open")
+    assert "the teacher 'ids' was still rising" in rival.text
+
+
+def test_a_teacher_without_weight_is_named_with_what_to_do() -> None:
+    dataset, scorers = build_world({"popularity": 0.0, "text": 0.9, "ids": 0.4, "teacher": 1.0})
+    found = compare(scorers, dataset, SECTION, shares={"text": (1.0, None), "ids": (0.0, None)})
+    (told,) = [verdict.text for verdict in found.verdicts if "adds nothing" in verdict.text]
+    assert told.startswith("ids adds nothing") and "Leave it out to save its training" in told
+
+
 def test_the_student_stands_against_popularity_first() -> None:
     dataset, scorers = build_world({"popularity": 0.9, "undistilled": 0.4, "student": 0.2, "teacher": 1.0})
     first = compare(scorers, dataset, SECTION).verdicts[0]

@@ -53,7 +53,7 @@ def test_report_of_impressions_names_the_grouping_and_both_mrrs() -> None:
         assert words in text
 
 
-@pytest.mark.parametrize("width", [80, 100])
+@pytest.mark.parametrize("width", [30, 80, 100])
 def test_terminal_tables_fit_the_terminal_and_cut_no_figure(results: Results, width: int) -> None:
     out = io.StringIO()
     render(results, Console(file=out, width=width))

@@ -11,7 +11,8 @@ import pytest
 from conftest import Cli
 
 from distill_rec.data import Dataset, prepare
-from distill_rec.pipeline.plan import plan_of
+from distill_rec.estimates import Sizes
+from distill_rec.pipeline.plan import floors_of, plan_of
 from distill_rec.pipeline.sizes import sizes_of
 from distill_rec.pipeline.users import windows_of
 from distill_rec.recipe import DataSection, Recipe
@@ -67,6 +68,14 @@ def test_rows_that_are_no_clicks_by_their_rating_are_not_learned_from(tmp_path: 
     clicks.with_columns(stars=pl.lit("good")).write_csv(tmp_path / "words.csv")
     words = section.model_copy(update={"clicks": "words.csv", "rating_column": "stars"})
     assert sizes_of(words, tmp_path).learned == ROWS
+
+
+def test_the_floor_is_told_in_epochs_and_where_a_limit_comes_before_it() -> None:
+    recipe = Recipe.model_validate({"teacher": {}, "student": {"optimizer": {"max_epochs": 90}}})
+    teacher, student = floors_of(recipe, Sizes(clicks=300, items=50, samples=1000))
+    assert teacher == "teacher: no plateau ends its training before 600 updates (min_updates), here about 307 epochs"
+    assert student.startswith("student: ") and student.endswith("max_epochs ends it after 176, which may be too early")
+    assert floors_of(recipe, Sizes(0, 0, 0)) == []  # data that are not here yet
 
 
 def test_every_stage_has_memory_and_the_command_prints_the_guest(tmp_path: Path, tiny_trunk: Path, cli: Cli) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -12,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Cli, command, environment
+from rich.console import Console
 
 from distill_rec import Run
+from distill_rec.pipeline.trainings import print_trainings
 from distill_rec.runtime import Student
 
 LONG = 60
@@ -69,6 +73,24 @@ def test_each_has_a_column_and_their_sum_is_the_teacher(finished: Path) -> None:
     np.testing.assert_allclose(run.teacher.rank(warm[:2], warm), expected, rtol=1e-4, atol=1e-5)
     shares = {share.name: share.weight for share in run.results.shares}
     assert shares == weights
+    ends = run.results.endings["teacher"]
+    assert [end.name for end in ends] == ["text", "ids"] and all(0 <= (end.kept or 0) <= end.updates for end in ends)
+
+
+def test_the_terminal_names_each_with_its_kept_update_and_what_one_without_weight_is_worth(
+    finished: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(finished / "teach", tmp_path / "teach"))
+    record = json.loads((folder / "ensemble.json").read_text())
+    record["weights"]["ids"] = 0.0
+    (folder / "ensemble.json").write_text(json.dumps(record))
+    out = io.StringIO()
+    print_trainings(folder, Console(file=out, width=200))
+    rows = {line.split()[0]: line.split() for line in out.getvalue().splitlines()}
+    history = json.loads((folder / "text/history.json").read_text())["history"]
+    best = max(history, key=lambda one: one["ndcg@10"])
+    assert rows["trained"][-6:] == ["nDCG@10", "updates", "kept", "seconds", "ended", "by"]
+    assert rows["text"][3:5] == [str(LONG), str(best["update"])] and "ids adds nothing" in out.getvalue()
 
 
 def test_the_exported_teacher_ranks_as_the_sum_does_without_torch(finished: Path) -> None:

@@ -10,7 +10,7 @@ from tiny import make_dataset, student_section, write_trunk
 from distill_rec.distillation import DistillationObjective, distill
 from distill_rec.files import read_json
 from distill_rec.knowledge import Knowledge
-from distill_rec.nn.settings import training_texts
+from distill_rec.nn.from_recipe import training_texts
 from distill_rec.recipe import LossSection, OptimizerSection
 from distill_rec.runtime.errors import ModelError
 from distill_rec.student_model import load_student

@@ -52,6 +52,30 @@ def test_models_that_gain_nothing_are_trained_to_the_same_floor_and_through_thei
     assert warm["stopped"] == "plateau" and warm["steps"]["window"] == 9 < warm["updates"]
 
 
+@pytest.mark.parametrize(
+    ("given", "updates_each", "epochs"),
+    [
+        ({}, 1, 1200),  # the default gives way to twice the floor
+        ({}, 7, 172),
+        ({}, 50, 100),
+        ({"max_epochs": 90}, 1, 90),
+        ({"min_updates": 0}, 1, 100),
+        ({"decay": "linear"}, 1, 100),
+    ],
+)
+def test_only_epochs_that_somebody_set_come_before_the_floor(given, updates_each, epochs):
+    assert OptimizerSection(**given).epochs(updates_each) == epochs
+
+
+def test_a_small_log_is_trained_to_a_plateau_behind_the_floor(world, monkeypatch):
+    monkeypatch.setattr(loop, "validation_metric", lambda *_: 0.5)
+    rule = {"batch_size": 10_000, "patience": 1, "patience_updates": 0, "warmup_updates": 0, "min_updates": 110}
+    found = train(world, "small", **rule)
+    assert (found["stopped"], found["updates"], found["rising"]) == ("plateau", 110, False)
+    cut = train(world, "cut", **rule, max_epochs=90)
+    assert (cut["stopped"], cut["updates"]) == ("max_epochs", 90)
+
+
 def test_a_falling_rate_is_not_cut_by_a_plateau(world, monkeypatch):
     monkeypatch.setattr(loop, "validation_metric", lambda *_: 0.5)
     found = train(

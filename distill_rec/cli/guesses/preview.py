@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from distill_rec.data.cautions import COME_BACK, REPEATED
 from distill_rec.data.log import Log
 from distill_rec.data.prepare import read_log
 from distill_rec.data.shown import shown
@@ -36,6 +37,10 @@ def read_as_prepare_would(data: dict[str, Any], notes: list[str]) -> Log:
             notes.append(f"times: {count:,} {kind}; here --time-format, as %d/%m/%Y %H:%M")
     notes += log.faults.warnings
     assert log.clicks is not None
+    clicked = log.clicks.filter("positive").select("user_id", "item_id")
+    again = 1 - clicked.n_unique() / max(len(clicked), 1)
+    if again > REPEATED:
+        notes.append(f"{again:.1%} of the clicks are on an item that the user had clicked before: {COME_BACK}")
     if section.split == "time" and log.timed and _too_coarse(log.clicks.filter("positive")["time"].to_numpy(), section):
         data["split"] = "leave-last-out"
         notes.append("times are too coarse for a split by time: each user's last clicks are the tests (data.split)")

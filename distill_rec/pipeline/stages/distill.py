@@ -23,7 +23,8 @@ TAUGHT = 1.5
 class Distill(Stage):
     name = "distill"
     section = "student"
-    version = 1
+    version = 2
+    still_good = frozenset({1})  # 2 lets small logs, whose epochs have few updates, train to the floor and beyond
     no_effect = frozenset({"student.trunk", "student.device"})
     help = "Train the student from the teacher (after the stages before, where they are not finished)."
     example = "distill-rec distill students/static --restart distill"

@@ -86,6 +86,7 @@ class Export(Stage):
 
         from distill_rec.artifact.refusals import REPORT
         from distill_rec.export.report import ReportRecord
+        from distill_rec.terminal import print_table
 
         report = read_content(ReportRecord, folder / self.name / REPORT)
         table = Table(box=None, header_style="bold")
@@ -94,5 +95,5 @@ class Export(Stage):
         for row in report["precisions"]:
             cells = ["-" if row[name] is None else format(row[name], form) for name, form in FORMS.items()]
             table.add_row(row["precision"], *cells, row["verdict"])
-        console.print(table)
+        print_table(console, table)
         console.print(f"version {report['version']}, digest {report['digest']}", soft_wrap=True, highlight=False)

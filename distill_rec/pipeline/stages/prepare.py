@@ -62,16 +62,16 @@ class Prepare(Stage):
         return {"summary": read_json(folder / self.name / "summary.json")}
 
     def print_report(self, folder: Path, console: Any) -> None:
-        from rich.markup import escape
         from rich.table import Table
 
         from distill_rec.data import read_summary
+        from distill_rec.terminal import print_table
 
         summary = read_summary(folder / self.name)
         table = Table("what was read", "", box=None, header_style="bold")
         for name, value in summary.lines():
-            table.add_row(escape(name), escape(value))
-        console.print(table)
+            table.add_row(name, value)
+        print_table(console, table)
         _print_refused(summary, folder / self.name / "refused.csv", console)
         for warning in summary.warnings:
             console.print(f"warning: {warning}", markup=False, highlight=False, soft_wrap=True)

@@ -18,7 +18,8 @@ RESIDENT = 900 << 20
 class Teach(Stage):
     name = "teach"
     section = "teacher"
-    version = 1
+    version = 2
+    still_good = frozenset({1})  # 2 lets small logs, whose epochs have few updates, train to the floor and beyond
     no_effect = frozenset({"teacher.trunk", "teacher.device"})
     help = "Train the teacher and cache its knowledge (after prepare, where that is not finished)."
     example = "distill-rec teach students/static --set teacher.dim=32"
