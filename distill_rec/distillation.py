@@ -19,10 +19,12 @@ from distill_rec.losses import TeacherScores, catalogue_loss
 from distill_rec.losses.active import Active, active_losses, of_rows
 from distill_rec.losses.checks import refuse_kind, refuse_signals
 from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
+from distill_rec.mixing import Mixing
 from distill_rec.nn.settings import training_texts
 from distill_rec.nn.side_by_side import SideBySide
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import LossSection, OptimizerSection, StudentSection, decisive
+from distill_rec.runtime.errors import RecipeError
 from distill_rec.student_build import write_student
 from distill_rec.training import Objective, Training
 from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch
@@ -47,6 +49,7 @@ class DistillationObjective(Objective):
             are learned with it (a map on the teacher's side would admit the zero solution).
         texts: indices of texts whose vectors are knowledge even where nobody clicked them; never new items'.
         histories: changes those that teacher and student are asked for; the data's own where not given.
+        mixing: weighs several teachers by sample; they are summed where not given.
     """
 
     def __init__(  # noqa: PLR0913
@@ -57,9 +60,10 @@ class DistillationObjective(Objective):
         texts: Tensor,
         device: torch.device,
         histories: Histories | None = None,
+        mixing: Mixing | None = None,
     ) -> None:
         super().__init__()
-        self.histories = histories
+        self.histories, self.mixing = histories, mixing
         losses = active_losses(loss)
         self.score_losses = [one for one in losses if not one.spec.vectors]
         self.item_losses = [one for one in losses if one.spec.vectors and ITEM_VECTORS in one.spec.needs]
@@ -87,7 +91,7 @@ class DistillationObjective(Objective):
         return batch if self.histories is None else self.histories.change(batch, epoch, number)
 
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
-        teacher = self._teacher(scene) if self.asks_teacher else None
+        teacher = self._teacher(scene, place) if self.asks_teacher else None
         if isinstance(scene.batch, SequenceBatch):
             loss = self._sequence_loss(scene, scene.batch, place, teacher)
         else:
@@ -97,14 +101,27 @@ class DistillationObjective(Objective):
         return loss + _of_vectors(self.user_losses, scene.users, teacher.users, self.user_adapter)
 
     @torch.no_grad()
-    def _teacher(self, scene: Scene) -> TeacherScores:
+    def _teacher(self, scene: Scene, place: Tensor) -> TeacherScores:
         """The teacher's vectors of the window's items and of the batch's users."""
         items = functional.embedding(scene.items, self.items)
         clicked, encoder = functional.embedding(scene.history, items), self.teacher_users[0]
         if isinstance(scene.batch, SequenceBatch):
             users = gather_users(encoder.all_positions(clicked, scene.mask), scene.batch)
-            return TeacherScores(users, items, self.repeat)
-        return TeacherScores(encoder(clicked, scene.mask), items, self.repeat)
+        else:
+            users = encoder(clicked, scene.mask)
+        if self.mixing is not None:
+            users = self._mixed(self.mixing, users, items, scene, place)
+        return TeacherScores(users, items, self.repeat)
+
+    def _mixed(self, mixing: Mixing, users: Tensor, items: Tensor, scene: Scene, place: Tensor) -> Tensor:
+        """The teachers' user vectors, weighed by sample where the click is known to follow on the history."""
+        batch = scene.batch
+        real = None if batch.changed is None else torch.from_numpy(~batch.changed).to(users.device)
+        if isinstance(batch, SequenceBatch):
+            target, _ = sequence_targets(scene, batch, place)
+            return mixing.of_targets(users, items, target, real)
+        candidates, shown, labels = candidates_of(scene, batch, place)
+        return mixing.of_candidates(users, functional.embedding(candidates, items), labels, shown, real)
 
     def _sequence_loss(
         self, scene: Scene, batch: SequenceBatch, place: Tensor, teacher: TeacherScores | None
@@ -211,7 +228,8 @@ def distill(  # noqa: PLR0913
     Raises:
         TrainingError: a loss that is not finite.
         RunError: the knowledge is of another catalogue, or of other data.
-        RecipeError: a loss needs a signal that the teacher does not supply, or has no form for this data.
+        RecipeError: a loss needs a signal that the teacher does not supply, or has no form for this data; one teacher
+            is to be weighed.
     """
     progress = progress or Quiet()
     if (folder / "model.json").exists():
@@ -238,7 +256,8 @@ def distill(  # noqa: PLR0913
             called = "student"
             asked = Histories(section.histories, dataset, section.seed) if section.histories.changes else None
             texts = training_texts(dataset)
-            objective = DistillationObjective(knowledge, section.loss, section.dim, texts, device, asked)
+            mixing = _mixing(section, knowledge)
+            objective = DistillationObjective(knowledge, section.loss, section.dim, texts, device, asked, mixing)
         training = Training(
             built.model,
             objective.to(device),
@@ -264,6 +283,18 @@ def distill(  # noqa: PLR0913
     write_student(built, folder)
     for path in sorted(folder.glob("**/checkpoint-*")):
         path.unlink()
+
+
+def _mixing(section: StudentSection, knowledge: Knowledge) -> Mixing | None:
+    """
+    Raises:
+        RecipeError: there is one teacher alone.
+    """
+    if section.mix == "sum":
+        return None
+    if not isinstance(knowledge.user_encoder, SideBySide):
+        raise RecipeError("key student.mix", f"{section.mix!r} of one teacher", "sum, or several teachers")
+    return Mixing(section.mix, section.mix_temperature, knowledge.user_encoder)
 
 
 def _start_of(start: str, knowledge: Knowledge | None) -> Knowledge | None:

@@ -229,6 +229,16 @@ class StudentSection(ModelSection, Sourced):
         description="what its first weights are taken from: auto (the teacher; with several teachers none), none (the "
         "PLM alone), or the name of one of several teachers",
     )
+    mix: Literal["sum", "by_loss", "by_rank"] = Field(
+        "sum",
+        description="several teachers: their weighted sum; or by sample, those that give the click a small "
+        "cross-entropy (by_loss), or rank it high (by_rank), count for more",
+    )
+    mix_temperature: float = Field(
+        1.0,
+        gt=0,
+        description="of mix by sample: the larger, the nearer to the sum; the smaller, the more the best counts",
+    )
     undistilled: bool = Field(True, description="also train the same student on clicks alone, for comparison")
     initialised: bool = Field(
         False, description="also train it from the teacher's start on clicks alone: apart, what start and losses give"
