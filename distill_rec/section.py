@@ -13,7 +13,7 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-LATER = ("repeat_term", "start", "histories", "mix", "mix_temperature")
+LATER = ("repeat_term", "start", "histories", "mix", "mix_temperature", "nested", "nested_weights", "adapter")
 """Keys that came after trainings had been begun without them."""
 
 
