@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,16 @@ from distill_rec.handover import require_same
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses import TeacherScores, catalogue_loss
 from distill_rec.losses.active import Active, active_losses, of_rows
-from distill_rec.losses.checks import refuse_kind, refuse_signals
+from distill_rec.losses.checks import refuse_kind, refuse_signals, used
 from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
+from distill_rec.mixing import Mixing
+from distill_rec.nn.adapter import Kind as AdapterKind
+from distill_rec.nn.adapter import make_adapter
 from distill_rec.nn.from_recipe import training_texts
 from distill_rec.nn.side_by_side import SideBySide
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import LossSection, OptimizerSection, StudentSection, decisive
+from distill_rec.runtime.errors import RecipeError
 from distill_rec.student_build import write_student
 from distill_rec.training import Objective, Training
 from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch
@@ -43,10 +48,13 @@ class DistillationObjective(Objective):
     Args:
         knowledge: the teacher's cached item and text vectors and user encoder.
         loss: weights and settings of the losses.
-        dim: the student's dimensions; where they differ from the teacher's, linear adapters on the student's side
-            are learned with it (a map on the teacher's side would admit the zero solution).
+        dim: the student's dimensions.
         texts: indices of texts whose vectors are knowledge even where nobody clicked them; never new items'.
         histories: changes those that teacher and student are asked for; the data's own where not given.
+        mixing: weighs several teachers by sample; they are summed where not given.
+        nested: see `Objective`.
+        adapter: map of the student's vectors to the teacher's space that is learned with it (one on the teacher's side
+            would admit the zero solution).
     """
 
     def __init__(  # noqa: PLR0913
@@ -57,9 +65,12 @@ class DistillationObjective(Objective):
         texts: Tensor,
         device: torch.device,
         histories: Histories | None = None,
+        mixing: Mixing | None = None,
+        nested: Sequence[tuple[int, float]] = (),
+        adapter: AdapterKind = "auto",
     ) -> None:
-        super().__init__()
-        self.histories = histories
+        super().__init__(nested)
+        self.histories, self.mixing = histories, mixing
         losses = active_losses(loss)
         self.score_losses = [one for one in losses if not one.spec.vectors]
         self.item_losses = [one for one in losses if one.spec.vectors and ITEM_VECTORS in one.spec.needs]
@@ -79,32 +90,46 @@ class DistillationObjective(Objective):
             self.texts = self.texts[self.knows_texts[self.texts]]
         # Of several teachers, one may not know a text that others do.
         self.dims = knowledge.user_encoder.dims if isinstance(knowledge.user_encoder, SideBySide) else None
-        same = knowledge.dim == dim
-        self.item_adapter: nn.Module = nn.Identity() if same else nn.Linear(dim, knowledge.dim)
-        self.user_adapter: nn.Module = nn.Identity() if same else nn.Linear(dim, knowledge.dim)
+        self.item_adapter = make_adapter(adapter, dim, knowledge.dim)
+        self.user_adapter = make_adapter(adapter, dim, knowledge.dim)
 
     def asked(self, batch: Batch, epoch: int, number: int) -> Batch:
         return batch if self.histories is None else self.histories.change(batch, epoch, number)
 
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
-        teacher = self._teacher(scene) if self.asks_teacher else None
-        if isinstance(scene.batch, SequenceBatch):
-            loss = self._sequence_loss(scene, scene.batch, place, teacher)
-        else:
-            loss = self._impression_loss(scene, scene.batch, place, teacher)
+        teacher = self._teacher(scene, place) if self.asks_teacher else None
+        loss = self.over_widths(scene, lambda one: self._score_loss(one, place, teacher))
         if teacher is None:
             return loss
         return loss + _of_vectors(self.user_losses, scene.users, teacher.users, self.user_adapter)
 
+    def _score_loss(self, scene: Scene, place: Tensor, teacher: TeacherScores | None) -> Tensor:
+        if isinstance(scene.batch, SequenceBatch):
+            return self._sequence_loss(scene, scene.batch, place, teacher)
+        return self._impression_loss(scene, scene.batch, place, teacher)
+
     @torch.no_grad()
-    def _teacher(self, scene: Scene) -> TeacherScores:
+    def _teacher(self, scene: Scene, place: Tensor) -> TeacherScores:
         """The teacher's vectors of the window's items and of the batch's users."""
         items = functional.embedding(scene.items, self.items)
         clicked, encoder = functional.embedding(scene.history, items), self.teacher_users[0]
         if isinstance(scene.batch, SequenceBatch):
             users = gather_users(encoder.all_positions(clicked, scene.mask), scene.batch)
-            return TeacherScores(users, items, self.repeat)
-        return TeacherScores(encoder(clicked, scene.mask), items, self.repeat)
+        else:
+            users = encoder(clicked, scene.mask)
+        if self.mixing is not None:
+            users = self._mixed(self.mixing, users, items, scene, place)
+        return TeacherScores(users, items, self.repeat)
+
+    def _mixed(self, mixing: Mixing, users: Tensor, items: Tensor, scene: Scene, place: Tensor) -> Tensor:
+        """The teachers' user vectors, weighed by sample where the click is known to follow on the history."""
+        batch = scene.batch
+        real = None if batch.changed is None else torch.from_numpy(~batch.changed).to(users.device)
+        if isinstance(batch, SequenceBatch):
+            target, _ = sequence_targets(scene, batch, place)
+            return mixing.of_targets(users, items, target, real)
+        candidates, shown, labels = candidates_of(scene, batch, place)
+        return mixing.of_candidates(users, functional.embedding(candidates, items), labels, shown, real)
 
     def _sequence_loss(
         self, scene: Scene, batch: SequenceBatch, place: Tensor, teacher: TeacherScores | None
@@ -211,7 +236,8 @@ def distill(  # noqa: PLR0913
     Raises:
         TrainingError: a loss that is not finite.
         RunError: the knowledge is of another catalogue, or of other data.
-        RecipeError: a loss needs a signal that the teacher does not supply, or has no form for this data.
+        RecipeError: a loss needs a signal that the teacher does not supply, or has no form for this data; one teacher
+            is to be weighed; the dimensions differ, and there is to be no adapter.
     """
     progress = progress or Quiet()
     if (folder / "model.json").exists():
@@ -223,6 +249,7 @@ def distill(  # noqa: PLR0913
         if not clicks_only:
             refuse_kind(section.loss, dataset.kind)
             refuse_signals(section.loss, knowledge.supplies)
+            _refuse_adapter(section, knowledge)
     build = student_spec(section.kind).build.get()
     built = build(section, section.trunk or trunk, dataset, _start_of(section.start, knowledge), progress)
     built.model.to(device)
@@ -231,14 +258,17 @@ def distill(  # noqa: PLR0913
     def train(optimizer: OptimizerSection, place: Path) -> None:
         load_trainable(start, built.model)
         torch.manual_seed(section.seed)
-        objective, called = Objective(), name
+        objective, called = Objective(section.widths), name
         if knowledge is not None and clicks_only:
             called = "student from the teacher's start"
         elif knowledge is not None:
             called = "student"
             asked = Histories(section.histories, dataset, section.seed) if section.histories.changes else None
             texts = training_texts(dataset)
-            objective = DistillationObjective(knowledge, section.loss, section.dim, texts, device, asked)
+            mixing = _mixing(section, knowledge)
+            objective = DistillationObjective(
+                knowledge, section.loss, section.dim, texts, device, asked, mixing, section.widths, section.adapter
+            )
         training = Training(
             built.model,
             objective.to(device),
@@ -264,6 +294,27 @@ def distill(  # noqa: PLR0913
     write_student(built, folder)
     for path in sorted(folder.glob("**/checkpoint-*")):
         path.unlink()
+
+
+def _refuse_adapter(section: StudentSection, knowledge: Knowledge) -> None:
+    if section.adapter != "none" or section.dim == knowledge.dim:
+        return
+    if names := [spec.name for spec in used(section.loss) if spec.vectors and spec.adapter]:
+        found = f"'none', where the student has {section.dim} dimensions and the teacher {knowledge.dim}"
+        do = f"Set student.loss.{names[0]} = 0 to leave that loss out, or give the student {knowledge.dim} dimensions."
+        raise RecipeError("key student.adapter", found, "auto, linear or mlp", do)
+
+
+def _mixing(section: StudentSection, knowledge: Knowledge) -> Mixing | None:
+    """
+    Raises:
+        RecipeError: there is one teacher alone.
+    """
+    if section.mix == "sum":
+        return None
+    if not isinstance(knowledge.user_encoder, SideBySide):
+        raise RecipeError("key student.mix", f"{section.mix!r} of one teacher", "sum, or several teachers")
+    return Mixing(section.mix, section.mix_temperature, knowledge.user_encoder)
 
 
 def _start_of(start: str, knowledge: Knowledge | None) -> Knowledge | None:

@@ -10,14 +10,14 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from distill_rec.kinds import validated
 from distill_rec.losses.registry import losses
 from distill_rec.losses.section import loss_section
 from distill_rec.section import Section as Section
 from distill_rec.section import decisive as decisive
-from distill_rec.student_sections import HistoriesSection
+from distill_rec.student_sections import LearningSection, refuse_nested
 
 RATES = ("learning_rate", "trunk_learning_rate", "clip")
 """Keys of an optimizer that an unfinished training may go on with at other values: what helps one that diverged."""
@@ -243,7 +243,7 @@ else:
     LossSection = loss_section(Section, losses())
 
 
-class StudentSection(ModelSection, Sourced):
+class StudentSection(ModelSection, LearningSection, Sourced):
     """The small model and how it learns from the teacher; each kind's own settings lie with its code."""
 
     kind: str = Field("static", description="what the student is")
@@ -262,10 +262,12 @@ class StudentSection(ModelSection, Sourced):
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: a GPU where there is one")
     seed: int = Field(0, description="initial weights, order of the data, dropout")
     loss: LossSection = Field(default_factory=LossSection, description="the distillation objective")
-    histories: HistoriesSection = Field(
-        default_factory=HistoriesSection, description="histories that nobody had, labelled by the teacher"
-    )
     optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="how the student is trained")
+
+    @model_validator(mode="after")
+    def _nested_widths(self) -> Self:
+        refuse_nested(self.dim, self.nested, self.nested_weights)
+        return self
 
     def sources(self) -> dict[str, tuple[str, str]]:
         return {"trunk": (self.trunk, "")} if self.trunk else {}

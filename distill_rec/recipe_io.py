@@ -73,6 +73,9 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
         refuse_kind(recipe.student.loss, kind_of(recipe.data))
         refuse_signals(recipe.student.loss, supplies_of(recipe.teacher))
         _refuse_start(recipe.student, recipe.teacher, where)
+        if recipe.student.mix != "sum" and not recipe.teacher.parts():
+            found = f"{recipe.student.mix!r}, and the recipe has one teacher"
+            raise RecipeError(f"{where}, key student.mix", found, "sum, or several teachers as [[teacher]]")
     return recipe
 
 

@@ -13,7 +13,10 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-LATER = ("repeat_term", "start", "prefix", "histories", "trunk_layer_decay", "vocabulary")
+LATER = (
+    *("repeat_term", "start", "prefix", "histories", "trunk_layer_decay", "vocabulary"),
+    *("mix", "mix_temperature", "nested", "nested_weights", "adapter"),
+)
 """Keys that came after trainings had been begun without them."""
 
 

@@ -142,6 +142,7 @@ def config_of(
         "offsets": section.offsets,
         "trunk": {"source": trunk.source, "revision": trunk.revision, "digest": trunk.digest},
         "parameters": parameters,
+        **({"nested": section.nested} if section.nested else {}),
     }
 
 

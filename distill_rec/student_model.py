@@ -74,6 +74,12 @@ class StudentModel:
         return None if offsets is None else offsets.numpy()
 
     @property
+    def dims(self) -> list[int]:
+        """Numbers of dimensions that work alone, all of them last; none where only all do."""
+        nested = self.config.get("nested", [])
+        return [*nested, self.config["dim"]] if nested else []
+
+    @property
     def repeat(self) -> NDArray[np.float32] | None:
         """Numbers `[BUCKETS]` of the repeat term; None where there is none."""
         repeat = self.tensors.get("repeat")

@@ -1,6 +1,9 @@
-"""Sections within `[student]` that say how it learns from its teachers."""
+"""What `[student]` holds of how it learns: sections of its own, and checks of keys that belong together."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
 
 from pydantic import Field
 
@@ -30,3 +33,51 @@ class HistoriesSection(Section):
     def changes(self) -> bool:
         """Whether any history is changed."""
         return self.share > 0 and max(self.swap, self.walk, self.drop, self.mix) > 0
+
+
+class LearningSection(Section):
+    """How a student learns from its teachers, beside the losses."""
+
+    adapter: Literal["auto", "none", "linear", "mlp"] = Field(
+        "auto",
+        description="map of its vectors to the teacher's space, for losses of vectors, of training alone: auto (linear "
+        "where the dimensions differ, else none), none, linear, or two layers (mlp)",
+    )
+    mix: Literal["sum", "by_loss", "by_rank"] = Field(
+        "sum",
+        description="several teachers: their weighted sum; or by sample, those that give the click a small "
+        "cross-entropy (by_loss), or rank it high (by_rank), count for more",
+    )
+    mix_temperature: float = Field(
+        1.0,
+        gt=0,
+        description="of mix by sample: the larger, the nearer to the sum; the smaller, the more the best counts",
+    )
+    nested: list[int] = Field(
+        default_factory=list,
+        description="fewer dimensions that are to work alone, the first ones of the vectors, as [16, 32]; a service "
+        "may then load the student with one of these",
+    )
+    nested_weights: list[float] = Field(
+        default_factory=list,
+        description="weight of the losses of each of nested beside the whole's; ones where not given",
+    )
+    histories: HistoriesSection = Field(
+        default_factory=HistoriesSection, description="histories that nobody had, labelled by the teacher"
+    )
+
+    @property
+    def widths(self) -> list[tuple[int, float]]:
+        """Each of `nested` with its weight."""
+        return list(zip(self.nested, self.nested_weights or [1.0] * len(self.nested), strict=True))
+
+
+def refuse_nested(dim: int, nested: Sequence[int], weights: Sequence[float]) -> None:
+    """
+    Raises:
+        ValueError: widths that do not rise from 1 to less than `dim`, or weights that are not theirs.
+    """
+    if list(nested) != sorted(set(nested)) or any(not 1 <= one < dim for one in nested):
+        raise ValueError(f"nested are rising numbers from 1 to less than dim = {dim}, not {list(nested)}")
+    if weights and (len(weights) != len(nested) or min(weights) <= 0):
+        raise ValueError(f"nested_weights are one number above zero for each of nested, not {list(weights)}")

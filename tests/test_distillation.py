@@ -100,3 +100,40 @@ def test_a_missing_signal_is_refused_before_training(tmp_path):
     shutil.rmtree(tmp_path / "knowledge")
     write_knowledge(tmp_path / "knowledge", knowledge, dataset, None)
     assert Knowledge.load(tmp_path / "knowledge").supplies == ALL_SUPPLIED  # of an older release
+
+
+def adapted(adapter, dim):
+    """An objective of cosines between vectors of `dim` and a teacher's of eight."""
+    _, knowledge, *_ = world("clicks")
+    section = LossSection(**OFF | {"item_cosine": 1.0})
+    cpu = torch.device("cpu")
+    return knowledge, DistillationObjective(knowledge, section, dim, torch.arange(60), cpu, adapter=adapter)
+
+
+@pytest.mark.parametrize(("adapter", "dim", "parameters"), [
+    ("auto", 8, 0), ("auto", 6, 56), ("none", 8, 0), ("linear", 8, 72), ("linear", 6, 56), ("mlp", 8, 144),
+    ("mlp", 6, 128),
+])  # fmt: skip
+def test_an_adapter_of_each_kind_learns_with_the_student(adapter, dim, parameters):
+    _, objective = adapted(adapter, dim)
+    assert sum(p.numel() for p in objective.item_adapter.parameters()) == parameters
+    vectors = torch.randn(60, dim, requires_grad=True)
+    objective.text_loss(torch.arange(60), vectors).backward()
+    assert vectors.grad.abs().max() > 0
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in objective.item_adapter.parameters())
+
+
+def test_a_linear_adapter_of_equal_dimensions_begins_as_none():
+    found = []
+    for adapter in ("none", "linear", "mlp"):
+        knowledge, objective = adapted(adapter, TEACHER_DIM)
+        found.append(objective.text_loss(torch.arange(60), torch.from_numpy(knowledge.text_vectors)).item())
+    assert found[0] == found[1] == pytest.approx(0, abs=1e-6) and found[2] > 0.1
+
+
+def test_no_adapter_between_other_dimensions_is_refused_where_a_loss_needs_one(tmp_path):
+    dataset, (_, knowledge, *_) = make_dataset("impressions"), world("impressions")
+    write_knowledge(tmp_path / "knowledge", knowledge, dataset, ALL_SUPPLIED)
+    section = StudentSection(dim=6, adapter="none")
+    with pytest.raises(RecipeError, match=r"student\.adapter: 'none', where the student has 6 .* the teacher 8"):
+        distill(section, tmp_path / "knowledge", dataset, tmp_path / "student", trunk="")

@@ -9,7 +9,14 @@ from typing import Any
 
 from distill_rec.artifact.errors import ArtifactError
 from distill_rec.artifact.layout import LAYOUTS, MANIFEST, WHOLE
-from distill_rec.artifact.records import EXPORT_AGAIN, MANIFEST_FORM, WITHOUT_REPEAT, as_json, require_types
+from distill_rec.artifact.records import (
+    EXPORT_AGAIN,
+    MANIFEST_FORM,
+    WITHOUT_DIMS,
+    WITHOUT_REPEAT,
+    as_json,
+    require_types,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,8 @@ class Manifest:
         teacher: the teacher's dim, user encoder and, where it has one, repeat term, where its vectors were exported;
             else empty.
         repeat: numbers of the repeat term, by bucket (`repeat.BUCKETS`); empty where there is none.
+        dims: numbers of dimensions that work alone, the first ones of the vectors, `dim` the last; empty where only it
+            does.
         metrics: teacher's and student's on the same test and on validation data, where the exporter had them.
         latency: of the machine that exported it.
         parity: largest difference to torch and what it was measured on, by precision.
@@ -71,6 +80,7 @@ class Manifest:
     fingerprints: dict[str, Any] = field(default_factory=dict)
     trunk: dict[str, Any] = field(default_factory=dict)
     repeat: list[float] = field(default_factory=list)
+    dims: list[int] = field(default_factory=list)
     format_version: int = WITHOUT_REPEAT
 
     @property
@@ -93,12 +103,15 @@ class Manifest:
     @property
     def needed_version(self) -> int:
         """The format version of what it holds: a release that would leave out the repeat term must not read it."""
-        return MANIFEST_FORM.version if self.repeat or self.teacher.get("repeat") else WITHOUT_REPEAT
+        if self.dims:
+            return MANIFEST_FORM.version
+        return WITHOUT_DIMS if self.repeat or self.teacher.get("repeat") else WITHOUT_REPEAT
 
     def to_json(self) -> str:
         values = asdict(self)
-        if not self.repeat:
-            del values["repeat"]
+        for name in ("repeat", "dims"):  # which older releases know nothing of
+            if not values[name]:
+                del values[name]
         return as_json(values, indent=2)
 
     @staticmethod

@@ -37,6 +37,10 @@ class Stored:
         wide: Floats = found.astype(np.float32)
         return wide if self.scales is None else np.asarray(wide * self.scales[index, None], dtype=np.float32)
 
+    def first(self, dim: int) -> Stored:
+        """The first `dim` numbers of each row, as rows of their own."""
+        return Stored(np.ascontiguousarray(self.values[:, :dim]), self.scales)
+
     def blocks(self) -> Iterator[tuple[slice, Floats]]:
         for start in range(0, len(self), BLOCK):
             part = slice(start, min(start + BLOCK, len(self)))

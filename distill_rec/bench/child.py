@@ -23,14 +23,15 @@ LIMITS_SHARE = 0.15
 def load(settings: Settings, threads: int) -> Student:
     """The student, at this number of threads."""
     options: dict[str, Any] = {} if settings.precision is None else {"precision": settings.precision}
-    return Student.load(settings.artifact, threads=threads, **options)
+    return Student.load(settings.artifact, threads=threads, dim=settings.dim, **options)
 
 
 def serve(settings: Settings) -> dict[str, int]:
     """Memory after a few requests of each kind."""
     from distill_rec.bench.cases import make_calls
 
-    small = Settings(settings.artifact, batches=(1,), histories=settings.histories, precision=settings.precision)
+    loaded: dict[str, Any] = {"precision": settings.precision, "dim": settings.dim}
+    small = Settings(settings.artifact, batches=(1,), histories=settings.histories, **loaded)
     for call in make_calls(load(settings, 1), small, 1).values():
         for number in range(20):
             ready(call, number)()

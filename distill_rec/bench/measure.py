@@ -36,7 +36,7 @@ def bench(settings: Settings) -> Bench:
         DataError: a setting is out of its range, or a process failed; its last line is told.
     """
     _check(settings)
-    info = Student.load(settings.artifact).info
+    info = Student.load(settings.artifact, dim=settings.dim).info
     served, plain = _child(settings), _run(["-c", NUMPY_ALONE], "", 1)
     memory = Memory(served.get("RssAnon"), served.get("RssFile"), plain.get("RssAnon"), plain.get("RssFile"))
     limits, cases = [], []

@@ -21,6 +21,7 @@ class Settings:
         rounds: each measures every case once, so that a slow minute of the machine meets all alike.
         seconds: for all the timed calls together.
         precision: of the artifact; its main one where not given.
+        dim: dimensions to score by; all where not given.
     """
 
     artifact: str
@@ -33,6 +34,7 @@ class Settings:
     rounds: int = 5
     seconds: float = 20.0
     precision: str | None = None
+    dim: int | None = None
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ def artifact_folder(path: Path) -> Path:
     return artifact_path(path)
 
 
-def load_artifact(path: Path) -> Student:
-    """A student's folder, or the folder of a run that holds one."""
-    return Student.load(artifact_folder(path))
+def load_artifact(path: Path, dim: int | None = None) -> Student:
+    """A student's folder, or the folder of a run that holds one; see `Student.load`."""
+    return Student.load(artifact_folder(path), dim=dim)
 
 
 def ids_of(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from distill_rec.cli.guard import guarded
-from distill_rec.cli.options import ArtifactArgument, JsonOption
+from distill_rec.cli.options import ArtifactArgument, DimOption, JsonOption
 from distill_rec.cli.output import print_json
 
 LISTED = "numbers, as 1,8,64"
@@ -28,6 +28,7 @@ def bench(
     precision: Annotated[
         str | None, typer.Option("--precision", help="of the artifact; its main one where not given")
     ] = None,
+    dim: DimOption = None,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="in each, every case has its turn")] = 5,
     seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="limit of all timed calls together")] = 20.0,
     out: Annotated[Path | None, typer.Option("--out", help="folder for bench.json and bench.html")] = None,
@@ -55,6 +56,7 @@ def bench(
         rounds=rounds,
         seconds=seconds,
         precision=precision,
+        dim=dim,
     )
     found = measure(settings)
     if out is not None:

@@ -23,3 +23,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print JSON on stdout, 
 ArtifactArgument = Annotated[
     Path, typer.Argument(metavar="ARTIFACT", help="an exported student, or the folder of the run that holds it")
 ]
+DimOption = Annotated[
+    int | None,
+    typer.Option("--dim", min=1, help="score by so many dimensions, of a student trained with student.nested"),
+]

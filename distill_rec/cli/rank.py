@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from distill_rec.cli.guard import guarded
-from distill_rec.cli.options import ArtifactArgument, JsonOption
+from distill_rec.cli.options import ArtifactArgument, DimOption, JsonOption
 from distill_rec.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def rank(
     behaviors: Annotated[
         Path | None, typer.Option("--behaviors", help="a MIND behaviors.tsv: one line of ranks per impression")
     ] = None,
+    dim: DimOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Rank candidates for a history with an exported student; works in the light install.
@@ -35,7 +36,7 @@ def rank(
 
     if (candidates is None) == (behaviors is None):
         raise typer.BadParameter("give either --candidates or --behaviors")
-    student = load_artifact(artifact)
+    student = load_artifact(artifact, dim)
     if behaviors is not None:
         _rank_file(student, behaviors, as_json)
         return

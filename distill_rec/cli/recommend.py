@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from distill_rec.cli.guard import guarded
-from distill_rec.cli.options import ArtifactArgument, JsonOption
+from distill_rec.cli.options import ArtifactArgument, DimOption, JsonOption
 from distill_rec.cli.output import print_json
 
 
@@ -21,6 +21,7 @@ def recommend(
     seen: Annotated[
         bool, typer.Option("--seen", help="items of the history too, for people who come back to what they know")
     ] = False,
+    dim: DimOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Recommend items for a history with an exported student; works in the light install.
@@ -29,7 +30,7 @@ def recommend(
     """
     from distill_rec.cli.artifact import ids_of, load_artifact, note_skipped
 
-    student = load_artifact(artifact)
+    student = load_artifact(artifact, dim)
     most = min(k, len(student.item_ids))
     found = student.recommend(history=ids_of(history), k=most, exclude=ids_of(exclude), seen=seen)
     note_skipped(student)

@@ -10,7 +10,7 @@ import typer
 
 from distill_rec import __version__
 from distill_rec.cli.guard import fail, guarded
-from distill_rec.cli.options import ArtifactArgument
+from distill_rec.cli.options import ArtifactArgument, DimOption
 
 TOKEN = "DISTILL_REC_TOKEN"
 
@@ -25,6 +25,7 @@ def serve(
     ] = None,
     threads: Annotated[int, typer.Option("--threads", min=1, help="threads of a transformer student")] = 1,
     precision: Annotated[str | None, typer.Option("--precision", help="one that the artifact holds")] = None,
+    dim: DimOption = None,
     approximate_above: Annotated[
         int | None, typer.Option("--approximate-above", min=1, help="search approximately in larger catalogues")
     ] = None,
@@ -58,7 +59,7 @@ def serve(
         state,
         token,
         access_log,
-        {"threads": threads, "precision": precision, "approximate_above": approximate_above},
+        {"threads": threads, "precision": precision, "approximate_above": approximate_above, "dim": dim},
         __version__,
         Limits(body=max_body, history=max_history, candidates=max_candidates, waiting=waiting),
     )

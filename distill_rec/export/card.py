@@ -34,6 +34,7 @@ def model_card(manifest: Manifest, dataset: Dataset, report: ExportReport) -> st
         "may also hold a learned offset; new items are encoded from text alone. Its tokens and first weights came from "
         f"`{_source(manifest.trunk)}`.",
         *_repeat(manifest),
+        *_dims(manifest),
         "",
         "## Data",
         "",
@@ -65,6 +66,13 @@ def model_card(manifest: Manifest, dataset: Dataset, report: ExportReport) -> st
         "",
     ]
     return "\n".join(lines)
+
+
+def _dims(manifest: Manifest) -> list[str]:
+    if not manifest.dims:
+        return []
+    fewer = ", ".join(map(str, manifest.dims[:-1]))
+    return ["", f"It also scores by its first {fewer} of {manifest.dim} dimensions: `Student.load(..., dim=...)`."]
 
 
 def _repeat(manifest: Manifest) -> list[str]:

@@ -186,6 +186,7 @@ def _manifest(  # noqa: PLR0913
         fingerprints=fingerprints | {"data": dataset.fingerprint, KEY: dataset.item_ids_digest},
         trunk=config["trunk"],
         repeat=[] if model.repeat is None else model.repeat.tolist(),
+        dims=model.dims,
     )
 
 
@@ -208,8 +209,11 @@ def _described(  # noqa: PLR0913
 ) -> Manifest:
     """With what was measured, on the test too: of the exported student itself, and of its teacher."""
     dataset, main = yardstick.dataset, measured[0]
-    student = Student.load(folder)
-    test = {"student": test_metrics(exported_scorer(student, yardstick.model, dataset, 0), dataset)}
+    test = {}
+    for dim in reversed(manifest.dims or [manifest.dim]):  # the whole student first
+        name = "student" if dim == manifest.dim else f"student, {dim} dimensions"
+        scorer = exported_scorer(Student.load(folder, dim=dim), yardstick.model, dataset, 0)
+        test[name] = test_metrics(scorer, dataset)
     if teacher is not None:
         test["teacher"] = test_metrics(teacher.scorer(), dataset)
     shape = {"rank_p50_ms": main.p50_ms, "rank_p99_ms": main.p99_ms, "items_per_second": main.items_per_second}

@@ -93,7 +93,7 @@ def exported_scorer(student: Student, model: StudentModel, dataset: Dataset, enc
     vectors = student.item_vectors.copy()
     rows = np.random.default_rng(1).choice(dataset.n_items, min(encoded, dataset.n_items), replace=False)
     texts = student.encode_items([dataset.texts[text] for text in dataset.item_text[rows]])
-    vectors[rows] = texts + (0 if model.offsets is None else model.offsets[rows])
+    vectors[rows] = texts + (0 if model.offsets is None else model.offsets[rows, : vectors.shape[1]])
     ids = student.item_ids
 
     def users(history: Ragged) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

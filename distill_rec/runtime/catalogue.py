@@ -31,6 +31,7 @@ class Catalogue:
         longest_loaded: the same of the rows as they were loaded.
         removed: ids that are never recommended.
         hidden: their rows, ascending.
+        cut: the first numbers of the vectors, of which scores are computed; None where they are of all.
     """
 
     ids: list[str]
@@ -41,6 +42,7 @@ class Catalogue:
     longest_loaded: float
     removed: frozenset[str] = frozenset()
     hidden: Rows | None = None
+    cut: ItemVectors | None = None
 
     @staticmethod
     def of(ids: list[str], stored: Stored, encoder: UserEncoder, removed: Sequence[str] = ()) -> Catalogue:
@@ -55,6 +57,15 @@ class Catalogue:
         prepared = np.concatenate(parts) if parts else None
         catalogue = Catalogue(ids, place, ItemVectors.of(stored), prepared, longest, longest)
         return catalogue.without(removed) if removed else catalogue
+
+    @property
+    def scored(self) -> ItemVectors:
+        """What scores are computed of; histories are read as `vectors`."""
+        return self.vectors if self.cut is None else self.cut
+
+    def first(self, dim: int) -> Catalogue:
+        """With scores of the first `dim` numbers; of a catalogue as it was loaded."""
+        return replace(self, cut=ItemVectors.of(self.vectors.base.first(dim)))
 
     def __len__(self) -> int:
         """Items that can be recommended."""
@@ -81,6 +92,7 @@ class Catalogue:
             place=place,
             vectors=changed_vectors,
             prepared=prepared,
+            cut=None if self.cut is None else self.cut.replaced(rows, vectors[:, : self.cut.dim]),
             # Anew, so that a long vector that was replaced widens no search any more.
             longest=max(self.longest_loaded, _longest(changed_vectors.extra)),
         )

@@ -42,9 +42,9 @@ class ApproximateIndex:
             raise DataError(
                 "approximate_above", "usearch is not installed", "the package usearch", "pip install usearch"
             ) from error
-        base = catalogue.vectors.base
+        base = catalogue.scored.base
         self._size = len(base)
-        self._index: Any = Index(ndim=catalogue.vectors.dim, metric="ip", dtype="f32", connectivity=32)
+        self._index: Any = Index(ndim=catalogue.scored.dim, metric="ip", dtype="f32", connectivity=32)
         for start in range(0, self._size, BLOCK):
             rows = np.arange(start, min(start + BLOCK, self._size))
             self._index.add(rows, np.ascontiguousarray(base.rows(rows)), threads=threads)
@@ -58,7 +58,7 @@ class ApproximateIndex:
     def _measure(self, catalogue: Catalogue, users: Floats) -> float:
         shares = []
         for user in users:
-            exact = near_best(catalogue.vectors.base.scores(user[None])[0], TOP)
+            exact = near_best(catalogue.scored.base.scores(user[None])[0], TOP)
             shares.append(len(np.intersect1d(self._search(user, TOP * SPARE), exact)) / max(len(exact), 1))
         return float(np.mean(shares)) if shares else 1.0
 
@@ -73,7 +73,7 @@ class ApproximateIndex:
         if catalogue.hidden is not None:
             dropped = np.concatenate([dropped, catalogue.hidden])
         added = np.arange(self._size, len(catalogue.ids))
-        slot = catalogue.vectors.slot
+        slot = catalogue.scored.slot
         if slot is not None:  # a replaced item is no longer where the graph thinks
             moved = np.flatnonzero(slot[: self._size] >= self._size)
             added = np.concatenate([moved, added])

@@ -51,6 +51,7 @@ def read_parts(files: Files, kind: RuntimeKind, threads: int | None, precision: 
         unknown = set(manifest.removed).difference(ids)
         if unknown:
             raise ValueError(f"removed items that are not in the catalogue, as {sorted(unknown)[0]!r}")
+        _require_dims(manifest.dims, manifest.dim)
     catalogue = Catalogue.of(ids, stored, users, manifest.removed)
     return Parts(
         catalogue,
@@ -58,6 +59,12 @@ def read_parts(files: Files, kind: RuntimeKind, threads: int | None, precision: 
         _item_encoder(files, kind, encoder_file, threads),
         _repeat(files, manifest.repeat, manifest.user_encoder),
     )
+
+
+def _require_dims(dims: Sequence[Any], dim: int) -> None:
+    """Refuse numbers of dimensions that do not rise to all of them."""
+    if dims and (any(type(one) is not int for one in dims) or [0, *dims] != sorted({0, *dims}) or dims[-1] != dim):
+        raise ValueError(f"dims = {list(dims)!r} where rising numbers up to {dim} belong")
 
 
 def read_teacher(files: Files) -> Ranker | None:

@@ -61,7 +61,7 @@ class Ranker:
     @property
     def item_vectors(self) -> Floats:
         """float32 `[n_items, dim]`, read-only, offsets included, in the order of `item_ids`."""
-        vectors = self._catalogue.vectors.whole().view()
+        vectors = self._catalogue.scored.whole().view()
         vectors.flags.writeable = False
         return vectors
 
@@ -115,7 +115,7 @@ class Ranker:
 
     def _user(self, catalogue: Catalogue, rows: Rows) -> Floats:
         prepared = None if catalogue.prepared is None else catalogue.prepared[rows]
-        return self._users.encode(catalogue.vectors[rows], prepared)
+        return self._users.encode(catalogue.vectors[rows], prepared)[: catalogue.scored.dim]
 
     def rank(self, history: Sequence[str], candidates: Sequence[str], unknown: Unknown = "skip") -> Floats:
         """Scores `[n_candidates]`, in the order of `candidates`.
@@ -131,7 +131,7 @@ class Ranker:
 
     def _scores(self, catalogue: Catalogue, user: Floats, read: Rows, rows: Rows) -> Floats:
         """Scores `[n]` of rows for a user who clicked `read`."""
-        scores = dot_rows(catalogue.vectors[rows], user)
+        scores = dot_rows(catalogue.scored[rows], user)
         if self._repeat is not None:
             scores += self._repeat.of(read, rows)
         return scores
@@ -202,7 +202,7 @@ class Ranker:
         whole = [place for place, rows in enumerate(few) if rows is None]
         scanned = iter(_scan(catalogue, users[whole], [requests[place] for place in whole]))
         found = [
-            next(scanned) if rows is None else _named(catalogue, *best_among(catalogue.vectors, user, rows, one.k))
+            next(scanned) if rows is None else _named(catalogue, *best_among(catalogue.scored, user, rows, one.k))
             for one, user, rows in zip(requests, users, few, strict=True)
         ]
         if not any(one.seen for one in requests):
@@ -243,13 +243,13 @@ class Ranker:
             DataError: the item is not in the catalogue.
         """
         catalogue = self._catalogue
-        target = catalogue.vectors[catalogue.rows([item], "item")][0]
+        target = catalogue.scored[catalogue.rows([item], "item")][0]
         rows = self._read(catalogue, history, "skip")
         if not len(rows):
             return []
         clicked = catalogue.vectors[rows]
         shares = self._users.shares(clicked, None if catalogue.prepared is None else catalogue.prepared[rows])
-        pulls = shares * (clicked @ target)
+        pulls = shares * (clicked[:, : len(target)] @ target)
         order = np.argsort(-pulls, kind="stable")
         return [(catalogue.ids[rows[place]], float(pulls[place])) for place in order]
 
@@ -259,7 +259,7 @@ def _scan(catalogue: Catalogue, users: Floats, requests: list[Request]) -> list[
     if not requests:
         return []
     found = best_of_many(
-        catalogue.vectors,
+        catalogue.scored,
         users,
         max(one.k for one in requests),
         [slack_of(len(user), catalogue.longest, user) for user in users],

@@ -39,6 +39,7 @@ class StudentInfo:
         digest: sha256 of the manifest, whose hashes stand for all files.
         items: that can be recommended.
         precision: the one that was loaded, of `precisions`.
+        dim: of its vectors, as loaded; `dims` has the numbers that it can be loaded with.
         index_recall: of the approximate index; None where search is exact.
     """
 
@@ -52,6 +53,7 @@ class StudentInfo:
     precisions: tuple[str, ...]
     metrics: dict[str, Any]
     index_recall: float | None
+    dims: tuple[int, ...] = ()
 
 
 class Student(Ranker):
@@ -77,6 +79,7 @@ class Student(Ranker):
         precision: str | None = None,
         verify: bool = False,
         approximate_above: int | None = None,
+        dim: int | None = None,
     ) -> Student:
         """Read an artifact; the folder is resolved once, and only files below it are read. Hashes are always compared.
 
@@ -87,10 +90,13 @@ class Student(Ranker):
             precision: one of those exported; the manifest's own choice where not given.
             verify: answer the golden inputs once more, as kernels differ between processors.
             approximate_above: build an approximate index (usearch) where the catalogue has more items than this.
+            dim: score by so many dimensions, of a student that was trained to work with them (`student.nested`).
+                Histories are read in all dimensions, which stay in their file.
 
         Raises:
             ArtifactError: a file is missing, damaged, of another format version, or leads out of the folder; the digest
-                is another; nothing installed reads its kind; the precision was not exported; a golden answer differs.
+                is another; nothing installed reads its kind; the precision was not exported; a golden answer differs;
+                the student does not work with `dim`.
         """
         from distill_rec.runtime.kinds import find_kind  # noqa: PLC0415  (late imports: importing us stays quick)
         from distill_rec.runtime.loading import read_parts  # noqa: PLC0415
@@ -106,10 +112,22 @@ class Student(Ranker):
         student = Student(files, read_parts(files, kind, threads, chosen), chosen)
         if verify:
             require_golden(student, files, chosen)
+        student._score_by(manifest.dim if dim is None else dim)
         if approximate_above is not None and len(student._catalogue) > approximate_above:
             student._index = ApproximateIndex(student._catalogue, student._probes(), threads or 0)
         logger.info("loaded %s, version %s, digest %s, %s", files.folder, files.folder.name, files.digest[:16], chosen)
         return student
+
+    def _score_by(self, dim: int) -> None:
+        """Compute scores of the first `dim` dimensions."""
+        manifest = self._files.manifest
+        known = manifest.dims or [manifest.dim]
+        if dim not in known:
+            do = "Train the student with it among student.nested." if manifest.dims else "Train it with student.nested."
+            found = f"no {dim} dimensions that work alone"
+            raise ArtifactError(self._files.folder, found, " or ".join(map(str, known)), do)
+        if dim != manifest.dim:
+            self._catalogue = self._catalogue.first(dim)
 
     def _probes(self) -> Floats:
         """User vectors of drawn short histories, for an index's recall."""
@@ -126,12 +144,13 @@ class Student(Ranker):
             version=folder.name,
             digest=self._files.digest,
             kind=manifest.kind,
-            dim=manifest.dim,
+            dim=self._catalogue.scored.dim,
             items=len(self._catalogue),
             precision=self._precision,
             precisions=tuple(manifest.exported),
             metrics=manifest.metrics,
             index_recall=None if self._index is None else self._index.recall,
+            dims=tuple(manifest.dims or [manifest.dim]),
         )
 
     @cached_property
@@ -168,8 +187,9 @@ class Student(Ranker):
         """
         require_list(items, "items")
         if not len(items):
-            return np.empty((0, self._files.manifest.dim), dtype=np.float32)
-        return self._encoder.encode([self._text(item) for item in items])
+            return np.empty((0, self._catalogue.scored.dim), dtype=np.float32)
+        vectors = self._encoder.encode([self._text(item) for item in items])
+        return np.ascontiguousarray(vectors[:, : self._catalogue.scored.dim])
 
     def _text(self, item: Item) -> str:
         unescape = self._files.manifest.unescape_html

@@ -24,12 +24,12 @@ def export_vectors(path: Path, catalogue: Catalogue) -> None:
         raise DataError(path, "pyarrow is not installed", "pyarrow for Parquet", "pip install pyarrow, or write .npy.")
     rows = np.array([row for row, item in enumerate(catalogue.ids) if item in catalogue], dtype=np.int64)
     ids = [catalogue.ids[row] for row in rows]
-    blocks = (catalogue.vectors[rows[block]] for block in blocks_of(len(rows), catalogue.vectors.dim))
+    blocks = (catalogue.scored[rows[block]] for block in blocks_of(len(rows), catalogue.scored.dim))
     with writing(path) as file:
         if path.suffix == ".parquet":
-            _write_parquet(file, ids, blocks, catalogue.vectors.dim)
+            _write_parquet(file, ids, blocks, catalogue.scored.dim)
             return
-        shape = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), catalogue.vectors.dim)}
+        shape = {"descr": "<f4", "fortran_order": False, "shape": (len(rows), catalogue.scored.dim)}
         np.lib.format.write_array_header_1_0(file, shape)
         file.writelines(block.data for block in blocks)
         write_list(path.with_suffix(".json"), ids)

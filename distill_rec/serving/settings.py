@@ -48,6 +48,7 @@ class LoadOptions(TypedDict, total=False):
     threads: int | None
     precision: str | None
     approximate_above: int | None
+    dim: int | None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +64,12 @@ def make_scene(model: Recommender, items: Tensor, place: Tensor, vectors: Tensor
     return Scene(items, vectors, history, mask, users, batch, repeat)
 
 
+def first_numbers(scene: Scene, width: int) -> Scene:
+    """With only so many numbers of each vector; the user encoder has read all of them."""
+    cut = (vectors[:, :width].contiguous() for vectors in (scene.vectors, scene.users))
+    return replace(scene, **dict(zip(("vectors", "users"), cut, strict=True)))
+
+
 def candidates_of(scene: Scene, batch: ImpressionBatch, place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Candidates (numbers within the window), mask and labels `[batch, n_candidates]` as tensors."""
     device = scene.vectors.device
@@ -76,10 +83,28 @@ def _numbers(items: Indices, mask: Tensor, place: Tensor) -> Tensor:
 
 
 class Objective(nn.Module):
-    """The click loss; a subclass adds signals and owns the modules that only training needs."""
+    """The click loss; a subclass adds signals and owns the modules that only training needs.
+
+    Args:
+        nested: widths and weights: losses of scores are added whose vectors have only their first numbers.
+    """
+
+    def __init__(self, nested: Sequence[tuple[int, float]] = ()) -> None:
+        super().__init__()
+        self.nested = tuple(nested)
 
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
         """Loss of a batch, a scalar."""
+        return self.over_widths(scene, lambda one: self._clicks(one, place))
+
+    def over_widths(self, scene: Scene, loss: Callable[[Scene], Tensor]) -> Tensor:
+        """A loss of scores, and the same of each nested width by its weight (Kusupati et al. 2022, eq. 1)."""
+        total = loss(scene)
+        for width, weight in self.nested:
+            total = total + weight * loss(first_numbers(scene, width))
+        return total
+
+    def _clicks(self, scene: Scene, place: Tensor) -> Tensor:
         batch = scene.batch
         if isinstance(batch, SequenceBatch):
             target, weight = sequence_targets(scene, batch, place)

@@ -1,0 +1,142 @@
+"""Several teachers by sample: one that is wrong there counts for less (Tiny-NewsRec, Yu et al. 2022, section 3.3).
+
+With w_t what a teacher weighs in the sum and c_t its cost on the sample, it weighs w_t exp(-c_t / T), made longer or
+shorter so that all of them together weigh what they do in the sum. Scores and user vectors are those of the sum with
+another factor on each block of the user vector. The cost is the cross-entropy of the click, or the logarithm of its
+rank (as DLLM2Rec, Cui et al. 2024, trusts a teacher by rank), among the items that all teachers know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from distill_rec.losses.catalogue import rows_per_chunk
+from distill_rec.nn.side_by_side import SideBySide, shortened
+
+By = Literal["by_loss", "by_rank"]
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """Weights of several teachers by sample.
+
+    Args:
+        by: what a teacher's cost is.
+        temperature: T; the larger, the nearer to the sum.
+        encoder: of the sum.
+    """
+
+    by: By
+    temperature: float
+    encoder: SideBySide
+
+    @property
+    def dims(self) -> list[int]:
+        """Of each teacher's block."""
+        return self.encoder.dims
+
+    @property
+    def weights(self) -> Tensor:
+        """`[teachers]`, what each weighs in the sum."""
+        return self.encoder.weights
+
+    def of_targets(self, users: Tensor, items: Tensor, target: Tensor, real: Tensor | None) -> Tensor:
+        """User vectors `[n, dim]` with the factors of their samples, each target against all items.
+
+        Args:
+            users, items: `[n, dim]` and `[n_items, dim]` of the sum.
+            target: `[n]`, number of the item that was clicked.
+            real: bool `[n]`, samples whose click did follow on their history; all where not given. For the others, and
+                where a teacher does not know the click, the teachers weigh what they do in the sum.
+        """
+        blocks, known = self._blocks(items)
+        everyone = known.all(-1)
+        number = torch.cumsum(everyone, 0) - 1
+        costs = [
+            costs_of_targets(user, block[everyone], number[target].clamp_min(0), self.by)
+            for user, block in zip(self._own(users), blocks, strict=True)
+        ]
+        told = everyone[target]
+        return self._mixed(users, torch.stack(costs, -1), told if real is None else told & real)
+
+    def of_candidates(
+        self, users: Tensor, candidates: Tensor, clicks: Tensor, shown: Tensor, real: Tensor | None
+    ) -> Tensor:
+        """The same, each click against the candidates shown with it.
+
+        Args:
+            candidates: vectors `[batch, n_candidates, dim]` of the sum.
+            clicks, shown: bool `[batch, n_candidates]`.
+        """
+        blocks, known = self._blocks(candidates)
+        among = shown & known.all(-1)
+        clicked = clicks & among
+        costs = [
+            costs_of_clicks((block * user[:, None]).sum(-1), clicked, among, self.by)
+            for user, block in zip(self._own(users), blocks, strict=True)
+        ]
+        told = clicked.any(1) & (among & ~clicks).any(1)
+        return self._mixed(users, torch.stack(costs, -1), told if real is None else told & real)
+
+    def _blocks(self, items: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Each teacher's own vectors, and which it knows `[..., teachers]`; one without a weight has no say."""
+        blocks = items.split(self.dims, -1)
+        known = torch.stack([(block != 0).any(-1) for block in blocks], -1)
+        return shortened(blocks, self.weights), known | (self.weights == 0)
+
+    def _own(self, users: Tensor) -> list[Tensor]:
+        """Each teacher's own user vectors, from those that carry its weight in the sum."""
+        weights = torch.where(self.weights > 0, self.weights, 1.0)
+        return [block / weight for block, weight in zip(users.split(self.dims, -1), weights, strict=True)]
+
+    def _mixed(self, users: Tensor, costs: Tensor, told: Tensor) -> Tensor:
+        """User vectors with the factors that costs `[n, teachers]` make, where they tell anything."""
+        shares = torch.softmax(torch.where(self.weights > 0, -costs / self.temperature, -torch.inf), -1)
+        total = (shares * self.weights).sum(-1, keepdim=True)
+        factors = torch.where(told[:, None], shares * (self.weights.sum() / total), 1.0)
+        blocks = zip(users.split(self.dims, -1), factors.split(1, -1), strict=True)
+        return torch.cat([block * factor for block, factor in blocks], -1)
+
+
+def costs_of_targets(users: Tensor, items: Tensor, target: Tensor, by: By) -> Tensor:
+    """One teacher's cost `[n]` of each target among all items; only a chunk of users' scores is ever held."""
+    out = users.new_empty(len(users))
+    step = rows_per_chunk(len(items), users.element_size())
+    for start in range(0, len(users), step):
+        part = slice(start, start + step)
+        scores = users[part] @ items.t()
+        own = scores.gather(1, target[part, None])
+        out[part] = COSTS[by](scores, own)[:, 0]
+    return out
+
+
+def costs_of_clicks(scores: Tensor, clicks: Tensor, among: Tensor, by: By) -> Tensor:
+    """One teacher's cost `[batch]`: the mean over a row's clicks, each against the others that were not clicked.
+
+    Args:
+        scores: `[batch, n_candidates]`. clicks, among: bool, what was clicked and what counts.
+    """
+    others = scores.masked_fill(clicks | ~among, -torch.inf)
+    if by == "by_loss":
+        each = torch.logaddexp(torch.logsumexp(others, 1, keepdim=True), scores) - scores
+    else:
+        at_most = torch.searchsorted(others.sort(1).values, scores.contiguous(), right=True)
+        each = (1 + others.shape[1] - at_most).to(scores.dtype).log()
+    return (each * clicks).sum(1) / clicks.sum(1).clamp_min(1)
+
+
+def _cross_entropy(scores: Tensor, own: Tensor) -> Tensor:
+    return torch.logsumexp(scores, 1, keepdim=True) - own
+
+
+def _log_rank(scores: Tensor, own: Tensor) -> Tensor:
+    """The best rank is one; items of equal score share the better rank."""
+    return (1 + (scores > own).sum(1, keepdim=True)).to(scores.dtype).log()
+
+
+COSTS: dict[By, Callable[[Tensor, Tensor], Tensor]] = {"by_loss": _cross_entropy, "by_rank": _log_rank}
