@@ -41,5 +41,5 @@ def band(curves: Sequence[Curve]) -> tuple[Floats, Floats, Floats, Floats]:
     """
     end = min(curve[-1][0] for curve in curves)
     at = np.linspace(0, end, POINTS)
-    values = np.stack([np.interp(at, *zip(*curve, strict=True)) for curve in curves])
+    values = np.stack([np.interp(at, [x for x, _ in curve], [y for _, y in curve]) for curve in curves])
     return at, values.min(axis=0), values.mean(axis=0), values.max(axis=0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from distill_rec.data.dataset import Dataset, Queries
-from distill_rec.evaluation.compare import Samples
+from distill_rec.evaluation.protocol import Samples
 from distill_rec.files import fingerprint
 from distill_rec.pipeline.run_stages import run_stages
 from distill_rec.progress import Progress

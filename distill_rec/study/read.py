@@ -119,9 +119,10 @@ def read_study(plan: Plan, data: dict[str, Path], folder: Path, progress: Progre
         name: {metric: models[name] for metric, models in table.cells.items()} for name in test.found
     }
     rows = [_row(row, plan, folder, cells, test, main) for row in plan.rows]
-    best = max((row for row in rows if row.quality), key=lambda row: row.quality[main].mean, default=None)
+    means = {row.name: row.quality[main].mean for row in rows if row.quality is not None}
+    best = max(means, key=lambda name: means[name], default=None)
     for row in rows:
-        row.against_best = test.difference(main, row.name, best.name if best else None)
+        row.against_best = test.difference(main, row.name, best)
     record = StudyRecord(
         name=plan.recipe.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

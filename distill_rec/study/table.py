@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich.console import Console
 from rich.table import Table
 
@@ -29,7 +27,7 @@ def _quality(study: StudyRecord) -> Table:
     main = study.metrics[study.main_metric]
     at = "" if study.equal_seconds is None else f" at {study.equal_seconds:,.0f} s"
     names = ("row", main, "less head", "less untrained", "spread", f"validation nDCG@10{at}")
-    table = _table(title, names)
+    table = _sheet(title, names)
     for base in study.baselines:
         table.add_row(base.name, words.cell_text(base.quality[study.main_metric]), *[words.NONE] * 4, style="dim")
     for row in study.rows:
@@ -46,7 +44,7 @@ def _quality(study: StudyRecord) -> Table:
 
 def _cost(study: StudyRecord) -> Table:
     names = ("row", "weights that learn", "trunk rate", "updates", "seconds", "peak MiB", "trunk moved", "ended by")
-    table = _table("what it took", names)
+    table = _sheet("what it took", names)
     for row in study.rows:
         cells = (words.rate_text(row), words.updates_text(row), words.seconds_text(row))
         after = (words.peak_text(row), words.moved_text(row), words.ended_text(row))
@@ -54,7 +52,7 @@ def _cost(study: StudyRecord) -> Table:
     return table
 
 
-def _table(title: str, names: tuple[str, ...]) -> Any:
+def _sheet(title: str, names: tuple[str, ...]) -> Table:
     table = Table(title=title, title_justify="left", box=None, header_style="bold")
     for name in names:
         table.add_column(name, justify="left" if name in ("row", "ended by") else "right")

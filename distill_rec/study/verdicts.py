@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from scipy.stats import f as f_distribution
 
 from distill_rec.evaluation.endings import WAYS
@@ -111,10 +110,9 @@ def _stability(study: StudyRecord, row: Row) -> Verdict | None:
 
 def unsteady(spread: float, other: float, seeds: int, others: int) -> float:
     """Chance that two equally stable rows have spreads this far apart, or further, in this direction."""
-    if spread <= other:
-        return 1.0 if spread == other else float(f_distribution.sf((spread / other) ** 2, seeds - 1, others - 1))
-    ratio = np.inf if other == 0 else (spread / other) ** 2
-    return float(f_distribution.sf(ratio, seeds - 1, others - 1))
+    if other == 0:
+        return 0.0 if spread > 0 else 1.0
+    return float(f_distribution.sf((spread / other) ** 2, seeds - 1, others - 1))
 
 
 def _best(study: StudyRecord) -> Verdict | None:
