@@ -35,8 +35,11 @@ RECORDS = {
     "distill/*checkpoint-*.json": "distill_rec.training.checkpoint:CheckpointRecord",
     "export/report.json": "distill_rec.export.report:ReportRecord",
     "evaluate/results.json": "distill_rec.evaluation.results:Results",
+    "study.json": "distill_rec.study.records:StudyRecord",
+    "plan.json": "distill_rec.study.records:PlanRecord",
+    "*/cell.json": "distill_rec.study.records:CellRecord",
 }
-"""Which record each file of a run is, by its path in the run's folder."""
+"""Which record each file of a run or a study is, by its path in its folder."""
 
 
 class Record(BaseModel):

@@ -20,6 +20,7 @@ from distill_rec.cli import (
     run,
     score,
     serve,
+    tune_study,
 )
 from distill_rec.cli.output import never_refuse
 from distill_rec.cli.stage_commands import command_of, help_of
@@ -56,6 +57,7 @@ for command in (demo.demo, init.init, keys.keys, run.run):
     app.command()(command)
 for stage in STAGES:
     app.command(stage.name, help=help_of(stage))(OWN.get(stage.name) or command_of(stage))
+app.command("tune-study")(tune_study.tune_study)
 for later in (
     compare.compare,
     rank.rank,

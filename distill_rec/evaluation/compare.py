@@ -51,7 +51,7 @@ def compare(
         DataError: a model gives scores that are not finite, or the test is empty.
     """
     seeds = {key: _seeds(scorers[key]) for key in ordered(scorers)}
-    samples = _drawn(dataset.test, section)
+    samples = drawn(dataset.test, section)
     registry = CATALOGUE if isinstance(samples, Queries) else IMPRESSIONS
     further = _further_tables(dataset, section)
     total = sum(len(found) for found in seeds.values()) * (1 + len(further))
@@ -94,7 +94,7 @@ def compare(
     results.lists = {key: value for key, value in found_lists.items() if value is not None}
     results.shares = _shares(shares or {}, found, samples, dataset, section, results.main_metric)
     results.verdicts = verdicts(results)
-    results._per_user = _per_user(found, dataset)
+    results._per_user = per_user(found, dataset)
     return results
 
 
@@ -102,7 +102,7 @@ def _seeds(scorers: Scorer | Sequence[Scorer]) -> list[Scorer]:
     return [scorers] if isinstance(scorers, Scorer) else list(scorers)
 
 
-def _drawn(samples: Samples, section: EvaluateSection) -> Samples:
+def drawn(samples: Samples, section: EvaluateSection) -> Samples:
     """All samples of at most so many users."""
     users = np.unique(samples.user)
     if section.max_users is None or len(users) <= section.max_users:
@@ -121,7 +121,7 @@ def _further_tables(dataset: Dataset, section: EvaluateSection) -> list[tuple[st
     """Key, title, samples and options of each table of new items."""
     if dataset.test_new is None:
         return []
-    new = _drawn(dataset.test_new, section)
+    new = drawn(dataset.test_new, section)
     return [
         ("new-all", "new items, ranked among all", new, {"among_new": False}),
         ("new-new", "new items, ranked among the new", new, {"among_new": True}),
@@ -215,7 +215,7 @@ def _facts(dataset: Dataset) -> dict[str, str | int | float]:
     return facts
 
 
-def _per_user(found: dict[str, list[PerSample]], dataset: Dataset) -> pl.DataFrame:
+def per_user(found: dict[str, list[PerSample]], dataset: Dataset) -> pl.DataFrame:
     """`user_id, model, samples` and one column per metric: means over seeds, then over each user's samples."""
     ids = dataset.users["user_id"]
     frames = []

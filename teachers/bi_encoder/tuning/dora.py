@@ -12,4 +12,5 @@ DORA = TuningSpec(
     "dora:k,rank=8,alpha=16",
     "lora, with the lengths of the weights' rows learned apart (slower)",
     partial(make, kind="dora"),
+    rate=1e-3,
 )

@@ -75,4 +75,6 @@ def make(argument: str) -> Factors:
     return Factors(layers)
 
 
-IA3 = TuningSpec("ia3", "ia3:k", "factors on keys, values and feed-forward of the top k layers (all without k)", make)
+IA3 = TuningSpec(
+    "ia3", "ia3:k", "factors on keys, values and feed-forward of the top k layers (all without k)", make, rate=1e-3
+)

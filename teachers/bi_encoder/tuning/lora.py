@@ -68,4 +68,6 @@ def make(argument: str, kind: str = "lora") -> LowRank:
     return LowRank(kind, layers, rank, options.get("alpha", 2 * rank))
 
 
-LORA = TuningSpec("lora", "lora:k,rank=8,alpha=16", "low-rank weights in the top k layers (all without k)", make)
+LORA = TuningSpec(
+    "lora", "lora:k,rank=8,alpha=16", "low-rank weights in the top k layers (all without k)", make, rate=1e-3
+)

@@ -63,6 +63,7 @@ PATCH = TuningSpec(
     "bottlenecks after attention and feed-forward of the top k layers (all without k)",
     partial(make, kind="patch"),
     merges=False,
+    rate=1e-3,
 )
 PATCH_PARALLEL = TuningSpec(
     "patch-parallel",
@@ -70,4 +71,5 @@ PATCH_PARALLEL = TuningSpec(
     "bottlenecks beside attention and feed-forward of the top k layers (all without k)",
     partial(make, kind="patch-parallel"),
     merges=False,
+    rate=1e-3,
 )

@@ -1,0 +1,147 @@
+"""`tune-study` as a process: rows side by side, one of which fails; a kill in the middle; a changed setting."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Cli, command, environment
+
+from distill_rec.progress import Quiet
+from distill_rec.records import read_record
+from distill_rec.runtime.errors import RecipeError
+from distill_rec.study import StudyRecord
+from distill_rec.study.plan import plan_study
+from distill_rec.study.prepared import prepare_data
+from distill_rec.study.records import Budget
+
+ROWS = ("--tunings", "head,last:1,last:9")
+"""The tiny PLM has two layers, so that the last row fails."""
+BUDGET = ("--max-updates", 60)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, cli: Cli) -> Path:
+    """A finished study of two seeds. Not to be changed."""
+    folder = tmp_path_factory.mktemp("studies") / "tiny"
+    quick = ("--set", "teacher.optimizer.checkpoint_seconds=60")
+    done = cli("tune-study", tiny_recipe, *ROWS, *BUDGET, *quick, "--seeds", 2, "--out", folder)
+    assert done.returncode == 0, done.stderr
+    assert "weights that learn" in done.stdout and "Does “output layer only is poor” hold here?" in done.stdout
+    assert "row last:9, seed 0 failed" in done.stderr and "study: trainings" not in done.stdout
+    return folder
+
+
+def figures(found: StudyRecord) -> list[Any]:
+    """What a study found, less clocks and memory."""
+    kept = {"updates", "warm_up_updates", "best", "moved"}
+    return [
+        (
+            row.name,
+            row.quality,
+            row.against_head,
+            row.against_untrained,
+            [(one.model_dump(include=kept), [value for _, value in one.curve]) for one in row.trained],
+        )
+        for row in found.rows
+    ] + [(base.name, base.quality) for base in found.baselines]
+
+
+def test_a_study_sets_rows_side_by_side_under_one_budget(study: Path) -> None:
+    found = read_record(StudyRecord, study / "study.json")
+    assert [base.name for base in found.baselines] == ["popularity", "untrained"]
+    head, last, _ = found.rows
+    assert head.trained_parameters < last.trained_parameters < last.parameters  # type: ignore[operator]
+    assert (head.trunk_rate, last.trunk_rate) == (None, 2e-5)
+    for row in (head, last):
+        assert [one.seed for one in row.trained] == [0, 1] and not row.failures
+        assert all(one.warm_up_updates + one.updates == 60 and one.peak_bytes > 100 << 20 for one in row.trained)
+        assert row.quality is not None and row.quality["ndcg@10"].spread is not None
+        assert row.against_untrained is not None and (row.against_head is None) == (row is head)
+    assert all(one.warm_up_updates == 30 and one.trunk_moved for one in last.trained)
+    assert all(one.warm_up_updates == 0 and one.trunk_moved is None for one in head.trained)
+
+
+def test_a_failing_row_is_named_and_does_not_lose_the_others(study: Path) -> None:
+    found = read_record(StudyRecord, study / "study.json")
+    broken = found.row("last:9")
+    assert broken.quality is None and [one.seed for one in broken.failures] == [0, 1]
+    assert "2 layers" in broken.failures[0].why
+    said = [verdict.text for verdict in found.verdicts]
+    assert said[0].startswith("Failed: last:9 in 2 of 2 seeds (seed 0: ")
+    assert any("Are last layers unstable here (last:1)?" in text for text in said)
+    assert any(text.startswith("Best in nDCG@10: ") for text in said)
+
+
+def test_a_cell_is_an_ordinary_teacher_and_its_warm_up_is_trained_once(study: Path) -> None:
+    from distill_rec.teacher_model import Teacher
+
+    cell = study / "last-1" / "1"
+    assert Teacher.load(cell).config["section"]["seed"] == 1
+    assert len(list(cell.glob("variants/*/history.json"))) == 2  # the head's, and the tuning's
+
+
+def test_the_page_holds_everything_and_fetches_nothing(study: Path) -> None:
+    page = (study / "study.html").read_text("utf-8")
+    assert "http" not in page and page.count("<svg") == 3 and 'class="band"' in page
+    assert "the head’s warm-up is in them" in page and "failed (2 of 2)" in page
+
+
+def test_a_study_killed_in_the_middle_goes_on_to_the_same_figures(
+    study: Path, tiny_recipe: Path, tmp_path: Path, cli: Cli
+) -> None:
+    folder = tmp_path / "killed"
+    arguments = ("tune-study", tiny_recipe, "--tunings", "head,last:1", *BUDGET, "--seeds", 1)
+    process = subprocess.Popen(
+        command(*arguments, "--out", folder),
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    middle = "last-1/0/variants/last-1-*/checkpoint-*.json"
+    deadline = time.monotonic() + 150
+    while not any(folder.glob(middle)) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)  # the study alone: its cell must end by itself
+    process.wait()
+    assert any(folder.glob(middle)), "killed too early or too late to test anything"
+    finished = (folder / "head" / "0" / "weights.safetensors").stat().st_mtime_ns
+    done = cli(*arguments, "--out", folder, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rows"][1]["trained"][0]["resumed"]
+    assert (folder / "head" / "0" / "weights.safetensors").stat().st_mtime_ns == finished
+    shutil.copytree(study, tmp_path / "whole")  # the same rows and seed, read anew and not trained
+    assert cli(*arguments, "--out", tmp_path / "whole").returncode == 0
+    one, other = (read_record(StudyRecord, path / "study.json") for path in (folder, tmp_path / "whole"))
+    assert figures(one) == figures(other)
+
+
+def test_a_changed_setting_is_refused_by_name_and_more_seeds_are_not(study: Path, tiny_recipe: Path, cli: Cli) -> None:
+    arguments = ("tune-study", tiny_recipe, *ROWS, "--seeds", 3, "--out", study)
+    done = cli(*arguments, *BUDGET, "--set", "teacher.dim=8")
+    assert done.returncode == 1 and "row head, key teacher.dim: 8, but study" in done.stderr, done.stderr
+    assert "with 16. Set it back, or name another folder with --out" in done.stderr
+    done = cli(*arguments, "--max-updates", 90)
+    assert done.returncode == 1 and "--max-updates: a budget of 90 updates, but study" in done.stderr, done.stderr
+    plan = cli(*arguments, *BUDGET, "--dry-run", "--json")
+    assert [row["finished"] for row in json.loads(plan.stdout)["rows"]] == [2, 2, 0], plan.stderr
+
+
+def test_variations_share_the_data_that_is_equal_and_must_share_the_test(tiny_recipe: Path, tmp_path: Path) -> None:
+    def prepared(*vary: str) -> dict[str, Path]:
+        budget = Budget(unit="max_updates", amount=10, warm_up=0.5)
+        plan = plan_study(tiny_recipe, [], ["head", "last:1"], budget, vary=vary)
+        return prepare_data(plan, tmp_path, tiny_recipe.parent, Quiet())
+
+    found = prepared("data.max_history=5,10", "teacher.dim=8,16")
+    assert len(found) == 8 and len(set(found.values())) == 2
+    assert found["head max_history=5 dim=8"] == found["last:1 max_history=5 dim=16"]
+    with pytest.raises(RecipeError, match=r"row head test_share=0.3: another test than that of the first row"):
+        prepared("data.test_share=0.2,0.3")
