@@ -92,7 +92,7 @@ class AttentionUserEncoder(UserEncoder):
         dropout: share of clicks left out of a history in training.
     """
 
-    kind = "attention"
+    kind: Kind = "attention"
 
     def __init__(self, dim: int, max_history: int, dropout: float = 0.0) -> None:
         super().__init__(dim, max_history, scale=10.0)
