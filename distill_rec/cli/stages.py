@@ -75,9 +75,19 @@ def print_reports(folder: Path, reports: list[StageReport]) -> None:
     console = make_console()
     stage_named(reports[-1].stage).print_report(folder, console)
     _print_stages(reports, console)
+    if reports[-1].stage != "prepare":  # whose own report has them
+        _print_cautions(folder)
     for stage in STAGES:
         if stage.product is not None and (path := folder / stage.name / stage.product[1]).exists():
             console.print(f"{stage.product[0]}: {path}", soft_wrap=True, highlight=False)
+
+
+def _print_cautions(folder: Path) -> None:
+    """What `prepare` found in the data that makes the figures above worth less."""
+    from distill_rec.data import read_summary
+
+    for caution in read_summary(folder / "prepare").cautions:
+        print(f"look at: {caution['text']}")
 
 
 def _print_stages(reports: list[StageReport], console: Any) -> None:

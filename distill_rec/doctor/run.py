@@ -13,7 +13,7 @@ from distill_rec.artifact.refusals import in_words, refused, remedies
 from distill_rec.doctor.artifact import artifact
 from distill_rec.doctor.damage import damaged
 from distill_rec.doctor.dataset import dataset
-from distill_rec.doctor.findings import Finding, problem_of
+from distill_rec.doctor.findings import Finding, problem_of, sound
 from distill_rec.doctor.machine import size
 from distill_rec.files import locked_by
 from distill_rec.pipeline.check import changes
@@ -45,7 +45,10 @@ def run(folder: Path) -> list[Finding]:
         recipe = None
         if isinstance(error, DistillRecError) and not isinstance(error, RunError):
             out.append(problem_of(AREA, error))
-    out += _stages(folder, recipe, holder is not None)
+    stages = list(_stages(folder, recipe, holder is not None))
+    out += stages
+    if recipe is not None and sound(stages):
+        out.append(Finding("ok", AREA, "settings", "every finished stage has those of recipe.json"))
     for stage in STAGES:
         if stage.holds != "data set" and (folder / stage.name).is_dir():
             out += _damaged(folder, stage)

@@ -45,4 +45,5 @@ def test_the_commands_of_the_page_lead_to_a_student(tmp_path: Path, tiny_trunk: 
     assert len(shown) == 9 and all(line in said["init shop.toml"] for line in shown)
     summary = json.loads((tmp_path / "runs/shop/prepare/summary.json").read_text())
     assert (summary["left_out_rows"], summary["interactions"], summary["users"], summary["items"]) == (117, 383, 24, 10)
+    assert "look at: 2 of 10 items are left to rank" in said["run runs/shop"]
     assert len(said["recommend 3"].splitlines()) == 3
