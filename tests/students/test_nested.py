@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from tiny import make_dataset, student_section, write_trunk
 
 from distill_rec.artifact.layout import CARD, MANIFEST
+from distill_rec.bench.child import load
+from distill_rec.bench.results import Settings
 from distill_rec.distillation import distill
 from distill_rec.evaluation.protocol import evaluate
 from distill_rec.evaluation.scorer import DotScorer
@@ -20,6 +22,7 @@ from distill_rec.export import export_student
 from distill_rec.losses import catalogue_loss
 from distill_rec.recipe import ExportSection, OptimizerSection
 from distill_rec.runtime import ArtifactError, Student
+from distill_rec.serving.settings import load_student as serving_load
 from distill_rec.student_model import load_student
 from distill_rec.training.batches import make_batches
 from distill_rec.training.objective import Objective, Scene, sequence_targets
@@ -161,3 +164,24 @@ def test_each_width_adds_its_loss_by_its_weight():
 def test_widths_that_are_none_are_refused(wrong):
     with pytest.raises(ValidationError, match="nested"):
         student_section(dim=8, **wrong)
+
+
+def test_commands_score_by_them(world):
+    from typer.testing import CliRunner
+
+    from distill_rec.cli.main import app
+
+    _, folder = world
+    place = str(folder / "export" / "student")
+    student = Student.load(place, dim=2)
+    done = CliRunner().invoke(
+        app, ["rank", place, "--history", "i1,i4", "--candidates", "i7,i8", "--dim", "2", "--json"]
+    )
+    found = {one["id"]: one["score"] for one in json.loads(done.stdout)}
+    assert found == pytest.approx(
+        dict(zip(["i7", "i8"], student.rank(["i1", "i4"], ["i7", "i8"]).tolist(), strict=True))
+    )
+    done = CliRunner().invoke(app, ["recommend", place, "--history", "i1", "-k", "3", "--dim", "2", "--json"])
+    assert [one["id"] for one in json.loads(done.stdout)] == [item for item, _ in student.recommend(["i1"], 3)]
+    assert serving_load(folder / "export" / "student", {"dim": 2}).info.dim == 2
+    assert load(Settings(place, dim=2), 1).info.dim == 2
