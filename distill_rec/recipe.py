@@ -329,6 +329,11 @@ class EvaluateSection(Section):
         description="full catalogue: left-out ranks what a user has not seen; both also ranks all items; auto: both "
         "where more than a tenth of the test's targets had been clicked before",
     )
+    transitions: bool = Field(
+        False,
+        description="a further baseline for ordered clicks: what most often came next after the last click, hard to beat "
+        "on many logs of sequences",
+    )
     cost: bool = Field(True, description="measure memory and latency of teacher and student")
     examples: int = Field(20, ge=0, description="disagreements kept, by title")
     seed: int = Field(0, description="draws users and resamples")

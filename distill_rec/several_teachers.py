@@ -18,7 +18,17 @@ from distill_rec.runtime.errors import RecipeError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 TAKEN = frozenset(
-    {"teacher", "student", "undistilled", "initialised", "untrained", "popularity", "knowledge", "variants"}
+    {
+        "teacher",
+        "student",
+        "undistilled",
+        "initialised",
+        "untrained",
+        "popularity",
+        "transitions",
+        "knowledge",
+        "variants",
+    }
     | {"members", "weights", *TeacherSection.model_fields}
 )
 """Names that columns, folders or keys have."""

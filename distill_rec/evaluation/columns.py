@@ -25,6 +25,7 @@ COLUMNS = {
     column.name: column
     for column in (
         Column("popularity", "popularity", "popular."),
+        Column("transitions", "what most often came next", "transit."),
         Column("untrained", "the untrained PLM", "untrained"),
         Column("id-only", "the teacher of item ids", "id-only"),
         Column("undistilled", "the undistilled student", "undistill."),

@@ -24,8 +24,10 @@ PAIRS = (
     ("student", "teacher"),
     ("teacher", "undistilled"),
     ("teacher", "popularity"),
+    ("teacher", "transitions"),
     ("teacher", "untrained"),
     ("student", "popularity"),
+    ("student", "transitions"),
 )
 
 

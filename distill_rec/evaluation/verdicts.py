@@ -8,12 +8,13 @@ from distill_rec.evaluation.endings import summary_of, unsettled
 from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import Difference, Results, Table, Verdict
 
-RIVALS = ("popularity", "untrained", "undistilled")
+RIVALS = ("popularity", "transitions", "untrained", "undistilled")
 """Columns that a teacher must beat to be worth anything."""
 
 ADVICE = {
     "untrained": " Its training spoilt what the PLM knew: a lower learning_rate, keep_start, dim as wide as the PLM.",
     "popularity": " Do not serve it: a list of what is popular does better.",
+    "transitions": " A table of what came next does better, without a model.",
 }
 """What to do about a teacher that loses to a rival."""
 
@@ -24,7 +25,8 @@ FEWEST = 20
 def verdicts(results: Results) -> list[Verdict]:
     """Of the student and teacher against what they must beat, of distillation, of what is kept, of rare items."""
     table, metric = results.test, results.main_metric
-    out = [_against(results, table, metric, "student", "popularity")]
+    plain = ("popularity", "transitions")
+    out = [_against(results, table, metric, "student", rival) for rival in plain if rival in results.models]
     out += [_against(results, table, metric, "teacher", rival) for rival in RIVALS if rival in results.models]
     out += [_together(results, table, metric), *_idle(results)]
     out += [_distillation(results, table, metric), _beyond_the_start(results, table, metric)]

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset
+from distill_rec.data.followers import Followers
 from distill_rec.student_sections import HistoriesSection
 from distill_rec.training.batches import Batch, ImpressionBatch, Indices, SequenceBatch
-from distill_rec.training.followers import Followers
 
 Flags = NDArray[np.bool_]
 
