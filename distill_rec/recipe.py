@@ -331,8 +331,8 @@ class EvaluateSection(Section):
     )
     transitions: bool = Field(
         False,
-        description="a further baseline for ordered clicks: what most often came next after the last click, hard to beat "
-        "on many logs of sequences",
+        description="a further baseline for ordered clicks: what most often came next after the last click, hard to "
+        "beat on many logs of sequences",
     )
     cost: bool = Field(True, description="measure memory and latency of teacher and student")
     examples: int = Field(20, ge=0, description="disagreements kept, by title")
