@@ -60,7 +60,7 @@ def _failed(study: StudyRecord) -> Verdict | None:
     if not found:
         return None
     parts = [
-        f"{row.name} in {len(row.failures)} of {len(study.seeds)} seeds (seed {one.seed}: {one.why})"
+        f"{row.name} in {len(row.failures)} of {len(study.seeds)} seeds (seed {one.seed}: {one.why.rstrip('.')})"
         for row, one in found
     ]
     text = f"Failed: {'; '.join(parts)}. The same command tries these again."
