@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,14 +12,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from distill_rec.contracts import student_spec
 from distill_rec.data.dataset import Dataset
-from distill_rec.device import choose_device
 from distill_rec.handover import require_same
+from distill_rec.kinds import validated
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses import TeacherScores, catalogue_loss
 from distill_rec.losses.active import Active, active_losses, of_rows
-from distill_rec.losses.checks import refuse_kind, refuse_signals, used
+from distill_rec.losses.checks import refuse_kind, refuse_parts, refuse_signals, used
 from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.mixing import Mixing
 from distill_rec.nn.adapter import Kind as AdapterKind
@@ -26,20 +26,21 @@ from distill_rec.nn.adapter import make_adapter
 from distill_rec.nn.from_recipe import training_texts
 from distill_rec.nn.side_by_side import SideBySide
 from distill_rec.progress import Progress, Quiet
-from distill_rec.recipe import LossSection, OptimizerSection, StudentSection, decisive
+from distill_rec.ranks import Ranks, count_launched
+from distill_rec.recipe import LossSection, OptimizerSection, StudentSection
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.student_build import write_student
-from distill_rec.training import Objective, Training
-from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch
-from distill_rec.training.checkpoint import load_trainable, trainable
+from distill_rec.student_training import StudentTraining
+from distill_rec.together import joint
+from distill_rec.training import Objective
+from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch, Share
+from distill_rec.training.checkpoint import load_trainable
 from distill_rec.training.histories import Histories
 from distill_rec.training.objective import Scene, candidates_of, gather_users, sequence_targets
 from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
 from distill_rec.training.search import search
 
 EXTRA_TEXTS = 1024
-UNTRAINED = {"optimizer", "undistilled", "initialised"}
-"""Keys of a student that a checkpoint of it does not belong to."""
 
 
 class DistillationObjective(Objective):
@@ -101,7 +102,9 @@ class DistillationObjective(Objective):
         loss = self.over_widths(scene, lambda one: self._score_loss(one, place, teacher))
         if teacher is None:
             return loss
-        return loss + _of_vectors(self.user_losses, scene.users, teacher.users, self.user_adapter)
+        of_users = _of_vectors(self.user_losses, scene.users, teacher.users, self.user_adapter)
+        share = scene.batch.share
+        return loss + (of_users if share is None else of_users * share.rows)
 
     def _score_loss(self, scene: Scene, place: Tensor, teacher: TeacherScores | None) -> Tensor:
         if isinstance(scene.batch, SequenceBatch):
@@ -138,7 +141,8 @@ class DistillationObjective(Objective):
         terms = [one.term() for one in self.score_losses]
         places = sequence_places(batch, place) if _repeats(scene, teacher) else None
         counted = self._counted(batch, target.device)
-        return catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher, scene.repeat, places, counted)
+        loss = catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher, scene.repeat, places, counted)
+        return loss if batch.share is None else loss * batch.share.weight
 
     def _counted(self, batch: Batch, device: torch.device) -> Tensor | None:
         """Targets (or rows) that losses of clicks learn from; None where they learn from all."""
@@ -166,7 +170,8 @@ class DistillationObjective(Objective):
         for one in self.score_losses:
             mask = covered if SCORES in one.spec.needs else shown
             of = counted if CLICKS in one.spec.needs else None
-            loss = loss + of_rows(one, scores, taught, labels, mask, of)
+            value = of_rows(one, scores, taught, labels, mask, of)
+            loss = loss + (value if batch.share is None else value * _share_of(one, batch.share, of is not None))
         return loss
 
     def text_loss(self, rows: Tensor, vectors: Tensor) -> Tensor | None:
@@ -184,6 +189,17 @@ class DistillationObjective(Objective):
     def extra_texts(self, generator: torch.Generator) -> Tensor | None:
         drawn = torch.randint(len(self.texts), (min(EXTRA_TEXTS, len(self.texts)),), generator=generator)
         return self.texts[torch.unique(drawn).to(self.texts.device)]
+
+
+def _share_of(loss: Active, share: Share, real: bool) -> float:
+    """What a loss of a part of a batch of impressions is multiplied by.
+
+    Args:
+        real: it learns from rows alone that are not changed.
+    """
+    if not loss.spec.impressions or loss.spec.parts != "clicks":
+        return share.rows
+    return share.real_clicks if real else share.clicks
 
 
 def _repeats(scene: Scene, teacher: TeacherScores | None) -> bool:
@@ -242,58 +258,91 @@ def distill(  # noqa: PLR0913
     progress = progress or Quiet()
     if (folder / "model.json").exists():
         return
-    device = choose_device(section.device)
-    knowledge = None if knowledge_folder is None else Knowledge.load(knowledge_folder)
-    if knowledge is not None:
-        require_same(knowledge.folder, "the teacher's knowledge", knowledge.marks, dataset)
-        if not clicks_only:
-            refuse_kind(section.loss, dataset.kind)
-            refuse_signals(section.loss, knowledge.supplies)
-            _refuse_adapter(section, knowledge)
-    build = student_spec(section.kind).build.get()
-    built = build(section, section.trunk or trunk, dataset, _start_of(section.start, knowledge), progress)
-    built.model.to(device)
-    start = {name: tensor.detach().clone() for name, tensor in trainable(built.model).items()}
+    knowledge = _knowledge_for(section, knowledge_folder, dataset, clicks_only)
+    training = StudentTraining(section, dataset, trunk, _start_of(section.start, knowledge), progress)
 
     def train(optimizer: OptimizerSection, place: Path) -> None:
-        load_trainable(start, built.model)
-        torch.manual_seed(section.seed)
-        objective, called = Objective(section.widths), name
-        if knowledge is not None and clicks_only:
-            called = "student from the teacher's start"
-        elif knowledge is not None:
-            called = "student"
-            asked = Histories(section.histories, dataset, section.seed) if section.histories.changes else None
-            texts = training_texts(dataset)
-            mixing = _mixing(section, knowledge)
-            objective = DistillationObjective(
-                knowledge, section.loss, section.dim, texts, device, asked, mixing, section.widths, section.adapter
-            )
-        training = Training(
-            built.model,
-            objective.to(device),
-            dataset,
-            optimizer,
-            place,
-            seed=section.seed,
-            name=called,
-            offset_decay=section.offset_decay,
-            settings=[
-                decisive(section, UNTRAINED),
-                clicks_only,
-                built.config["trunk"],
-            ],
-            progress=progress,
-        )
-        training.run()
+        def told() -> dict[str, Any]:
+            return {
+                "section": section.model_dump(mode="json"),
+                "knowledge": None if knowledge_folder is None else str(knowledge_folder),
+                "trunk": trunk,
+                "clicks_only": clicks_only,
+                "optimizer": optimizer.model_dump(mode="json"),
+                "folder": str(place),
+            }
+
+        with joint(f"{__name__}:train_part", dataset.folder, told) as ranks:
+            _train(training, knowledge, clicks_only, name, optimizer, place, ranks)
 
     search(section.optimizer, folder, train)
+    built = training.built
     load_trainable(load_file(folder / "best.safetensors"), built.model)
     built.finish(dataset)
     built.model.cpu()
     write_student(built, folder)
     for path in sorted(folder.glob("**/checkpoint-*")):
         path.unlink()
+
+
+def train_part(  # noqa: PLR0913
+    section: dict[str, Any],
+    data: str,
+    knowledge: str | None,
+    trunk: str,
+    clicks_only: bool,
+    optimizer: dict[str, Any],
+    folder: str,
+    ranks: Ranks,
+) -> None:
+    """What a further process does of a training: the same, with its own part of every batch."""
+    own, prepared = validated("student", section), Dataset.load(data)
+    known = _knowledge_for(own, None if knowledge is None else Path(knowledge), prepared, clicks_only)
+    training = StudentTraining(own, prepared, trunk, _start_of(own.start, known), Quiet())
+    tried = OptimizerSection.model_validate(optimizer)
+    _train(training, known, clicks_only, "student", tried, Path(folder), ranks)
+
+
+def _train(  # noqa: PLR0913
+    training: StudentTraining,
+    knowledge: Knowledge | None,
+    clicks_only: bool,
+    name: str,
+    optimizer: OptimizerSection,
+    place: Path,
+    ranks: Ranks,
+) -> None:
+    """Train a student from its start into a folder, with one of the optimiser's tries."""
+    section, dataset = training.section, training.dataset
+    training.begin()
+    objective, called = Objective(section.widths), name
+    if knowledge is not None and clicks_only:
+        called = "student from the teacher's start"
+    elif knowledge is not None:
+        called = "student"
+        asked = Histories(section.histories, dataset, section.seed) if section.histories.changes else None
+        texts, mixing, device = training_texts(dataset), _mixing(section, knowledge), training.device
+        objective = DistillationObjective(
+            knowledge, section.loss, section.dim, texts, device, asked, mixing, section.widths, section.adapter
+        )
+    training.run(objective, called, clicks_only, optimizer, place, ranks)
+
+
+def _knowledge_for(
+    section: StudentSection, folder: Path | None, dataset: Dataset, clicks_only: bool
+) -> Knowledge | None:
+    """The teacher's knowledge, where there is some; what data, teacher or several processes cannot give is refused."""
+    if folder is None:
+        return None
+    knowledge = Knowledge.load(folder)
+    require_same(knowledge.folder, "the teacher's knowledge", knowledge.marks, dataset)
+    if not clicks_only:
+        refuse_kind(section.loss, dataset.kind)
+        refuse_signals(section.loss, knowledge.supplies)
+        if count_launched() > 1:
+            refuse_parts(section.loss, dataset.kind)
+        _refuse_adapter(section, knowledge)
+    return knowledge
 
 
 def _refuse_adapter(section: StudentSection, knowledge: Knowledge) -> None:

@@ -8,10 +8,16 @@ from pathlib import Path
 
 PYTHON = (sys.executable, "-P")
 """How one is started: `-P`, so that a `students` or `teachers` folder of somebody else's does not hide ours."""
+COUNTS = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+"""Where launchers tell their processes how many they are, as accelerate reads it."""
+NUMBERS = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
+"""Where each is told which it is; those that it starts in turn are none of them."""
+LAUNCHED = (*COUNTS, *NUMBERS, "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's environment, with the folder of this package on the path."""
+    """This process's environment less a launcher's, with the folder of this package on the path."""
     own = str(Path(__file__).resolve().parent.parent)
     paths = os.pathsep.join(filter(None, (own, os.environ.get("PYTHONPATH"))))
-    return {**os.environ, "PYTHONPATH": paths, **more}
+    kept = {name: value for name, value in os.environ.items() if name not in LAUNCHED}
+    return {**kept, "PYTHONPATH": paths, **more}

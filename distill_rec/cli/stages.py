@@ -47,6 +47,7 @@ def run_checked(
 ) -> None:
     from distill_rec.cli.bars import make_progress
     from distill_rec.pipeline.run_stages import run_stages
+    from distill_rec.ranks import runs_command
 
     progress = make_progress()
     reports = run_stages(
@@ -58,6 +59,8 @@ def run_checked(
         progress=progress,
         begin=lambda name: print(f"{name} ...", file=sys.stderr, flush=True),
     )
+    if not runs_command():
+        return
     if as_json:
         print_json(as_dict(folder, reports), indent=2)
     else:

@@ -170,6 +170,7 @@ class Dataset:
         log: the clicks, once; None where a file of impressions brought its own histories.
         repeated_targets: share of the test's targets that their user had clicked before; None where it is not known.
         unescape_html: HTML entities in texts were read as characters.
+        folder: that it was read from; None where it was made in this process.
     """
 
     kind: Literal["clicks", "impressions"]
@@ -189,6 +190,7 @@ class Dataset:
     log: ClickLog | None = None
     repeated_targets: float | None = None
     unescape_html: bool = False
+    folder: Path | None = None
 
     @property
     def n_items(self) -> int:
@@ -264,6 +266,7 @@ class Dataset:
             log=log,
             repeated_targets=manifest.repeated_targets,
             unescape_html=manifest.unescape_html,
+            folder=folder,
         )
         if (noted := manifest.item_ids) not in ("", found.item_ids_digest):
             raise RunError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from distill_rec.losses.registry import losses
-from distill_rec.losses.spec import CLICKS, KINDS, Kind, LossSpec
+from distill_rec.losses.spec import CLICKS, KINDS, USER_VECTORS, Kind, LossSpec
 from distill_rec.runtime.errors import RecipeError
 
 
@@ -40,6 +40,19 @@ def refuse_signals(section: BaseModel, supplies: frozenset[str]) -> None:
                 f"a teacher that supplies {signal}",
                 _off(spec),
             )
+
+
+def refuse_parts(section: BaseModel, kind: Kind) -> None:
+    """Refuse a loss whose value of a batch is no mean of its parts' values.
+
+    Raises:
+        RecipeError: naming the key.
+    """
+    for spec in used(section):
+        own = spec.impressions if kind == "impressions" else ""
+        if (own or (spec.vectors and USER_VECTORS in spec.needs)) and not spec.parts:
+            found = "a loss that cannot be divided among processes"
+            raise RecipeError(f"key student.loss.{spec.name}", found, "one process", _off(spec))
 
 
 def _off(spec: LossSpec) -> str:

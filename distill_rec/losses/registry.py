@@ -27,6 +27,7 @@ BUILT_IN = (
         impressions="distill_rec.losses.kl:kl_loss",
         catalogue="distill_rec.losses.kl:catalogue_kl",
         at_teacher="zero",
+        parts="rows",
     ),
     LossSpec(
         "click",
@@ -35,6 +36,7 @@ BUILT_IN = (
         weight=0.5,
         impressions="distill_rec.losses.click:impression_click_loss",
         catalogue="distill_rec.losses.click:catalogue_click",
+        parts="clicks",
     ),
     LossSpec(
         "item_cosine",
@@ -58,6 +60,7 @@ BUILT_IN = (
         weight=1.0,
         vectors="distill_rec.losses.cosine:cosine_loss",
         at_teacher="zero",
+        parts="rows",
     ),
     LossSpec(
         "user_mse",

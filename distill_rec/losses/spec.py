@@ -39,6 +39,9 @@ class LossSpec:
         settings: further keys with type and pydantic's `Field(default, description=...)`. A key begins with the loss's
             name and an underscore; the function gets it without them.
         adapter: the student's vectors pass through the learned adapter, so that dimensions may differ.
+        parts: what its mean over a batch is over: "rows" (impressions, or pairs of vectors) or "clicks"; "" where it is
+            no such mean, so that several processes cannot each have a part of the batch. Of `rows` and `catalogue`
+            the mean is the engine's own.
         at_teacher: where student equals teacher it is "zero" (and nowhere less), "least", or neither ("").
     """
 
@@ -53,6 +56,7 @@ class LossSpec:
     vectors: str = ""
     adapter: bool = True
     at_teacher: Literal["zero", "least", ""] = ""
+    parts: Literal["rows", "clicks", ""] = ""
 
     def works_on(self, kind: Kind) -> bool:
         """Whether it has a form for data of this kind."""

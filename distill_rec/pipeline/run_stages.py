@@ -16,8 +16,10 @@ from distill_rec.pipeline.stage import Context, Stage, Work
 from distill_rec.pipeline.stages import from_stage
 from distill_rec.pipeline.wanted import chosen_stages, resolved
 from distill_rec.progress import Progress, Quiet
+from distill_rec.ranks import launched
 from distill_rec.recipe import Recipe
 from distill_rec.records import write_record
+from distill_rec.together import follow, leading
 
 if TYPE_CHECKING:
     import polars as pl
@@ -72,7 +74,8 @@ def run_stages(
     progress: Progress | None = None,
     begin: Callable[[str], None] = lambda stage: None,
 ) -> list[StageReport]:
-    """Run what is not finished, up to a stage.
+    """Run what is not finished, up to a stage. Of several processes that were launched the first one does, and the
+    others have a part in its trainings; they return nothing.
 
     Args:
         folder: of the run; made when it is not there.
@@ -84,8 +87,27 @@ def run_stages(
     Raises:
         RunError: the folder is in use, or a setting was changed after its stage had finished.
         RecipeError: the recipe lacks the section of `until` or `restart`.
+        TrainingError: processes were launched for something that is not offered.
     """
-    stages, run, frames = chosen_stages(recipe, until, restart), RunFolder(folder), frames or Frames()
+    ranks = launched()
+    if not ranks.first:
+        follow(ranks)
+        return []
+    with leading(ranks):
+        return _run_stages(recipe, folder, base, until, restart, frames or Frames(), progress or Quiet(), begin)
+
+
+def _run_stages(  # noqa: PLR0913
+    recipe: Recipe,
+    folder: Path,
+    base: Path,
+    until: str | None,
+    restart: str | None,
+    frames: Frames,
+    progress: Progress,
+    begin: Callable[[str], None],
+) -> list[StageReport]:
+    stages, run = chosen_stages(recipe, until, restart), RunFolder(folder)
     with run.locked():
         context = Context(recipe, resolved(recipe), base, frames.hashes())
         found = reached(run, recipe, stages, restart, lambda stage: stage.inputs(context))
@@ -93,7 +115,7 @@ def run_stages(
         write_record(run.path / "recipe.json", RunRecord(recipe=recipe.model_dump(), base=str(base.resolve())))
         if restart is not None:
             set_aside_from(run, restart)
-        work = Work(run, context, progress or Quiet(), {}, frames.clicks, frames.items)
+        work = Work(run, context, progress, {}, frames.clicks, frames.items)
         return [_reach(work, one, begin) for one in found]
 
 

@@ -16,6 +16,23 @@ BUCKET = 16
 
 
 @dataclass(frozen=True)
+class Share:
+    """What a part of a batch is of the whole: by this a mean over the part is its addend of the batch's mean.
+
+    Attributes:
+        rows: of targets, or of impressions.
+        weight: of the targets' weights.
+        clicks: of the impressions' clicks.
+        real_clicks: of the clicks of rows that are not changed, over the part's share of such rows in the batch's.
+    """
+
+    rows: float = 1.0
+    weight: float = 1.0
+    clicks: float = 1.0
+    real_clicks: float = 1.0
+
+
+@dataclass(frozen=True)
 class SequenceBatch:
     """Clicks of several users; every position is a target.
 
@@ -25,6 +42,7 @@ class SequenceBatch:
         target: item `[n_targets]`.
         weight: float32 `[n_targets]`.
         changed: bool `[n_targets]`, targets that follow on a history which nobody had; None where there are none.
+        share: of the batch that it is a part of; None where it is whole.
     """
 
     history: Indices
@@ -34,6 +52,7 @@ class SequenceBatch:
     target: Indices
     weight: NDArray[np.float32]
     changed: NDArray[np.bool_] | None = None
+    share: Share | None = None
 
     @property
     def items(self) -> Indices:
@@ -46,6 +65,7 @@ class ImpressionBatch:
 
     Attributes:
         changed: bool `[batch]`, rows whose history nobody had; None where there are none.
+        share: of the batch that it is a part of; None where it is whole.
     """
 
     history: Indices
@@ -54,6 +74,7 @@ class ImpressionBatch:
     shown: NDArray[np.bool_]
     labels: NDArray[np.bool_]
     changed: NDArray[np.bool_] | None = None
+    share: Share | None = None
 
     @property
     def items(self) -> Indices:

@@ -20,6 +20,7 @@ from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.files import fingerprint
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress, Quiet
+from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import write_record
 from distill_rec.runtime.errors import TrainingError
@@ -50,6 +51,7 @@ class Training:
         folder: holds the checkpoint while it runs, `best.safetensors` and `history.json` after.
         settings: what else decides the result, for the checkpoint's fingerprint.
         offset_decay: AdamW's decay of offsets.
+        ranks: processes that each have a part of every batch; the first alone validates and writes.
     """
 
     def __init__(  # noqa: PLR0913
@@ -65,7 +67,9 @@ class Training:
         offset_decay: float = 0.0,
         settings: object = None,
         progress: Progress | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
+        self.ranks = ranks
         self.model, self.objective, self.dataset, self.section = model, objective, dataset, section
         self.folder, self.name, self.progress = folder, name, progress or Quiet()
         self.device = model.item_text.device
@@ -93,18 +97,33 @@ class Training:
         return self.folder / "start.safetensors"
 
     def run(self) -> Outcome:
-        """Train to the plateau (or a limit), from the checkpoint where there is one; leave the best weights loaded."""
-        with _deterministic(self.device):
-            return self._run()
+        """Train to the plateau (or a limit), from the checkpoint where there is one; leave the best weights loaded.
 
-    def _run(self) -> Outcome:
+        Of several processes all return the same; the first one alone has the best weights loaded.
+        """
+        with _deterministic(self.device):
+            stopped = self._train()
+            outcome = self._finish(stopped) if self.ranks.first else None
+            if outcome is not None and self.ranks.count == 1:
+                return outcome
+            noted = None if outcome is None else outcome.model_dump(mode="json")
+            return Outcome.model_validate(self.ranks.same(noted))
+
+    def _begin(self) -> None:
+        """From the checkpoint, which all processes read; else from the first one's weights."""
         found = self.checkpoints.read(self.optimizers, self.table, self.generator, *self._modules)
         if found is not None:
             self.state = found
-        else:
-            save_weights(self._start, trainable(*self._modules))
+        if not self.ranks.first:  # dropout falls differently on each one's rows
+            torch.manual_seed(torch.initial_seed() + self.state.update * self.ranks.count + self.ranks.rank)
+        if found is None:
+            if self.ranks.first:
+                save_weights(self._start, trainable(*self._modules))
             self._validate()
         self._note_rates()
+
+    def _train(self) -> Stopped | None:
+        self._begin()
         began, before = time.monotonic(), self.state.seconds
         saved = began
         stopped = self._limit()
@@ -115,16 +134,17 @@ class Training:
                 loss = self._window()
                 task.advance(self.state.update - done)
                 task.note(f"loss {loss:.3f} best {Plateau.from_state(self.state.plateau).best:.4f}")
-                self.state.seconds = before + time.monotonic() - began
+                self.state.seconds = self.ranks.same(before + time.monotonic() - began)
                 if self.state.since_validation >= (self.section.validate_every or self.batches.per_epoch):
                     self._validate()
                 stopped = self._limit()
-                if stopped is None and time.monotonic() - saved >= self.section.checkpoint_seconds:
+                due = self.ranks.first and time.monotonic() - saved >= self.section.checkpoint_seconds
+                if stopped is None and due:
                     self.checkpoints.write(self.state, self.optimizers, self.table, self.generator, *self._modules)
                     saved = time.monotonic()
         if self.state.since_validation:
             self._validate()
-        return self._finish(stopped)
+        return stopped
 
     @property
     def _epochs(self) -> int:
@@ -194,8 +214,8 @@ class Training:
             self._step("batch", loss, number)
             state.update += 1
 
-        loss = run_window(model, self.objective, batches, items, rows, self.table, extra, step)
-        self._step("window", loss, len(batches) - 1)
+        loss = run_window(model, self.objective, batches, items, rows, self.table, extra, step, self.ranks)
+        loss = self._step("window", loss, len(batches) - 1)
         state.window += 1
         state.since_validation += len(batches)
         state.loss_sum, state.loss_windows = state.loss_sum + loss, state.loss_windows + 1
@@ -204,8 +224,16 @@ class Training:
             state.epoch, state.batch = state.epoch + 1, 0
         return loss
 
-    def _step(self, which: str, loss: float, number: int) -> None:
-        """Step one optimiser; no weight changes where the loss or a gradient is not finite."""
+    def _step(self, which: str, loss: float, number: int) -> float:
+        """Step one optimiser by all processes' gradients; no weight changes where the loss or one is not finite.
+
+        Args:
+            loss: this process's addend.
+
+        Returns:
+            The sum of all addends.
+        """
+        loss = self.ranks.add_gradients(self.optimizers.parameters(which), loss)
         if not np.isfinite(loss):
             raise self._diverged(f"the loss is {loss}", number)
         done = self.state.update - (which == "window")
@@ -213,6 +241,7 @@ class Training:
             self.optimizers.step(which, self.state.update if which == "batch" else self.state.window, done)
         except NonFiniteGradientError as error:
             raise self._diverged(f"the loss is {loss:.4g}, but its gradient holds {error}", number) from None
+        return loss
 
     def _diverged(self, found: str, number: int) -> TrainingError:
         rate = self.optimizers.batch.param_groups[0]["lr"]
@@ -227,9 +256,12 @@ class Training:
 
     def _validate(self) -> None:
         state = self.state
-        value = validation_metric(scorer_of(self.model, self.name), self.validation, self.dataset)
+        value = 0.0
+        if self.ranks.first:
+            value = validation_metric(scorer_of(self.model, self.name), self.validation, self.dataset)
+        value = self.ranks.same(value)
         plateau = Plateau.from_state(state.plateau)
-        if plateau.update(value, self._slowest_step):
+        if plateau.update(value, self._slowest_step) and self.ranks.first:
             save_weights(self.folder / "best.safetensors", trainable(*self._modules))
         state.plateau = plateau.state()
         loss = state.loss_sum / max(state.loss_windows, 1)

@@ -109,12 +109,14 @@ class Objective(nn.Module):
         if isinstance(batch, SequenceBatch):
             target, weight = sequence_targets(scene, batch, place)
             places = None if scene.repeat is None else sequence_places(batch, place)
-            return catalogue_loss(scene.users, scene.vectors, target, weight, repeat=scene.repeat, places=places)
+            loss = catalogue_loss(scene.users, scene.vectors, target, weight, repeat=scene.repeat, places=places)
+            return loss if batch.share is None else loss * batch.share.weight
         candidates, shown, labels = candidates_of(scene, batch, place)
         scores = (functional.embedding(candidates, scene.vectors) * scene.users[:, None]).sum(-1)
         if scene.repeat is not None:
             scores = scores + numbers_at(scene.repeat, candidate_buckets(batch, scores.device))
-        return impression_click_loss(scores, None, labels, shown)
+        loss = impression_click_loss(scores, None, labels, shown)
+        return loss if batch.share is None else loss * batch.share.clicks
 
     def asked(self, batch: Batch, epoch: int, number: int) -> Batch:
         """The batch as it is trained on: as the data has it here; a function of batch and place alone.

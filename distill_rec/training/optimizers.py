@@ -66,6 +66,11 @@ class Optimizers:
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
+    def parameters(self, which: str) -> list[nn.Parameter]:
+        """What "batch" or "window" steps."""
+        optimizer = self.named().get(which)
+        return [] if optimizer is None else [p for group in optimizer.param_groups for p in group["params"]]
+
     def named(self) -> dict[str, torch.optim.AdamW]:
         both = {"batch": self.batch}
         return both if self.window is None else both | {"window": self.window}

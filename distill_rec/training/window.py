@@ -4,6 +4,10 @@ GRAM's accumulation (Yang et al. 2022, section 3) over `window` batches: the vec
 updates offsets and user encoder and adds its dL/dv, then the texts are encoded again in chunks, with a graph,
 and the sum is back-propagated. Memory is bounded by the chunk. With a window of one batch the gradient is that
 of ordinary training with duplicates removed.
+
+Several processes each have some rows of every batch and some chunks of the texts. What they add up is explicit: the
+vectors, every batch's gradients, dL/dv, and at the window's end the text encoder's gradients (its caller does that),
+because a wrapper that adds up inside backward would wait where one has fewer chunks than another.
 """
 
 from __future__ import annotations
@@ -17,8 +21,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from distill_rec.nn.recommender import Recommender
+from distill_rec.ranks import ALONE, Ranks
 from distill_rec.training.batches import Batch, SequenceBatch
 from distill_rec.training.objective import Objective, make_scene
+from distill_rec.training.parts import part_of
 
 RandomState = Tensor
 
@@ -64,17 +70,34 @@ def choose_rows(
     return TextRows(needed, learn, share, others[left] if refresh else others[:0])
 
 
-def encode_window(model: Recommender, rows: TextRows, table: Tensor) -> list[tuple[Tensor, RandomState]]:
-    """Write the texts' vectors into `table` `[n_texts, dim]`; return the chunks that learn, with their random state."""
+def encode_window(
+    model: Recommender, rows: TextRows, table: Tensor, ranks: Ranks = ALONE
+) -> list[tuple[Tensor, RandomState]]:
+    """Write the texts' vectors into `table` `[n_texts, dim]`; return the chunks that learn, with their random state.
+
+    Of several processes each encodes its chunks, and those are returned; all get all vectors.
+    """
     encoder = model.text_encoder
     chunks = []
     with torch.no_grad():
-        for chunk in encoder.chunks(rows.learn):
+        if ranks.count > 1:
+            table[rows.learn] = table[rows.stale] = 0.0
+        for chunk in _own(encoder.chunks(rows.learn), ranks):
             chunks.append((chunk, torch.get_rng_state()))
             table[chunk] = encoder(chunk)
-        for chunk in encoder.chunks(rows.stale):
+        for chunk in _own(encoder.chunks(rows.stale), ranks):
             table[chunk] = encoder(chunk)
+        if ranks.count > 1:
+            encoded = torch.cat([rows.learn, rows.stale])
+            vectors = table[encoded]
+            ranks.add_up(vectors)
+            table[encoded] = vectors
     return chunks
+
+
+def _own(chunks: list[Tensor], ranks: Ranks) -> list[Tensor]:
+    """This process's chunks: every n-th, since neighbours are of like lengths."""
+    return chunks[ranks.rank :: ranks.count]
 
 
 def backward_window(
@@ -84,22 +107,26 @@ def backward_window(
     needed: Tensor,
     gradient: Tensor,
     extra: Tensor | None,
+    learning: int,
+    ranks: Ranks = ALONE,
 ) -> float:
     """Send the collected gradient through the text encoder; return the texts' own loss.
 
     Args:
-        chunks: text indices and the random state in which each was encoded (so that dropout falls alike).
+        chunks: text indices and the random state in which each was encoded (so that dropout falls alike); those of
+            this process.
         needed: text indices `[k]`, ascending; those of the chunks are among them.
         gradient: dL/dv `[k, dim]`, of these.
         extra: texts outside the window for the texts' own loss.
+        learning: texts of the chunks of all processes.
     """
     encoder = model.text_encoder
     after = torch.get_rng_state()
-    total = sum(len(chunk) for chunk, _ in chunks) + (0 if extra is None else len(extra))
+    total = learning + (0 if extra is None else len(extra))
     own_loss = 0.0
     pieces = [(chunk, state, True) for chunk, state in chunks]
     if extra is not None and len(extra):
-        pieces += [(chunk, after, False) for chunk in encoder.chunks(extra)]
+        pieces += [(chunk, after, False) for chunk in _own(encoder.chunks(extra), ranks)]
     for chunk, state, collected in pieces:
         torch.set_rng_state(state)
         vectors = encoder(chunk)
@@ -128,6 +155,7 @@ def run_window(
     table: Tensor,
     extra: Tensor | None,
     step_batch: Callable[[float, int], None],
+    ranks: Ranks = ALONE,
 ) -> float:
     """One window: forward and backward of every batch, then of the texts; gradients of the text encoder are left.
 
@@ -135,11 +163,13 @@ def run_window(
         items: item indices `[m]` that the batches read.
         table: `[n_texts, dim]`, vectors of texts; those of `rows` are replaced.
         step_batch: called after each batch's backward with its loss and number; steps offsets and user encoder.
+        ranks: who have a part in it; gradients, the losses given to `step_batch` and the one returned are this
+            process's addends.
 
     Returns:
         The mean loss of a batch.
     """
-    chunks = encode_window(model, rows, table)
+    chunks = encode_window(model, rows, table, ranks)
     leaf = functional.embedding(rows.needed, table).requires_grad_()
     local = torch.searchsorted(rows.needed, model.item_text[items])
     identical = len(local) == len(leaf) and bool((local == torch.arange(len(leaf), device=local.device)).all())
@@ -147,18 +177,21 @@ def run_window(
     place[items] = torch.arange(len(items), device=items.device)
     losses = 0.0
     for number, batch in enumerate(batches):
-        vectors = leaf if identical else functional.embedding(local, leaf)
-        if model.offsets is not None:
-            vectors = vectors + model.offsets(items)
-        loss = objective.batch_loss(make_scene(model, items, place, vectors, batch), place)
-        value = float(loss.detach())
-        if np.isfinite(value):
-            loss.backward()
+        value, part = 0.0, part_of(batch, ranks)
+        if len(part.history):  # else the batch has fewer rows than there are processes
+            vectors = leaf if identical else functional.embedding(local, leaf)
+            if model.offsets is not None:
+                vectors = vectors + model.offsets(items)
+            loss = objective.batch_loss(make_scene(model, items, place, vectors, part), place)
+            value = float(loss.detach())
+            if np.isfinite(value):
+                loss.backward()
         step_batch(value, number)
         losses += value
     # As long as what the window needs, not as the catalogue: a small window of a large one would only write zeros.
     collected = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad / len(batches)
+    ranks.add_up(collected)
     if len(rows.learn) < len(rows.needed):
         collected[torch.searchsorted(rows.needed, rows.learn)] *= rows.share[:, None].to(collected.dtype)
-    own = backward_window(model, objective, chunks, rows.needed, collected, extra)
+    own = backward_window(model, objective, chunks, rows.needed, collected, extra, len(rows.learn), ranks)
     return losses / len(batches) + own

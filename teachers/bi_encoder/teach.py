@@ -19,9 +19,11 @@ from distill_rec.nn.from_recipe import user_settings
 from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress, Quiet
+from distill_rec.ranks import Ranks
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import read_record, write_record
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.together import joint
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights, trainable
 from distill_rec.training.outcome import Outcome, Variant
@@ -80,7 +82,7 @@ def _train(variant: BiEncoderSection, dataset: Dataset, root: Path, progress: Pr
         head = variant.model_copy(update={"tuning": "head", "trunk_optimizer": None})
         warm_start = _train(head, dataset, root, progress) / "best.safetensors"
     optimizer = (variant.trunk_optimizer if warm_start is not None else None) or variant.optimizer
-    search(optimizer, folder, partial(_train_once, variant, dataset, warm_start, progress))
+    search(optimizer, folder, partial(_train_together, variant, dataset, warm_start, progress))
     return folder
 
 
@@ -98,6 +100,41 @@ def _folder_of(variant: BiEncoderSection, dataset: Dataset, root: Path) -> Path:
     return folder
 
 
+def _train_together(  # noqa: PLR0913
+    variant: BiEncoderSection,
+    dataset: Dataset,
+    warm_start: Path | None,
+    progress: Progress,
+    optimizer: OptimizerSection,
+    folder: Path,
+) -> None:
+    def told() -> dict[str, Any]:
+        return {
+            "variant": variant.model_dump(mode="json"),
+            "warm_start": None if warm_start is None else str(warm_start),
+            "optimizer": optimizer.model_dump(mode="json"),
+            "folder": str(folder),
+        }
+
+    with joint(f"{__name__}:train_part", dataset.folder, told) as ranks:
+        _train_once(variant, dataset, warm_start, progress, optimizer, folder, ranks)
+
+
+def train_part(
+    variant: dict[str, Any], data: str, warm_start: str | None, optimizer: dict[str, Any], folder: str, ranks: Ranks
+) -> None:
+    """What a further process does of a training: the same, with its own part of every batch."""
+    _train_once(
+        BiEncoderSection.model_validate(variant),
+        Dataset.load(data),
+        None if warm_start is None else Path(warm_start),
+        Quiet(),
+        OptimizerSection.model_validate(optimizer),
+        Path(folder),
+        ranks,
+    )
+
+
 def _train_once(  # noqa: PLR0913
     variant: BiEncoderSection,
     dataset: Dataset,
@@ -105,6 +142,7 @@ def _train_once(  # noqa: PLR0913
     progress: Progress,
     optimizer: OptimizerSection,
     folder: Path,
+    ranks: Ranks,
 ) -> None:
     device = choose_device(variant.device)
     model = build_teacher(variant, open_source(variant, dataset, device), dataset, device, progress)
@@ -124,9 +162,11 @@ def _train_once(  # noqa: PLR0913
         offset_decay=variant.offset_decay,
         settings=decisive(variant, {"kind", "optimizer", "trunk_optimizer"}),
         progress=progress,
+        ranks=ranks,
     )
     training.run()
-    training.checkpoints.clear()
+    if ranks.first:
+        training.checkpoints.clear()
 
 
 def _publish(variant: BiEncoderSection, dataset: Dataset, trained: Path, folder: Path, progress: Progress) -> None:

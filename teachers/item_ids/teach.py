@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,8 +19,10 @@ from distill_rec.nn.pooled_encoder import NoText
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.progress import Progress, Quiet
+from distill_rec.ranks import Ranks
 from distill_rec.recipe import OptimizerSection, decisive
 from distill_rec.records import write_record
+from distill_rec.together import joint
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights
 from distill_rec.training.search import search
@@ -48,25 +51,48 @@ def teach(section: ItemIdsSection, dataset: Dataset, folder: Path, *, progress: 
     progress = progress or Quiet()
 
     def train(optimizer: OptimizerSection, place: Path) -> None:
-        training = Training(
-            build(section, dataset),
-            Objective(),
-            dataset,
-            optimizer,
-            place,
-            seed=section.seed,
-            name="teacher of item ids",
-            settings=decisive(section, {"optimizer"}),
-            progress=progress,
-        )
-        training.run()
-        training.checkpoints.clear()
+        def told() -> dict[str, Any]:
+            sections = {"section": section.model_dump(mode="json"), "optimizer": optimizer.model_dump(mode="json")}
+            return {**sections, "folder": str(place)}
+
+        with joint(f"{__name__}:train_part", dataset.folder, told) as ranks:
+            training = _training(section, dataset, optimizer, place, progress, ranks)
+            training.run()
+            training.checkpoints.clear()
 
     if not (folder / "history.json").exists():
         search(section.optimizer, folder, train)
     model = build(section, dataset)
     load_trainable(load_file(folder / "best.safetensors"), model, Objective())
     _publish(section, model.eval(), dataset, folder)
+
+
+def train_part(section: dict[str, Any], data: str, optimizer: dict[str, Any], folder: str, ranks: Ranks) -> None:
+    """What a further process does of a training: the same, with its own part of every batch."""
+    own, tried = ItemIdsSection.model_validate(section), OptimizerSection.model_validate(optimizer)
+    _training(own, Dataset.load(data), tried, Path(folder), Quiet(), ranks).run()
+
+
+def _training(  # noqa: PLR0913
+    section: ItemIdsSection,
+    dataset: Dataset,
+    optimizer: OptimizerSection,
+    place: Path,
+    progress: Progress,
+    ranks: Ranks,
+) -> Training:
+    return Training(
+        build(section, dataset),
+        Objective(),
+        dataset,
+        optimizer,
+        place,
+        seed=section.seed,
+        name="teacher of item ids",
+        settings=decisive(section, {"optimizer"}),
+        progress=progress,
+        ranks=ranks,
+    )
 
 
 def _publish(section: ItemIdsSection, model: Recommender, dataset: Dataset, folder: Path) -> None:

@@ -116,7 +116,10 @@ def threads_of(device: str) -> int:
     import torch
 
     from distill_rec.device import choose_device
+    from distill_rec.ranks import count_launched
 
+    if count_launched() > 1:
+        return 1
     return torch.get_num_threads() if choose_device(device).type == "cpu" else 1
 
 

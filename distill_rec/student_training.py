@@ -1,0 +1,73 @@
+"""A student, built, and trained from its start with each of its optimiser's tries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from distill_rec.contracts import student_spec
+from distill_rec.data.dataset import Dataset
+from distill_rec.device import choose_device
+from distill_rec.knowledge import Knowledge
+from distill_rec.progress import Progress
+from distill_rec.ranks import Ranks
+from distill_rec.recipe import OptimizerSection, StudentSection, decisive
+from distill_rec.training import Objective, Training
+from distill_rec.training.checkpoint import load_trainable, trainable
+
+UNTRAINED = {"optimizer", "undistilled", "initialised"}
+"""Keys of a student that a checkpoint of it does not belong to."""
+
+
+class StudentTraining:
+    """A student that can be trained again and again.
+
+    Args:
+        trunk: PLM of tokens and initial weights, where the section names none.
+        start: what the teacher knows, for the first weights; see `StudentSection.start`.
+    """
+
+    def __init__(
+        self, section: StudentSection, dataset: Dataset, trunk: str, start: Knowledge | None, progress: Progress
+    ) -> None:
+        self.section, self.dataset, self.progress = section, dataset, progress
+        self.device = choose_device(section.device)
+        build = student_spec(section.kind).build.get()
+        self.built = build(section, section.trunk or trunk, dataset, start, progress)
+        self.built.model.to(self.device)
+        self.start = {name: tensor.detach().clone() for name, tensor in trainable(self.built.model).items()}
+
+    def begin(self) -> None:
+        """Go back to the start; whatever is drawn after it, as an objective's own weights, is drawn alike."""
+        load_trainable(self.start, self.built.model)
+        torch.manual_seed(self.section.seed)
+
+    def run(  # noqa: PLR0913
+        self,
+        objective: Objective,
+        name: str,
+        clicks_only: bool,
+        optimizer: OptimizerSection,
+        folder: Path,
+        ranks: Ranks,
+    ) -> None:
+        """Train from `begin` on, into a folder."""
+        training = Training(
+            self.built.model,
+            objective.to(self.device),
+            self.dataset,
+            optimizer,
+            folder,
+            seed=self.section.seed,
+            name=name,
+            offset_decay=self.section.offset_decay,
+            settings=[
+                decisive(self.section, UNTRAINED),
+                clicks_only,
+                self.built.config["trunk"],
+            ],
+            progress=self.progress,
+            ranks=ranks,
+        )
+        training.run()

@@ -1,0 +1,149 @@
+"""Processes that accelerate launches train what one process trains, and none is left waiting for one that died."""
+
+import json
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import torch
+from conftest import environment
+from safetensors.torch import load_file
+from tiny import write_trunk
+
+from distill_rec import processes, ranks
+from distill_rec.pipeline.folder import StageRecord
+from distill_rec.records import read_record
+from distill_rec.runtime.errors import TrainingError
+from distill_rec.training.outcome import Outcome
+
+OPTIMIZER = (
+    "batch_size = 15, window = 4, item_chunk = 8, warmup_updates = 2, validate_every = 8, checkpoint_seconds = 0"
+)
+LAUNCH = ("accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--main_process_port", "0")
+"""Which begins processes on a CPU too, where `--cpu` begins one."""
+NEAR = 1e-3
+"""Of a tensor's largest number: sums of other order, through Adam, which divides by a gradient's own size."""
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory, tiny_data):
+    folder = tmp_path_factory.mktemp("ranks")
+    trunk = write_trunk(folder / "trunk")
+    config = json.loads((trunk / "config.json").read_text())
+    undropped = {key: 0.0 for key in config if key.endswith("dropout_prob")}
+    (trunk / "config.json").write_text(json.dumps(config | undropped))
+    quiet = 'dropout = 0.0\noffset_dropout = 0.0\ndevice = "cpu"'
+    path = folder / "recipe.toml"
+    path.write_text(
+        f"""name = "ranks"
+[data]
+format = "recbole"
+path = "{tiny_data}"
+rating_column = "rating"
+text = "{{title}}"
+max_history = 10
+[teacher]
+trunk = "{trunk}"
+tuning = "last:1"
+dim = 8
+{quiet}
+optimizer = {{ {OPTIMIZER}, max_updates = 16 }}
+trunk_optimizer = {{ {OPTIMIZER}, max_updates = 8, sampled_items = 10 }}
+[student]
+dim = 8
+table_dim = 8
+hidden = 8
+undistilled = false
+{quiet}
+optimizer = {{ {OPTIMIZER}, max_updates = 16 }}
+""",
+        "utf-8",
+    )
+    return path
+
+
+def launched(stage, recipe, folder, *settings):
+    return [sys.executable, "-m", *LAUNCH, "-m", "distill_rec", stage, str(recipe), "--out", str(folder), *settings]
+
+
+@pytest.fixture(scope="module")
+def one(recipe, cli, tmp_path_factory):
+    """The run of one process."""
+    folder = tmp_path_factory.mktemp("one") / "run"
+    done = cli("distill", recipe, "--out", folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def without_keys(bias):
+    """Biases of queries and values: one of keys shifts all of a query's logits, so that its gradient is rounding."""
+    queries, _, values = bias.chunk(3)
+    return torch.cat([queries, values])
+
+
+def assert_near(one, other):
+    """Every tensor of a teacher's trainings and of the student's."""
+    paths = sorted(path.relative_to(one) for path in one.glob("**/best.safetensors"))
+    assert len(paths) == 3  # the head alone, the tuned trunk, the student
+    for path in paths:
+        whole, parts = load_file(one / path), load_file(other / path)
+        assert whole.keys() == parts.keys()
+        for name, tensor in whole.items():
+            if name.endswith("key.bias"):
+                continue
+            if name.endswith("qkv.bias"):
+                tensor, parts[name] = (without_keys(one) for one in (tensor, parts[name]))
+            near = NEAR * float(tensor.abs().max())
+            torch.testing.assert_close(parts[name], tensor, rtol=0, atol=near, msg=f"{path}: {name}")
+        told = [read_record(Outcome, (folder / path).with_name("history.json")).history for folder in (one, other)]
+        for first, second in zip(*told, strict=True):
+            assert second["loss"] == pytest.approx(first["loss"], rel=1e-5)
+
+
+def test_two_processes_train_what_one_does(recipe, one, tmp_path):
+    done = subprocess.run(
+        launched("distill", recipe, tmp_path / "run"), env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert_near(one, tmp_path / "run")
+    assert done.stdout.count("peak memory") == 1  # one of them tells
+
+
+def test_the_others_of_a_killed_process_end_and_the_run_goes_on_in_one(recipe, cli, tmp_path):
+    long = ["teacher.tuning=head", "teacher.optimizer.max_updates=400", "teacher.optimizer.validate_every=200"]
+    settings = [part for change in long for part in ("--set", change)]
+    process = subprocess.Popen(
+        launched("teach", recipe, tmp_path / "run", *settings), env=environment(), stderr=subprocess.PIPE, text=True
+    )
+    while not list(tmp_path.glob("run/teach/**/checkpoint-*.json")):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    second = [one for one in psutil.Process(process.pid).children(recursive=True) if one.environ().get("RANK") == "1"]
+    second[0].kill()
+    _, told = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "error: process 1 of 2: another process has ended" in told or "SIGTERM" in told or "exitcode: -9" in told
+    done = cli("teach", recipe, "--out", tmp_path / "run", *settings)
+    assert done.returncode == 0, done.stderr
+    assert read_record(StageRecord, tmp_path / "run" / "teach" / "stage.json").resumed
+    assert read_record(Outcome, tmp_path / "run" / "teach" / "history.json").updates == 400
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [("ACCELERATE_USE_FSDP", "true", "FSDP"), ("ACCELERATE_MIXED_PRECISION", "bf16", "mixed_precision bf16")],
+)
+def test_what_is_not_offered_is_refused(monkeypatch, variable, value, named):
+    ranks.launched.cache_clear()
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(TrainingError, match=f"{named}, which is not offered"):
+        ranks.launched()
+
+
+def test_processes_that_a_launched_one_starts_are_none_of_them(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    assert not ranks.runs_command()
+    assert not {"WORLD_SIZE", "RANK"} & set(processes.environment())
