@@ -23,8 +23,11 @@ def choose_device(name: str) -> torch.device:
         raise TrainingError("accelerate launch", found, "one process", do)
     if name == "cpu":
         return torch.device("cpu")
-    if several and name in ("auto", PartialState().device.type):
-        return _own(PartialState().device)
+    if several:
+        device = PartialState().device
+        if name not in ("auto", device.type):
+            raise TrainingError("device", f"{name!r} in processes launched for {device.type}", "auto, or cpu")
+        return _own(device)
     if name == "auto":
         return torch.device(PartialState().device)
     if name == "cuda" and not torch.cuda.is_available():

@@ -13,12 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from distill_rec.data.dataset import Dataset
-from distill_rec.handover import require_same
 from distill_rec.kinds import validated
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses import TeacherScores, catalogue_loss
 from distill_rec.losses.active import Active, active_losses, of_rows
-from distill_rec.losses.checks import refuse_kind, refuse_parts, refuse_signals, used
 from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.mixing import Mixing
 from distill_rec.nn.adapter import Kind as AdapterKind
@@ -26,11 +24,11 @@ from distill_rec.nn.adapter import make_adapter
 from distill_rec.nn.from_recipe import training_texts
 from distill_rec.nn.side_by_side import SideBySide
 from distill_rec.progress import Progress, Quiet
-from distill_rec.ranks import Ranks, count_launched
+from distill_rec.ranks import Ranks
 from distill_rec.recipe import LossSection, OptimizerSection, StudentSection
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.student_build import write_student
-from distill_rec.student_training import StudentTraining
+from distill_rec.student_training import StudentTraining, knowledge_for, start_of
 from distill_rec.together import joint
 from distill_rec.training import Objective
 from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch, Share
@@ -258,8 +256,8 @@ def distill(  # noqa: PLR0913
     progress = progress or Quiet()
     if (folder / "model.json").exists():
         return
-    knowledge = _knowledge_for(section, knowledge_folder, dataset, clicks_only)
-    training = StudentTraining(section, dataset, trunk, _start_of(section.start, knowledge), progress)
+    knowledge = knowledge_for(section, knowledge_folder, dataset, clicks_only)
+    training = StudentTraining(section, dataset, trunk, start_of(section.start, knowledge), progress)
 
     def train(optimizer: OptimizerSection, place: Path) -> None:
         def told() -> dict[str, Any]:
@@ -297,8 +295,8 @@ def train_part(  # noqa: PLR0913
 ) -> None:
     """What a further process does of a training: the same, with its own part of every batch."""
     own, prepared = validated("student", section), Dataset.load(data)
-    known = _knowledge_for(own, None if knowledge is None else Path(knowledge), prepared, clicks_only)
-    training = StudentTraining(own, prepared, trunk, _start_of(own.start, known), Quiet())
+    known = knowledge_for(own, None if knowledge is None else Path(knowledge), prepared, clicks_only)
+    training = StudentTraining(own, prepared, trunk, start_of(own.start, known), Quiet())
     tried = OptimizerSection.model_validate(optimizer)
     _train(training, known, clicks_only, "student", tried, Path(folder), ranks)
 
@@ -328,32 +326,6 @@ def _train(  # noqa: PLR0913
     training.run(objective, called, clicks_only, optimizer, place, ranks)
 
 
-def _knowledge_for(
-    section: StudentSection, folder: Path | None, dataset: Dataset, clicks_only: bool
-) -> Knowledge | None:
-    """The teacher's knowledge, where there is some; what data, teacher or several processes cannot give is refused."""
-    if folder is None:
-        return None
-    knowledge = Knowledge.load(folder)
-    require_same(knowledge.folder, "the teacher's knowledge", knowledge.marks, dataset)
-    if not clicks_only:
-        refuse_kind(section.loss, dataset.kind)
-        refuse_signals(section.loss, knowledge.supplies)
-        if count_launched() > 1:
-            refuse_parts(section.loss, dataset.kind)
-        _refuse_adapter(section, knowledge)
-    return knowledge
-
-
-def _refuse_adapter(section: StudentSection, knowledge: Knowledge) -> None:
-    if section.adapter != "none" or section.dim == knowledge.dim:
-        return
-    if names := [spec.name for spec in used(section.loss) if spec.vectors and spec.adapter]:
-        found = f"'none', where the student has {section.dim} dimensions and the teacher {knowledge.dim}"
-        do = f"Set student.loss.{names[0]} = 0 to leave that loss out, or give the student {knowledge.dim} dimensions."
-        raise RecipeError("key student.adapter", found, "auto, linear or mlp", do)
-
-
 def _mixing(section: StudentSection, knowledge: Knowledge) -> Mixing | None:
     """
     Raises:
@@ -364,12 +336,3 @@ def _mixing(section: StudentSection, knowledge: Knowledge) -> Mixing | None:
     if not isinstance(knowledge.user_encoder, SideBySide):
         raise RecipeError("key student.mix", f"{section.mix!r} of one teacher", "sum, or several teachers")
     return Mixing(section.mix, section.mix_temperature, knowledge.user_encoder)
-
-
-def _start_of(start: str, knowledge: Knowledge | None) -> Knowledge | None:
-    """The knowledge of the teacher that a student starts from; see `StudentSection.start`."""
-    if knowledge is None or start == "none":
-        return None
-    if start == "auto":
-        return None if knowledge.joined else knowledge
-    return Knowledge.load(knowledge.folder.parent / start / "knowledge")

@@ -1,4 +1,4 @@
-"""A student, built, and trained from its start with each of its optimiser's tries."""
+"""A student, built, and trained from its start with each of its optimiser's tries; and what it may start from."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ import torch
 from distill_rec.contracts import student_spec
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
+from distill_rec.handover import require_same
 from distill_rec.knowledge import Knowledge
+from distill_rec.losses.checks import refuse_kind, refuse_parts, refuse_signals, used
 from distill_rec.progress import Progress
-from distill_rec.ranks import Ranks
+from distill_rec.ranks import Ranks, count_launched
 from distill_rec.recipe import OptimizerSection, StudentSection, decisive
+from distill_rec.runtime.errors import RecipeError
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, trainable
 
@@ -71,3 +74,38 @@ class StudentTraining:
             ranks=ranks,
         )
         training.run()
+
+
+def knowledge_for(
+    section: StudentSection, folder: Path | None, dataset: Dataset, clicks_only: bool
+) -> Knowledge | None:
+    """The teacher's knowledge, where there is some; what data, teacher or several processes cannot give is refused."""
+    if folder is None:
+        return None
+    knowledge = Knowledge.load(folder)
+    require_same(knowledge.folder, "the teacher's knowledge", knowledge.marks, dataset)
+    if not clicks_only:
+        refuse_kind(section.loss, dataset.kind)
+        refuse_signals(section.loss, knowledge.supplies)
+        if count_launched() > 1:
+            refuse_parts(section.loss, dataset.kind)
+        _refuse_adapter(section, knowledge)
+    return knowledge
+
+
+def _refuse_adapter(section: StudentSection, knowledge: Knowledge) -> None:
+    if section.adapter != "none" or section.dim == knowledge.dim:
+        return
+    if names := [spec.name for spec in used(section.loss) if spec.vectors and spec.adapter]:
+        found = f"'none', where the student has {section.dim} dimensions and the teacher {knowledge.dim}"
+        do = f"Set student.loss.{names[0]} = 0 to leave that loss out, or give the student {knowledge.dim} dimensions."
+        raise RecipeError("key student.adapter", found, "auto, linear or mlp", do)
+
+
+def start_of(start: str, knowledge: Knowledge | None) -> Knowledge | None:
+    """The knowledge of the teacher that a student starts from; see `StudentSection.start`."""
+    if knowledge is None or start == "none":
+        return None
+    if start == "auto":
+        return None if knowledge.joined else knowledge
+    return Knowledge.load(knowledge.folder.parent / start / "knowledge")

@@ -10,6 +10,8 @@ import typer
 from distill_rec.cli.guard import guarded, require_train
 from distill_rec.cli.options import JsonOption, RecipeArgument, SetOption
 from distill_rec.cli.output import make_console, print_json
+from distill_rec.ranks import count_launched
+from distill_rec.runtime.errors import TrainingError
 
 if TYPE_CHECKING:
     from distill_rec.study.plan import Plan
@@ -62,6 +64,8 @@ def tune_study(  # noqa: PLR0913
     Example: distill-rec tune-study teachers/head --tunings head,last:2,lora:2 --seeds 3 --max-seconds 300
     """
     require_train()
+    if (count := count_launched()) > 1:
+        raise TrainingError("tune-study", f"{count} processes that were launched", "one process")
     from distill_rec.study.plan import plan_study, split_tunings
     from distill_rec.study.run import base_of, budget_of, folder_of, run_study
 

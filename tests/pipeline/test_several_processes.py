@@ -111,6 +111,43 @@ def test_two_processes_train_what_one_does(recipe, one, tmp_path):
     assert done.stdout.count("peak memory") == 1  # one of them tells
 
 
+PROGRAM = """
+import sys
+from pathlib import Path
+
+import torch
+
+from distill_rec.progress import Quiet
+from distill_rec.ranks import ALONE, launched
+from distill_rec.recipe import OptimizerSection
+from distill_rec.testing.worlds import make_dataset
+from teachers.item_ids.spec import ItemIdsSection
+from teachers.item_ids.teach import _training
+
+ranks, folder = launched(), Path(sys.argv[1])
+ranks.led = True
+optimizer = OptimizerSection(batch_size=7, window=3, max_updates=18, validate_every=6, warmup_updates=2)
+section = ItemIdsSection(dim=8, dropout=0.0, device="cpu", repeat_term="one", optimizer=optimizer)
+found = []
+for name, by in ((f"alone-{ranks.rank}", ALONE), ("together", ranks)):
+    training = _training(section, make_dataset("impressions"), optimizer, folder / name, Quiet(), by)
+    found.append((training.run(), [p.detach().clone() for p in training.model.parameters()]))
+if ranks.first:  # which has the best weights
+    for one, other in zip(found[0][1], found[1][1], strict=True):
+        torch.testing.assert_close(other, one, rtol=0, atol=1e-3 * float(one.abs().max()))
+assert [one["loss"] for one in found[1][0].history][-1] > 0 and found[1][0].updates == 18
+"""
+
+
+def test_two_processes_train_on_impressions_what_one_does(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM, "utf-8")
+    command = [sys.executable, "-m", *LAUNCH, str(program), str(tmp_path)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("*/best.safetensors"))) == 3
+
+
 def test_the_others_of_a_killed_process_end_and_the_run_goes_on_in_one(recipe, cli, tmp_path):
     long = ["teacher.tuning=head", "teacher.optimizer.max_updates=400", "teacher.optimizer.validate_every=200"]
     settings = [part for change in long for part in ("--set", change)]
