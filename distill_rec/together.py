@@ -23,14 +23,17 @@ def leading(ranks: Ranks) -> Iterator[None]:
     if ranks.count == 1:
         yield
         return
-    ranks.led, failed = True, True
+    ranks.led = True
     try:
         yield
-        failed = False
+    except Exception:
+        if not ranks.broken:  # else they are told by the connection that closes, as where a user interrupts all
+            with contextlib.suppress(RunError):
+                ranks.same({"failed": True})
+        raise
     finally:
         ranks.led = False
-        if not ranks.broken:  # else they are told by the connection that closes
-            ranks.same({"failed": failed})
+    ranks.same({"failed": False})
 
 
 @contextlib.contextmanager
