@@ -66,8 +66,8 @@ def make_scene(model: Recommender, items: Tensor, place: Tensor, vectors: Tensor
 
 def first_numbers(scene: Scene, width: int) -> Scene:
     """With only so many numbers of each vector; the user encoder has read all of them."""
-    cut = (vectors[:, :width].contiguous() for vectors in (scene.vectors, scene.users))
-    return replace(scene, **dict(zip(("vectors", "users"), cut, strict=True)))
+    vectors, users = scene.vectors[:, :width], scene.users[:, :width]
+    return replace(scene, vectors=vectors.contiguous(), users=users.contiguous())
 
 
 def candidates_of(scene: Scene, batch: ImpressionBatch, place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
