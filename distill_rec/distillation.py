@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -55,6 +56,8 @@ class DistillationObjective(Objective):
         nested: see `Objective`.
         adapter: map of the student's vectors to the teacher's space that is learned with it (one on the teacher's side
             would admit the zero solution).
+        own_vectors: bool `[n_items]`, items whose own vectors losses of item vectors set against the teacher's, batch
+            by batch; where not given they are of texts, where these are encoded.
     """
 
     def __init__(  # noqa: PLR0913
@@ -68,6 +71,7 @@ class DistillationObjective(Objective):
         mixing: Mixing | None = None,
         nested: Sequence[tuple[int, float]] = (),
         adapter: AdapterKind = "auto",
+        own_vectors: NDArray[np.bool_] | None = None,
     ) -> None:
         super().__init__(nested)
         self.histories, self.mixing = histories, mixing
@@ -81,6 +85,7 @@ class DistillationObjective(Objective):
         # A plain attribute, so that the teacher is neither trained nor saved with the student.
         self.teacher_users = [knowledge.user_encoder.to(device)]
         self.texts = texts.to(device)
+        self.own_vectors = None if own_vectors is None else torch.from_numpy(own_vectors.copy()).to(device)
         self.repeat = None if knowledge.repeat is None else torch.from_numpy(knowledge.repeat).to(device)
         self.knows, self.knows_texts = (
             None if known is None else torch.from_numpy(np.array(known)).to(device)
@@ -99,6 +104,8 @@ class DistillationObjective(Objective):
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
         teacher = self._teacher(scene, place) if self.asks_teacher else None
         loss = self.over_widths(scene, lambda one: self._score_loss(one, place, teacher))
+        if self.own_vectors is not None and self.item_losses:
+            loss = loss + self._item_loss(scene, self.own_vectors)
         if teacher is None:
             return loss
         return loss + _of_vectors(self.user_losses, scene.users, teacher.users, self.user_adapter)
@@ -140,6 +147,14 @@ class DistillationObjective(Objective):
         counted = self._counted(batch, target.device)
         return catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher, scene.repeat, places, counted)
 
+    def _item_loss(self, scene: Scene, own: Tensor) -> Tensor:
+        """Losses of vectors of the window's items, offsets included on both sides."""
+        rows = own[scene.items] if self.knows is None else own[scene.items] & self.knows[scene.items]
+        places = rows.nonzero()[:, 0]
+        if not len(places):
+            return scene.vectors.new_zeros(())
+        return self._of_items(functional.embedding(places, scene.vectors), self.items[scene.items[places]])
+
     def _counted(self, batch: Batch, device: torch.device) -> Tensor | None:
         """Targets (or rows) that losses of clicks learn from; None where they learn from all."""
         if batch.changed is None or self.histories is None or self.histories.section.clicks:
@@ -170,18 +185,22 @@ class DistillationObjective(Objective):
         return loss
 
     def text_loss(self, rows: Tensor, vectors: Tensor) -> Tensor | None:
-        if not self.item_losses:
+        if not self.item_losses or self.own_vectors is not None:
             return None
         if self.knows_texts is not None:
             kept = self.knows_texts[rows]
             rows, vectors = rows[kept], vectors[kept]
             if not len(rows):
                 return None
-        taught = self.text_vectors[rows]
+        return self._of_items(vectors, self.text_vectors[rows])
+
+    def _of_items(self, vectors: Tensor, taught: Tensor) -> Tensor:
         known = None if self.dims is None else _known_blocks(taught, self.dims)
         return _of_vectors(self.item_losses, vectors, taught, self.item_adapter, known)
 
     def extra_texts(self, generator: torch.Generator) -> Tensor | None:
+        if self.own_vectors is not None:
+            return None
         drawn = torch.randint(len(self.texts), (min(EXTRA_TEXTS, len(self.texts)),), generator=generator)
         return self.texts[torch.unique(drawn).to(self.texts.device)]
 
@@ -267,7 +286,16 @@ def distill(  # noqa: PLR0913
             texts = training_texts(dataset)
             mixing = _mixing(section, knowledge)
             objective = DistillationObjective(
-                knowledge, section.loss, section.dim, texts, device, asked, mixing, section.widths, section.adapter
+                knowledge,
+                section.loss,
+                section.dim,
+                texts,
+                device,
+                asked,
+                mixing,
+                section.widths,
+                section.adapter,
+                built.own_vectors,
             )
         training = Training(
             built.model,

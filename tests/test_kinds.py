@@ -56,7 +56,7 @@ def test_every_key_of_every_kind_is_described_and_says_whose_it_is() -> None:
         for model in every_settings(section).values():
             assert {f"{section}.{name}" for name in model.model_fields} <= told.keys()
     assert told["student.layers"].startswith("transformer: ") and told["teacher.tuning"].startswith("bi_encoder: ")
-    assert told["student.kind"].startswith("static (sub-word table) or transformer (")
+    assert told["student.kind"].startswith("static (sub-word table) or sequential (")
     assert told["teacher.seed"] == "initial weights, order of the data, dropout"
     assert told["teacher.dim"] == "bi_encoder, item_ids: dimensions of item and user vectors"
 
