@@ -46,6 +46,8 @@ class ImpressionBatch:
 
     Attributes:
         changed: bool `[batch]`, rows whose history nobody had; None where there are none.
+        grades: float32 `[batch, n_candidates]`, what users rated; None where the data have none.
+        draw: epoch and number of the batch, a seed for what an objective draws of it; None where none has asked.
     """
 
     history: Indices
@@ -54,6 +56,8 @@ class ImpressionBatch:
     shown: NDArray[np.bool_]
     labels: NDArray[np.bool_]
     changed: NDArray[np.bool_] | None = None
+    grades: NDArray[np.float32] | None = None
+    draw: tuple[int, int] | None = None
 
     @property
     def items(self) -> Indices:
@@ -165,7 +169,12 @@ class ImpressionBatches:
         candidates, shown = part.candidates.padded()
         labels, _ = part.labels.padded()
         return ImpressionBatch(
-            history.astype(np.int64), mask, candidates.astype(np.int64), shown, labels.astype(np.bool_)
+            history.astype(np.int64),
+            mask,
+            candidates.astype(np.int64),
+            shown,
+            labels.astype(np.bool_),
+            grades=None if part.grades is None else part.grades.padded()[0],
         )
 
 

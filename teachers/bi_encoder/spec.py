@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from distill_rec.contracts import EstimateTeacher, OpenEncoder, Teach, TeacherSpec, Tuning, Untrained, tuning_of
 from distill_rec.recipe import ModelSection, OptimizerSection, TeacherSection
 from distill_rec.registry import TUNINGS, Late, every, names
+from teachers.bi_encoder.preference.section import PreferenceSection
 
 
 def _forms() -> str:
@@ -60,6 +61,9 @@ class BiEncoderSection(ModelSection, TeacherSection):
     optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="how the head is trained")
     trunk_optimizer: OptimizerSection | None = Field(
         None, description="how the trunk is tuned, after the head has converged; the same as optimizer where not given"
+    )
+    preference: PreferenceSection | None = Field(
+        None, description="preference tuning after that, for impressions; none where not given"
     )
 
     @property
