@@ -15,14 +15,16 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.handover import require_same
 from distill_rec.knowledge import Knowledge
+from distill_rec.listed_objective import BothObjective, ListedObjective
 from distill_rec.losses import TeacherScores, catalogue_loss
 from distill_rec.losses.active import Active, active_losses, of_rows
-from distill_rec.losses.checks import refuse_kind, refuse_signals
+from distill_rec.losses.checks import refuse_kind, refuse_listed, refuse_signals
 from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.nn.settings import training_texts
 from distill_rec.nn.side_by_side import SideBySide
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import LossSection, OptimizerSection, StudentSection, decisive
+from distill_rec.runtime.errors import RecipeError
 from distill_rec.student_build import write_student
 from distill_rec.training import Objective, Training
 from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch
@@ -188,6 +190,40 @@ def _of_vectors(
     return loss
 
 
+def objective_of(knowledge: Knowledge, section: StudentSection, dataset: Dataset, device: torch.device) -> Objective:
+    """What a student learns from a teacher's knowledge: from scores that were made once where it has some."""
+    loss, scores = section.loss, knowledge.scores
+    by_kind = {True: {}, False: {}} if scores is None else _apart(loss)
+    if scores is not None and not {ITEM_VECTORS, USER_VECTORS} & knowledge.supplies:
+        return ListedObjective(scores["train"], loss)
+    asked = Histories(section.histories, dataset, section.seed) if section.histories.changes else None
+    of_vectors = loss.model_copy(update=by_kind[False])
+    vectors = DistillationObjective(knowledge, of_vectors, section.dim, training_texts(dataset), device, asked)
+    if scores is None:
+        return vectors
+    return BothObjective(vectors, ListedObjective(scores["train"], loss.model_copy(update=by_kind[True])))
+
+
+def _apart(loss: LossSection) -> dict[bool, dict[str, float]]:
+    """Weights of zero that leave the losses of scores and clicks (True) or those of vectors (False)."""
+    of_vectors = {one.spec.name: bool(one.spec.vectors) for one in active_losses(loss)}
+    return {left: {name: 0.0 for name, own in of_vectors.items() if own == left} for left in (True, False)}
+
+
+def _refuse_what_was_not_asked(section: StudentSection, dataset: Dataset) -> None:
+    """Refuse what needs more of a teacher than the scores that were made.
+
+    Raises:
+        RecipeError: naming the key.
+    """
+    if dataset.kind == "clicks":
+        refuse_listed(section.loss)
+    if section.histories.changes:
+        found = "histories that nobody had, and the teacher's scores were made once, of those that the data have"
+        do = "Set swap, walk, drop and mix of student.histories to 0."
+        raise RecipeError("section student.histories", found, "a teacher that can be asked anything", do)
+
+
 def distill(  # noqa: PLR0913
     section: StudentSection,
     knowledge_folder: Path | None,
@@ -223,6 +259,8 @@ def distill(  # noqa: PLR0913
         if not clicks_only:
             refuse_kind(section.loss, dataset.kind)
             refuse_signals(section.loss, knowledge.supplies)
+            if knowledge.scores is not None:
+                _refuse_what_was_not_asked(section, dataset)
     build = student_spec(section.kind).build.get()
     built = build(section, section.trunk or trunk, dataset, _start_of(section.start, knowledge), progress)
     built.model.to(device)
@@ -236,9 +274,7 @@ def distill(  # noqa: PLR0913
             called = "student from the teacher's start"
         elif knowledge is not None:
             called = "student"
-            asked = Histories(section.histories, dataset, section.seed) if section.histories.changes else None
-            texts = training_texts(dataset)
-            objective = DistillationObjective(knowledge, section.loss, section.dim, texts, device, asked)
+            objective = objective_of(knowledge, section, dataset, device)
         training = Training(
             built.model,
             objective.to(device),

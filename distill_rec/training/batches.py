@@ -25,6 +25,7 @@ class SequenceBatch:
         target: item `[n_targets]`.
         weight: float32 `[n_targets]`.
         changed: bool `[n_targets]`, targets that follow on a history which nobody had; None where there are none.
+        number: `[n_targets]`, each target's place among all training clicks, user after user.
     """
 
     history: Indices
@@ -34,6 +35,7 @@ class SequenceBatch:
     target: Indices
     weight: NDArray[np.float32]
     changed: NDArray[np.bool_] | None = None
+    number: Indices | None = None
 
     @property
     def items(self) -> Indices:
@@ -46,6 +48,7 @@ class ImpressionBatch:
 
     Attributes:
         changed: bool `[batch]`, rows whose history nobody had; None where there are none.
+        number: `[batch]`, each row's place among the training impressions.
     """
 
     history: Indices
@@ -54,6 +57,7 @@ class ImpressionBatch:
     shown: NDArray[np.bool_]
     labels: NDArray[np.bool_]
     changed: NDArray[np.bool_] | None = None
+    number: Indices | None = None
 
     @property
     def items(self) -> Indices:
@@ -100,6 +104,7 @@ class SequenceBatches:
         self.items = Slices(clicks.values, begin, end)
         self.targets = Slices(clicks.values, first, last)
         self.positions, self.weights = Slices(position, first, last), Slices(weights, first, last)
+        self.numbers = Slices(np.arange(len(position)), first, last)
         self.per_epoch = -(-len(self.items) // batch_size)
 
     def epoch(self, number: int) -> list[Indices]:
@@ -115,6 +120,7 @@ class SequenceBatches:
             self.positions.take(samples).values.astype(np.int64),
             targets.values.astype(np.int64),
             self.weights.take(samples).values,
+            number=self.numbers.take(samples).values,
         )
 
 
@@ -153,7 +159,8 @@ class ImpressionBatches:
             np.append(impressions.labels.values, 0).astype(np.int64), impressions.labels.offsets[:-1]
         ) * (impressions.labels.lengths > 0)
         useful = (clicks > 0) & (clicks < impressions.labels.lengths)
-        self.impressions = impressions.take(np.flatnonzero(useful))
+        self.number = np.flatnonzero(useful)
+        self.impressions = impressions.take(self.number)
         self.per_epoch = -(-len(self.impressions) // batch_size)
 
     def epoch(self, number: int) -> list[Indices]:
@@ -165,7 +172,12 @@ class ImpressionBatches:
         candidates, shown = part.candidates.padded()
         labels, _ = part.labels.padded()
         return ImpressionBatch(
-            history.astype(np.int64), mask, candidates.astype(np.int64), shown, labels.astype(np.bool_)
+            history.astype(np.int64),
+            mask,
+            candidates.astype(np.int64),
+            shown,
+            labels.astype(np.bool_),
+            number=self.number[samples],
         )
 
 
