@@ -135,24 +135,35 @@ class Knowledge:
         return torch.from_numpy(np.array(getattr(self, name), dtype=np.float32)).to(device)
 
 
-def write_knowledge(
-    folder: Path, model: Recommender, texts: Tensor | None, dataset: Dataset, user_settings: dict[str, Any]
+def write_knowledge(  # noqa: PLR0913
+    folder: Path,
+    model: Recommender,
+    texts: Tensor | None,
+    dataset: Dataset,
+    user_settings: dict[str, Any],
+    known: NDArray[np.bool_] | None = None,
 ) -> None:
     """Write a trained teacher's knowledge; the manifest last.
 
     Args:
         texts: vectors of the model's own texts `[n, d]` (one per item where its trunk is a file of vectors); None of
             one that reads no texts, and so knows the items with training clicks alone.
+        known: bool `[n_items]`, items that the model knows, one vector of `texts` each; all where not given.
     """
     folder.mkdir(parents=True, exist_ok=True)
     items = model.item_vectors(texts).float().cpu().numpy()
+    if known is not None:
+        items = np.where(known[:, None], items, np.float32(0))
     write_array(folder / "item_vectors.npy", items)
     if texts is None:
-        _write_warm(folder, items, dataset)
+        _write_known(folder, items, dataset.warm, dataset)
+    elif known is not None:
+        _write_known(folder, texts.float().cpu().numpy(), known, dataset)
     else:
         write_array(folder / "text_vectors.npy", _by_text(texts.float().cpu().numpy(), model, dataset))
     if texts is not None and model.offsets is not None:
-        write_array(folder / "offsets.npy", model.offsets.eval()().detach().float().cpu().numpy())
+        offsets = model.offsets.eval()().detach().float().cpu().numpy()
+        write_array(folder / "offsets.npy", offsets if known is None else np.where(known[:, None], offsets, 0))
     rest = dataset, int(items.shape[1]), ALL_SUPPLIED, model.repeat
     _write_rest(folder, model.user_encoder, user_settings, *rest)
 
@@ -180,7 +191,7 @@ def write_scores(folder: Path, scores: Mapping[str, ListedScores], dataset: Data
         return
     for name, rows in (("item_vectors", dataset.n_items), ("text_vectors", len(dataset.texts))):
         write_array(folder / f"{name}.npy", np.empty((rows, 0), np.float32))
-    settings = {"kind": "mean", "dim": 0, "max_history": dataset.max_history}
+    settings: dict[str, Any] = {"kind": "mean", "dim": 0, "max_history": dataset.max_history}
     encoder = make_user_encoder(**settings)
     _write_rest(folder, encoder, settings, dataset, 0, frozenset({SCORES}), None, scored)
 
@@ -264,14 +275,14 @@ def _write_rest(  # noqa: PLR0913
     write_record(folder / "manifest.json", manifest)
 
 
-def _write_warm(folder: Path, items: NDArray[np.float32], dataset: Dataset) -> None:
-    """Item vectors as those of their texts, and which items and texts are known."""
-    warm, n_texts = dataset.warm, len(dataset.texts)
+def _write_known(folder: Path, items: NDArray[np.float32], known: NDArray[np.bool_], dataset: Dataset) -> None:
+    """Vectors of known items as those of their texts, and which items and texts are known."""
+    n_texts = len(dataset.texts)
     sums = np.zeros((n_texts, items.shape[1]), dtype=np.float32)
-    np.add.at(sums, dataset.item_text[warm], items[warm])
-    counts = np.bincount(dataset.item_text[warm], minlength=n_texts)
+    np.add.at(sums, dataset.item_text[known], items[known])
+    counts = np.bincount(dataset.item_text[known], minlength=n_texts)
     write_array(folder / "text_vectors.npy", (sums / np.maximum(counts, 1)[:, None]).astype(np.float32))
-    write_array(folder / "knows.npy", np.asarray(warm))
+    write_array(folder / "knows.npy", np.asarray(known))
     write_array(folder / "knows_texts.npy", counts > 0)
 
 

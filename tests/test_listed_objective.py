@@ -62,7 +62,9 @@ def test_stored_scores_teach_what_the_vectors_they_are_of_teach(kind, name):
     stored = ListedObjective(top_of(dense, dataset.n_items), loss)
     ours, theirs = stored.batch_loss(scene, items), asked.batch_loss(scene, items)
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-4)
-    for found, expected in zip(*(torch.autograd.grad(one, leaves, retain_graph=True) for one in (ours, theirs)), strict=True):
+    for found, expected in zip(
+        *(torch.autograd.grad(one, leaves, retain_graph=True) for one in (ours, theirs)), strict=True
+    ):
         torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
 
 

@@ -36,7 +36,7 @@ class Active:
         if SCORES not in self.spec.needs:
             return self.term()
         if self.spec.listed:
-            function = partial(_function(self.spec.listed), listed=listed)
+            function: Callable[..., Tensor] = partial(_function(self.spec.listed), listed=listed)
         else:
             function = by_listed(_function(self.spec.rows), listed)
         return Term(function, self.weight, False, self.settings, CLICKS in self.spec.needs)

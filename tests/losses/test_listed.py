@@ -46,8 +46,9 @@ def lumped(logits, listed, temperature):
 def test_kl_with_the_rest_as_one_outcome_is_the_formula(temperature):
     users, items, teacher, target = world()
     listed = top(teacher)
-    ours, theirs = loss_of("kl", listed, users, items, target, temperature=temperature), lumped(
-        users @ items.t(), listed, temperature
+    ours, theirs = (
+        loss_of("kl", listed, users, items, target, temperature=temperature),
+        lumped(users @ items.t(), listed, temperature),
     )
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-9)
     for found, expected in zip(*(torch.autograd.grad(one, (users, items)) for one in (ours, theirs)), strict=True):

@@ -19,7 +19,7 @@ class Teach(Stage):
     name = "teach"
     section = "teacher"
     version = 1
-    no_effect = frozenset({"teacher.trunk", "teacher.device"})
+    no_effect = frozenset({"teacher.trunk", "teacher.scores", "teacher.vectors", "teacher.proposer", "teacher.device"})
     help = "Train the teacher and cache its knowledge (after prepare, where that is not finished)."
     example = "distill-rec teach students/static --set teacher.dim=32"
     outputs = ("weights.safetensors", "model.json", "knowledge/manifest.json")
