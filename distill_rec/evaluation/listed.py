@@ -74,10 +74,7 @@ def _below(scores: Floats, owner: NDArray[np.int64], rows: int) -> Floats:
 def keys_of(samples: Samples, rows: NDArray[np.int64]) -> Keys:
     """A 64-bit mark of each of these samples `[n]`."""
     found = samples.history.take(rows)
-    if isinstance(samples, Queries):
-        own = _unsigned(samples.target, rows)
-    else:
-        own = _digests(samples.candidates.take(rows))
+    own = _unsigned(samples.target, rows) if isinstance(samples, Queries) else _digests(samples.candidates.take(rows))
     marks: Keys = np.zeros(len(rows), np.uint64)
     for part in (_unsigned(samples.user, rows), _unsigned(samples.time, rows), _digests(found), own):
         marks = _mixed(marks ^ part)

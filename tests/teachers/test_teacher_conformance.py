@@ -13,6 +13,8 @@ from teachers.item_ids.teach import teach
 
 FILES = {"precomputed": ("scores", "vectors", "both")}
 """Kinds that begin from a file, with what it may be."""
+SMALL = {"cross_encoder": {"top": 5, "negatives": 2, "scored": 40, "max_tokens": 24}}
+"""Settings of kinds that are slow at their own."""
 CASES = [(name, kind, form) for name in names(TEACHERS) for kind in KINDS for form in FILES.get(name, ("",))]
 
 
@@ -20,7 +22,8 @@ CASES = [(name, kind, form) for name in names(TEACHERS) for kind in KINDS for fo
 def taught(request, tmp_path_factory):
     name, kind, form = request.param
     folder = tmp_path_factory.mktemp(name)
-    return taught_on(teacher_spec(name), folder, kind, written(folder, form) if form else None)
+    settings = written(folder, form) if form else SMALL.get(name)
+    return taught_on(teacher_spec(name), folder, kind, settings)
 
 
 def written(folder, form):
