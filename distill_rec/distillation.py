@@ -17,9 +17,10 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.handover import require_same
 from distill_rec.knowledge import Knowledge
+from distill_rec.listed_objective import BothObjective, ListedObjective
 from distill_rec.losses import TeacherScores, catalogue_loss
 from distill_rec.losses.active import Active, active_losses, of_rows
-from distill_rec.losses.checks import refuse_kind, refuse_signals, used
+from distill_rec.losses.checks import refuse_kind, refuse_listed, refuse_signals, used
 from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.mixing import Mixing
 from distill_rec.nn.adapter import Kind as AdapterKind
@@ -232,6 +233,60 @@ def _of_vectors(
     return loss
 
 
+def objective_of(
+    knowledge: Knowledge,
+    section: StudentSection,
+    dataset: Dataset,
+    device: torch.device,
+    own_vectors: NDArray[np.bool_] | None = None,
+) -> Objective:
+    """What a student learns from a teacher's knowledge: from scores that were made once where it has some.
+
+    Args:
+        own_vectors: see `DistillationObjective`.
+    """
+    loss, scores = section.loss, knowledge.scores
+    by_kind = {True: {}, False: {}} if scores is None else _apart(loss)
+    if scores is not None and not {ITEM_VECTORS, USER_VECTORS} & knowledge.supplies:
+        return ListedObjective(scores["train"], loss, section.widths)
+    vectors = DistillationObjective(
+        knowledge,
+        loss.model_copy(update=by_kind[False]),
+        section.dim,
+        training_texts(dataset),
+        device,
+        Histories(section.histories, dataset, section.seed) if section.histories.changes else None,
+        _mixing(section, knowledge),
+        section.widths if scores is None else (),
+        section.adapter,
+        own_vectors,
+    )
+    if scores is None:
+        return vectors
+    listed = ListedObjective(scores["train"], loss.model_copy(update=by_kind[True]), section.widths)
+    return BothObjective(vectors, listed)
+
+
+def _apart(loss: LossSection) -> dict[bool, dict[str, float]]:
+    """Weights of zero that leave the losses of scores and clicks (True) or those of vectors (False)."""
+    of_vectors = {one.spec.name: bool(one.spec.vectors) for one in active_losses(loss)}
+    return {left: {name: 0.0 for name, own in of_vectors.items() if own == left} for left in (True, False)}
+
+
+def _refuse_what_was_not_asked(section: StudentSection, dataset: Dataset) -> None:
+    """Refuse what needs more of a teacher than the scores that were made.
+
+    Raises:
+        RecipeError: naming the key.
+    """
+    if dataset.kind == "clicks":
+        refuse_listed(section.loss)
+    if section.histories.changes:
+        found = "histories that nobody had, and the teacher's scores were made once, of those that the data have"
+        do = "Set swap, walk, drop and mix of student.histories to 0."
+        raise RecipeError("section student.histories", found, "a teacher that can be asked anything", do)
+
+
 def distill(  # noqa: PLR0913
     section: StudentSection,
     knowledge_folder: Path | None,
@@ -269,6 +324,8 @@ def distill(  # noqa: PLR0913
             refuse_kind(section.loss, dataset.kind)
             refuse_signals(section.loss, knowledge.supplies)
             _refuse_adapter(section, knowledge)
+            if knowledge.scores is not None:
+                _refuse_what_was_not_asked(section, dataset)
     build = student_spec(section.kind).build.get()
     built = build(section, section.trunk or trunk, dataset, _start_of(section.start, knowledge), progress)
     built.model.to(device)
@@ -282,21 +339,7 @@ def distill(  # noqa: PLR0913
             called = "student from the teacher's start"
         elif knowledge is not None:
             called = "student"
-            asked = Histories(section.histories, dataset, section.seed) if section.histories.changes else None
-            texts = training_texts(dataset)
-            mixing = _mixing(section, knowledge)
-            objective = DistillationObjective(
-                knowledge,
-                section.loss,
-                section.dim,
-                texts,
-                device,
-                asked,
-                mixing,
-                section.widths,
-                section.adapter,
-                built.own_vectors,
-            )
+            objective = objective_of(knowledge, section, dataset, device, built.own_vectors)
         training = Training(
             built.model,
             objective.to(device),

@@ -94,7 +94,7 @@ class Training:
 
     def run(self) -> Outcome:
         """Train to the plateau (or a limit), from the checkpoint where there is one; leave the best weights loaded."""
-        with _deterministic(self.device):
+        with deterministic(self.device):
             return self._run()
 
     def _run(self) -> Outcome:
@@ -284,7 +284,7 @@ class Training:
 
 
 @contextlib.contextmanager
-def _deterministic(device: torch.device) -> Iterator[None]:
+def deterministic(device: torch.device) -> Iterator[None]:
     """Deterministic algorithms on a CPU; fresh memory is not filled, as nothing here reads it before it is written."""
     settings: Any = torch.utils.deterministic
     before = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory

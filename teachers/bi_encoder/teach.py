@@ -130,8 +130,26 @@ def _train_once(  # noqa: PLR0913
     optimizer: OptimizerSection,
     folder: Path,
 ) -> None:
+    source = open_source(variant, dataset, choose_device(variant.device))
+    train_model(variant, source, dataset, warm_start, progress, optimizer, folder)
+
+
+def train_model(  # noqa: PLR0913
+    variant: BiEncoderSection,
+    source: Source,
+    dataset: Dataset,
+    warm_start: Path | None,
+    progress: Progress,
+    optimizer: OptimizerSection,
+    folder: Path,
+) -> None:
+    """Train a head, and what the tuning says of the trunk, over a source; leave the best weights in `folder`.
+
+    Args:
+        warm_start: weights to begin from; None: the fitted head.
+    """
     device = choose_device(variant.device)
-    model = build_teacher(variant, open_source(variant, dataset, device), dataset, device, progress)
+    model = build_teacher(variant, source, dataset, device, progress)
     if warm_start is not None:
         weights = trainable(model, Objective())
         weights.update(load_file(warm_start))
