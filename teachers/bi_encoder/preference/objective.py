@@ -59,7 +59,7 @@ class Reference:
         """Of a batch's candidates (numbers within the window), `[batch, n_candidates]`."""
         items = functional.embedding(scene.items, self.items)
         users = self.user_encoder(functional.embedding(scene.history, items), scene.mask)
-        scores = (functional.embedding(candidates, items) * users[:, None]).sum(-1)
+        scores: Tensor = (functional.embedding(candidates, items) * users[:, None]).sum(-1)
         if self.repeat is not None:
             scores = scores + numbers_at(self.repeat, candidate_buckets(batch, scores.device))
         return scores
