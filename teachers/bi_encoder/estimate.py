@@ -23,9 +23,9 @@ def estimate(section: BiEncoderSection, sizes: Sizes) -> tuple[str, float]:
     variants = merged_variants(section)
     # variants of the same head share its training
     seconds = OPENING + sizes.items / TEXTS_A_SECOND + training_seconds(section, section.optimizer, sizes)
-    seconds += sum(
-        _tuning_seconds(variant, variant.trunk_optimizer or variant.optimizer, sizes) for variant in variants
-    )
+    # and those that differ in their preference tuning all of what comes before it
+    before = {str(plain): plain for plain in (one.model_copy(update={"preference": None}) for one in variants)}
+    seconds += sum(_tuning_seconds(one, one.trunk_optimizer or one.optimizer, sizes) for one in before.values())
     seconds += sum(_preference_seconds(variant, sizes) for variant in variants)
     return f"{sizes.items:,} texts through the PLM, tuning {', '.join(map(_told, variants))}", seconds
 
