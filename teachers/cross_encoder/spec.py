@@ -29,8 +29,8 @@ class CrossEncoderSection(TeacherSection):
     negatives: int = Field(4, ge=1, description="other items that a clicked one is set against in training")
     proposer: str = Field(
         "",
-        description="ordered clicks: folder of a finished teacher of this data with vectors (runs/NAME/teach), whose best "
-        "items are the negatives and what is scored; '': negatives at random, and the most popular items are scored",
+        description="ordered clicks: folder of a finished teacher of this data with vectors (runs/NAME/teach), whose "
+        "best items are negatives and what is scored; '': negatives at random, and the most popular items are scored",
     )
     top: int = Field(30, ge=2, description="ordered clicks: items of the catalogue that are scored for each sample")
     scored: int | None = Field(
