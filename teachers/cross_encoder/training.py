@@ -139,7 +139,7 @@ class PairTraining:
         scores = self.model(pairs).view(len(rows), -1)
         first = torch.zeros(len(rows), dtype=torch.int64, device=scores.device)
         loss = functional.cross_entropy(scores, first)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         value = float(loss.detach())
         self._step(value)
         state.update, state.batch, state.since_validation = (
