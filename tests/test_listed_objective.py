@@ -6,8 +6,8 @@ import torch
 from tiny import make_dataset, student_section, write_trunk
 
 from distill_rec.data.dataset import Sequences
-from distill_rec.data.scores import ListedScores, top_of
-from distill_rec.distillation import DistillationObjective, distill
+from distill_rec.data.scores import ListedScores, sample_counts, top_of
+from distill_rec.distillation import DistillationObjective, distill, objective_of
 from distill_rec.knowledge import Knowledge, write_scores
 from distill_rec.listed_objective import ListedObjective
 from distill_rec.losses.registry import losses
@@ -39,9 +39,8 @@ def colour(user, items):
     return np.where(items % 3 == user % 3, 3.0, -3.0) + 0.01 * items
 
 
-@pytest.mark.parametrize("kind", ["clicks", "impressions"])
-@pytest.mark.parametrize("name", ["kl", "ranknet", "listwise", "bce", "margin_mse"])
-def test_stored_scores_teach_what_the_vectors_they_are_of_teach(kind, name):
+def scene_of(kind):
+    """A batch's scene whose vectors are leaves, a teacher of random vectors, the leaves, and where items stand."""
     dataset = make_dataset(kind)
     torch.manual_seed(0)
     encoder = make_user_encoder("mean", DIM, dataset.max_history).eval().requires_grad_(False)
@@ -53,19 +52,44 @@ def test_stored_scores_teach_what_the_vectors_they_are_of_teach(kind, name):
     history = torch.where(mask, torch.from_numpy(batch.history), 0)
     leaves = torch.randn(dataset.n_items, DIM, requires_grad=True), torch.randn(16, 9, DIM, requires_grad=True)
     users = gather_users(leaves[1], batch) if kind == "clicks" else leaves[1][: len(mask), 0]
-    scene, loss = Scene(items, leaves[0], history, mask, users, batch), LossSection(**OFF | {name: 1.0, "click": 0.3})
+    return Scene(items, leaves[0], history, mask, users, batch), knowledge, leaves, items
+
+
+@pytest.mark.parametrize("kind", ["clicks", "impressions"])
+@pytest.mark.parametrize("name", ["kl", "ranknet", "listwise", "bce", "margin_mse"])
+def test_stored_scores_teach_what_the_vectors_they_are_of_teach(kind, name):
+    scene, knowledge, leaves, items = scene_of(kind)
+    batch, vectors, loss = scene.batch, knowledge.item_vectors, LossSection(**OFF | {name: 1.0, "click": 0.3})
     asked = DistillationObjective(knowledge, loss, DIM, items, torch.device("cpu"))
     taught = asked._teacher(scene).users @ torch.from_numpy(vectors).t()
-    counts = {"clicks": 1 + batch.number.max(), "impressions": len(dataset.train)}[kind]
-    dense = np.full((counts, dataset.n_items), -1e3, np.float32)  # those that are not asked for
+    dense = np.full((sample_counts(make_dataset(kind))["train"], 60), -1e3, np.float32)  # those that are not asked for
     dense[batch.number] = taught.numpy()
-    stored = ListedObjective(top_of(dense, dataset.n_items), loss)
+    stored = ListedObjective(top_of(dense, 60), loss)
     ours, theirs = stored.batch_loss(scene, items), asked.batch_loss(scene, items)
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-4)
     for found, expected in zip(
         *(torch.autograd.grad(one, leaves, retain_graph=True) for one in (ours, theirs)), strict=True
     ):
         torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["clicks", "impressions"])
+def test_beside_vectors_the_stored_scores_go_before_their_products(kind):
+    scene, knowledge, _, items = scene_of(kind)
+    counts = sample_counts(make_dataset(kind))["train"]
+    knowledge.scores = {"train": top_of(np.random.default_rng(3).normal(size=(counts, 60)).astype(np.float32), 60)}
+    weights = {"kl": 1.0, "click": 0.3, "item_mse": 0.5, "user_mse": 0.2}
+
+    def objective(**loss):
+        section, dataset = student_section(dim=DIM, loss=OFF | loss), make_dataset(kind)
+        return objective_of(knowledge, section, dataset, torch.device("cpu"))
+
+    whole = objective(**weights)
+    alone = ListedObjective(knowledge.scores["train"], LossSection(**OFF | {"kl": 1.0, "click": 0.3}))
+    users = objective(user_mse=0.2)
+    expected = alone.batch_loss(scene, items) + users.batch_loss(scene, items)
+    assert whole.batch_loss(scene, items).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert whole.text_loss(items, scene.vectors).item() > 0
 
 
 @pytest.fixture(scope="module")

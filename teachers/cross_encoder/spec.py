@@ -30,7 +30,7 @@ class CrossEncoderSection(TeacherSection):
     proposer: str = Field(
         "",
         description="ordered clicks: folder of a finished teacher of this data with vectors (runs/NAME/teach), whose "
-        "best items are the negatives and what is scored; '': negatives at random, and the most popular are scored",
+        "best items are negatives and what is scored; '': negatives at random, and the most popular items are scored",
     )
     top: int = Field(30, ge=2, description="ordered clicks: items of the catalogue that are scored for each sample")
     scored: int | None = Field(

@@ -1,7 +1,7 @@
 """Train a cross-encoder: clicked against others, a softmax over each sample's few; resumed bitwise.
 
 The loop of `distill_rec.training` encodes items once for many users, which pairs do not allow; checkpoints, stopping
-rule and records are its own.
+rule and records are its.
 """
 
 from __future__ import annotations

@@ -35,12 +35,16 @@ def section_of(frame, folder, **settings):
     return PrecomputedSection.model_validate({"scores": str(path), "device": "cpu", **settings})
 
 
-@pytest.mark.parametrize("kind", ["clicks", "impressions"])
-@pytest.mark.parametrize("columns", [{"sample_column": "sample"}, {"time_column": "time"}])
+COLUMNS = [
+    ("clicks", {"sample_column": "sample"}),
+    ("impressions", {"sample_column": "sample"}),
+    ("impressions", {"time_column": "time"}),
+]
+
+
+@pytest.mark.parametrize(("kind", "columns"), COLUMNS)
 def test_scores_are_those_of_the_file_whatever_its_order(kind, columns, tmp_path):
     dataset = make_dataset(kind)
-    if columns == {"time_column": "time"} and kind == "clicks":
-        pytest.skip("this world's clicks have a time of their own in training alone")
     frame = scored(dataset, "train")
     teach(section_of(frame.sample(fraction=1, shuffle=True, seed=1), tmp_path, **columns), dataset, tmp_path / "teach")
     found = Knowledge.load(tmp_path / "teach" / "knowledge").scores["train"]
