@@ -37,7 +37,8 @@ def add_texts(model: Recommender, encoder: StaticEncoder, dataset: Dataset) -> N
 def fit_map(encoder: StaticEncoder, table: Tensor, dataset: Dataset) -> None:
     """Fit the encoder's linear map to item vectors `[n_items, dim]`: ridge regression over items with clicks.
 
-    The strength is the best of `STRENGTHS` for items that are left out, each once.
+    The strength is the best of `STRENGTHS` for items that are left out, each once. Items count by their clicks, because
+    a vector that few clicks made is mostly chance.
     """
     from sklearn.linear_model import RidgeCV  # noqa: PLC0415  (takes a second to load)
 
@@ -47,6 +48,6 @@ def fit_map(encoder: StaticEncoder, table: Tensor, dataset: Dataset) -> None:
     scale = np.square(x - x.mean(0)).sum(0).mean()
     if len(warm) < 2 or scale == 0:
         return
-    found = RidgeCV(alphas=STRENGTHS * scale).fit(x, table[warm].double().numpy())
+    found = RidgeCV(alphas=STRENGTHS * scale).fit(x, table[warm].double().numpy(), dataset.train_clicks[warm])
     encoder.projection.linear.weight.copy_(torch.from_numpy(found.coef_))
     encoder.projection.linear.bias.copy_(torch.from_numpy(found.intercept_))
