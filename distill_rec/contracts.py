@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from distill_rec.data.dataset import Dataset
+    from distill_rec.data.ragged import Ragged
     from distill_rec.estimates import Sizes
     from distill_rec.evaluation.scorer import Scorer
     from distill_rec.knowledge import Knowledge
@@ -46,6 +47,15 @@ class OpenEncoder(Protocol):
     def __call__(self, teacher: Teacher) -> Callable[[list[str]], NDArray[np.float32]]: ...
 
 
+class OpenRanker(Protocol):
+    """A trained teacher's scores of any histories' candidates, as `Scorer.scores` gives them, all loaded once.
+
+    For kinds without vectors to rank by.
+    """
+
+    def __call__(self, teacher: Teacher) -> Callable[[Ragged, Ragged], NDArray[np.float32]]: ...
+
+
 class Untrained(Protocol):
     """The column that a teacher must beat to have learnt anything."""
 
@@ -67,6 +77,7 @@ class TeacherSpec:
         supplies: the signals that it hands over.
         teach, estimate: what it does and what that costs.
         encoder: None where it cannot encode texts.
+        ranker: of a kind without vectors; None where it has vectors, or cannot be asked.
         untrained: None where nothing of it can rank before it is trained.
     """
 
@@ -77,6 +88,7 @@ class TeacherSpec:
     teach: Late[Teach]
     estimate: Late[EstimateTeacher]
     encoder: Late[OpenEncoder] | None = None
+    ranker: Late[OpenRanker] | None = None
     untrained: Late[Untrained] | None = None
 
 
@@ -177,7 +189,10 @@ def teacher_spec(kind: str) -> TeacherSpec:
 def supplies_of(section: TeacherSection) -> frozenset[Signal]:
     """Signals that a recipe's teacher hands over; of several those that each does."""
     parts = section.parts().values()
-    return frozenset.intersection(*map(supplies_of, parts)) if parts else teacher_spec(section.kind).supplies
+    if parts:
+        return frozenset.intersection(*map(supplies_of, parts))
+    own = section.supplied()
+    return teacher_spec(section.kind).supplies if own is None else own  # type: ignore[return-value]
 
 
 def student_spec(kind: str) -> StudentSpec:

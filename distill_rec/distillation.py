@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,8 +16,10 @@ from torch.nn import functional
 from distill_rec.data.dataset import Dataset
 from distill_rec.kinds import validated
 from distill_rec.knowledge import Knowledge
+from distill_rec.listed_objective import BothObjective, ListedObjective
 from distill_rec.losses import TeacherScores, catalogue_loss
 from distill_rec.losses.active import Active, active_losses, of_rows
+from distill_rec.losses.checks import refuse_listed
 from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.mixing import Mixing
 from distill_rec.nn.adapter import Kind as AdapterKind
@@ -24,7 +27,7 @@ from distill_rec.nn.adapter import make_adapter
 from distill_rec.nn.from_recipe import training_texts
 from distill_rec.nn.side_by_side import SideBySide
 from distill_rec.progress import Progress, Quiet
-from distill_rec.ranks import Ranks
+from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import LossSection, OptimizerSection, StudentSection
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.student_build import write_student
@@ -54,6 +57,8 @@ class DistillationObjective(Objective):
         nested: see `Objective`.
         adapter: map of the student's vectors to the teacher's space that is learned with it (one on the teacher's side
             would admit the zero solution).
+        own_vectors: bool `[n_items]`, items whose own vectors losses of item vectors set against the teacher's, batch
+            by batch; where not given they are of texts, where these are encoded.
     """
 
     def __init__(  # noqa: PLR0913
@@ -67,6 +72,7 @@ class DistillationObjective(Objective):
         mixing: Mixing | None = None,
         nested: Sequence[tuple[int, float]] = (),
         adapter: AdapterKind = "auto",
+        own_vectors: NDArray[np.bool_] | None = None,
     ) -> None:
         super().__init__(nested)
         self.histories, self.mixing = histories, mixing
@@ -80,6 +86,7 @@ class DistillationObjective(Objective):
         # A plain attribute, so that the teacher is neither trained nor saved with the student.
         self.teacher_users = [knowledge.user_encoder.to(device)]
         self.texts = texts.to(device)
+        self.own_vectors = None if own_vectors is None else torch.from_numpy(own_vectors.copy()).to(device)
         self.repeat = None if knowledge.repeat is None else torch.from_numpy(knowledge.repeat).to(device)
         self.knows, self.knows_texts = (
             None if known is None else torch.from_numpy(np.array(known)).to(device)
@@ -98,6 +105,8 @@ class DistillationObjective(Objective):
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
         teacher = self._teacher(scene, place) if self.asks_teacher else None
         loss = self.over_widths(scene, lambda one: self._score_loss(one, place, teacher))
+        if self.own_vectors is not None and self.item_losses:
+            loss = loss + self._item_loss(scene, self.own_vectors)
         if teacher is None:
             return loss
         of_users = _of_vectors(self.user_losses, scene.users, teacher.users, self.user_adapter)
@@ -142,6 +151,14 @@ class DistillationObjective(Objective):
         loss = catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher, scene.repeat, places, counted)
         return loss if batch.share is None else loss * batch.share.weight
 
+    def _item_loss(self, scene: Scene, own: Tensor) -> Tensor:
+        """Losses of vectors of the window's items, offsets included on both sides."""
+        rows = own[scene.items] if self.knows is None else own[scene.items] & self.knows[scene.items]
+        places = rows.nonzero()[:, 0]
+        if not len(places):
+            return scene.vectors.new_zeros(())
+        return self._of_items(functional.embedding(places, scene.vectors), self.items[scene.items[places]])
+
     def _counted(self, batch: Batch, device: torch.device) -> Tensor | None:
         """Targets (or rows) that losses of clicks learn from; None where they learn from all."""
         if batch.changed is None or self.histories is None or self.histories.section.clicks:
@@ -173,18 +190,22 @@ class DistillationObjective(Objective):
         return loss
 
     def text_loss(self, rows: Tensor, vectors: Tensor) -> Tensor | None:
-        if not self.item_losses:
+        if not self.item_losses or self.own_vectors is not None:
             return None
         if self.knows_texts is not None:
             kept = self.knows_texts[rows]
             rows, vectors = rows[kept], vectors[kept]
             if not len(rows):
                 return None
-        taught = self.text_vectors[rows]
+        return self._of_items(vectors, self.text_vectors[rows])
+
+    def _of_items(self, vectors: Tensor, taught: Tensor) -> Tensor:
         known = None if self.dims is None else _known_blocks(taught, self.dims)
         return _of_vectors(self.item_losses, vectors, taught, self.item_adapter, known)
 
     def extra_texts(self, generator: torch.Generator) -> Tensor | None:
+        if self.own_vectors is not None:
+            return None
         drawn = torch.randint(len(self.texts), (min(EXTRA_TEXTS, len(self.texts)),), generator=generator)
         return self.texts[torch.unique(drawn).to(self.texts.device)]
 
@@ -227,6 +248,60 @@ def _of_vectors(
     return loss
 
 
+def objective_of(
+    knowledge: Knowledge,
+    section: StudentSection,
+    dataset: Dataset,
+    device: torch.device,
+    own_vectors: NDArray[np.bool_] | None = None,
+) -> Objective:
+    """What a student learns from a teacher's knowledge: from scores that were made once where it has some.
+
+    Args:
+        own_vectors: see `DistillationObjective`.
+    """
+    loss, scores = section.loss, knowledge.scores
+    by_kind = {True: {}, False: {}} if scores is None else _apart(loss)
+    if scores is not None and not {ITEM_VECTORS, USER_VECTORS} & knowledge.supplies:
+        return ListedObjective(scores["train"], loss, section.widths)
+    vectors = DistillationObjective(
+        knowledge,
+        loss.model_copy(update=by_kind[False]),
+        section.dim,
+        training_texts(dataset),
+        device,
+        Histories(section.histories, dataset, section.seed) if section.histories.changes else None,
+        _mixing(section, knowledge),
+        section.widths if scores is None else (),
+        section.adapter,
+        own_vectors,
+    )
+    if scores is None:
+        return vectors
+    listed = ListedObjective(scores["train"], loss.model_copy(update=by_kind[True]), section.widths)
+    return BothObjective(vectors, listed)
+
+
+def _apart(loss: LossSection) -> dict[bool, dict[str, float]]:
+    """Weights of zero that leave the losses of scores and clicks (True) or those of vectors (False)."""
+    of_vectors = {one.spec.name: bool(one.spec.vectors) for one in active_losses(loss)}
+    return {left: {name: 0.0 for name, own in of_vectors.items() if own == left} for left in (True, False)}
+
+
+def _refuse_what_was_not_asked(section: StudentSection, dataset: Dataset) -> None:
+    """Refuse what needs more of a teacher than the scores that were made.
+
+    Raises:
+        RecipeError: naming the key.
+    """
+    if dataset.kind == "clicks":
+        refuse_listed(section.loss)
+    if section.histories.changes:
+        found = "histories that nobody had, and the teacher's scores were made once, of those that the data have"
+        do = "Set swap, walk, drop and mix of student.histories to 0."
+        raise RecipeError("section student.histories", found, "a teacher that can be asked anything", do)
+
+
 def distill(  # noqa: PLR0913
     section: StudentSection,
     knowledge_folder: Path | None,
@@ -258,6 +333,9 @@ def distill(  # noqa: PLR0913
         return
     knowledge = knowledge_for(section, knowledge_folder, dataset, clicks_only)
     training = StudentTraining(section, dataset, trunk, start_of(section.start, knowledge), progress)
+    taught = knowledge is not None and not clicks_only
+    if taught and knowledge is not None and knowledge.scores is not None:
+        _refuse_what_was_not_asked(section, dataset)
 
     def train(optimizer: OptimizerSection, place: Path) -> None:
         def told() -> dict[str, Any]:
@@ -270,6 +348,9 @@ def distill(  # noqa: PLR0913
                 "folder": str(place),
             }
 
+        if taught and not _divides(knowledge, training):
+            _train(training, knowledge, clicks_only, name, optimizer, place, ALONE)
+            return
         with joint(f"{__name__}:train_part", dataset.folder, told) as ranks:
             _train(training, knowledge, clicks_only, name, optimizer, place, ranks)
 
@@ -281,6 +362,11 @@ def distill(  # noqa: PLR0913
     write_student(built, folder)
     for path in sorted(folder.glob("**/checkpoint-*")):
         path.unlink()
+
+
+def _divides(knowledge: Knowledge | None, training: StudentTraining) -> bool:
+    """Whether a taught training has parts: scores that were made once, and losses of an item table, have none."""
+    return (knowledge is None or knowledge.scores is None) and training.built.own_vectors is None
 
 
 def train_part(  # noqa: PLR0913
@@ -318,11 +404,7 @@ def _train(  # noqa: PLR0913
         called = "student from the teacher's start"
     elif knowledge is not None:
         called = "student"
-        asked = Histories(section.histories, dataset, section.seed) if section.histories.changes else None
-        texts, mixing, device = training_texts(dataset), _mixing(section, knowledge), training.device
-        objective = DistillationObjective(
-            knowledge, section.loss, section.dim, texts, device, asked, mixing, section.widths, section.adapter
-        )
+        objective = objective_of(knowledge, section, dataset, training.device, training.built.own_vectors)
     training.run(objective, called, clicks_only, optimizer, place, ranks)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
+from distill_rec.data.scores import ListedScores
 from distill_rec.files import read_array, write_array, write_json
 from distill_rec.handover import DATA, ITEM_IDS, marks_of
-from distill_rec.losses.spec import ALL_SUPPLIED
+from distill_rec.losses.spec import ALL_SUPPLIED, SCORES
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.side_by_side import KIND, SideBySide, joined
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
@@ -27,6 +28,8 @@ from distill_rec.runtime.errors import RunError
 from distill_rec.training.checkpoint import save_weights
 
 KNOWN = ("knows", "knows_texts")
+LISTED = "scores"
+"""Folder, within the knowledge's, of scores that were made once."""
 
 
 class KnowledgeRecord(Record):
@@ -37,6 +40,7 @@ class KnowledgeRecord(Record):
         supplies: signals that it gives to losses; older ones give all.
         user_encoder: its kind and shape.
         repeat: numbers of its repeat term, by bucket; empty where it has none.
+        scored: samples of each part of the data that scores are kept of, in `scores/`; empty where none are.
     """
 
     item_ids: str = ""
@@ -48,6 +52,7 @@ class KnowledgeRecord(Record):
     texts: int
     dim: int
     repeat: list[float] = Field(default_factory=list)
+    scored: dict[str, int] = Field(default_factory=dict)
 
 
 @dataclass
@@ -66,7 +71,10 @@ class Knowledge:
         knows: bool `[n_items]`, items that the teacher knows; None where it knows all.
         knows_texts: bool `[n_texts]`, texts that have a vector; likewise.
         repeat: float32 `[BUCKETS]`, what its scores get for items of the history (`distill_rec.artifact.repeat`).
-        supplies: signals that it gives to losses (`distill_rec.losses.spec`).
+        supplies: signals that it gives to losses (`distill_rec.losses.spec`); where these are scores alone, its vectors
+            have no dimensions.
+        scores: those that were made once, by part of the data; they go before the products of the vectors. None where
+            the vectors are all.
     """
 
     item_vectors: NDArray[np.float32]
@@ -80,6 +88,7 @@ class Knowledge:
     knows: NDArray[np.bool_] | None = None
     knows_texts: NDArray[np.bool_] | None = None
     repeat: NDArray[np.float32] | None = None
+    scores: dict[str, ListedScores] | None = None
 
     @property
     def dim(self) -> int:
@@ -105,7 +114,8 @@ class Knowledge:
             {name: value.clone() for name, value in load_file(folder / "user_encoder.safetensors").items()}
         )
         encoder.eval().requires_grad_(False)
-        offsets = folder / "offsets.npy"
+        offsets, scored = folder / "offsets.npy", manifest.scored.items()
+        scores = {part: ListedScores.read(folder / LISTED, part, n, manifest.items) for part, n in scored}
         return Knowledge(
             read_array(folder / "item_vectors.npy"),
             read_array(folder / "text_vectors.npy"),
@@ -116,6 +126,7 @@ class Knowledge:
             {key: mark for key in (ITEM_IDS, DATA) if (mark := getattr(manifest, key))},
             frozenset(manifest.supplies),
             repeat=np.array(manifest.repeat, dtype=np.float32) if manifest.repeat else None,
+            scores=scores or None,
             **{name: read_array(path) for name in KNOWN if (path := folder / f"{name}.npy").exists()},
         )
 
@@ -124,24 +135,35 @@ class Knowledge:
         return torch.from_numpy(np.array(getattr(self, name), dtype=np.float32)).to(device)
 
 
-def write_knowledge(
-    folder: Path, model: Recommender, texts: Tensor | None, dataset: Dataset, user_settings: dict[str, Any]
+def write_knowledge(  # noqa: PLR0913
+    folder: Path,
+    model: Recommender,
+    texts: Tensor | None,
+    dataset: Dataset,
+    user_settings: dict[str, Any],
+    known: NDArray[np.bool_] | None = None,
 ) -> None:
     """Write a trained teacher's knowledge; the manifest last.
 
     Args:
         texts: vectors of the model's own texts `[n, d]` (one per item where its trunk is a file of vectors); None of
             one that reads no texts, and so knows the items with training clicks alone.
+        known: bool `[n_items]`, items that the model knows, one vector of `texts` each; all where not given.
     """
     folder.mkdir(parents=True, exist_ok=True)
     items = model.item_vectors(texts).float().cpu().numpy()
+    if known is not None:
+        items = np.where(known[:, None], items, np.float32(0))
     write_array(folder / "item_vectors.npy", items)
     if texts is None:
-        _write_warm(folder, items, dataset)
+        _write_known(folder, items, dataset.warm, dataset)
+    elif known is not None:
+        _write_known(folder, texts.float().cpu().numpy(), known, dataset)
     else:
         write_array(folder / "text_vectors.npy", _by_text(texts.float().cpu().numpy(), model, dataset))
     if texts is not None and model.offsets is not None:
-        write_array(folder / "offsets.npy", model.offsets.eval()().detach().float().cpu().numpy())
+        offsets = model.offsets.eval()().detach().float().cpu().numpy()
+        write_array(folder / "offsets.npy", offsets if known is None else np.where(known[:, None], offsets, 0))
     rest = dataset, int(items.shape[1]), ALL_SUPPLIED, model.repeat
     _write_rest(folder, model.user_encoder, user_settings, *rest)
 
@@ -155,6 +177,23 @@ def store_knowledge(folder: Path, knowledge: Knowledge, dataset: Dataset) -> Non
         write_array(folder / "offsets.npy", np.asarray(knowledge.offsets, dtype=np.float32))
     rest = dataset, knowledge.dim, knowledge.supplies, knowledge.repeat
     _write_rest(folder, knowledge.user_encoder, knowledge.user_settings, *rest)
+
+
+def write_scores(folder: Path, scores: Mapping[str, ListedScores], dataset: Dataset) -> None:
+    """Write scores that were made once; alone, or beside vectors that the folder holds already. The manifest last."""
+    for part, one in scores.items():
+        (folder / LISTED).mkdir(parents=True, exist_ok=True)
+        one.write(folder / LISTED, part)
+    scored = {part: len(one) for part, one in scores.items()}
+    if (folder / "manifest.json").exists():
+        manifest = read_record(KnowledgeRecord, folder / "manifest.json")
+        write_record(folder / "manifest.json", manifest.model_copy(update={"scored": scored}))
+        return
+    for name, rows in (("item_vectors", dataset.n_items), ("text_vectors", len(dataset.texts))):
+        write_array(folder / f"{name}.npy", np.empty((rows, 0), np.float32))
+    settings: dict[str, Any] = {"kind": "mean", "dim": 0, "max_history": dataset.max_history}
+    encoder = make_user_encoder(**settings)
+    _write_rest(folder, encoder, settings, dataset, 0, frozenset({SCORES}), None, scored)
 
 
 def write_joined(folder: Path, members: Sequence[Knowledge], weights: Sequence[float], dataset: Dataset) -> None:
@@ -216,13 +255,16 @@ def _write_rest(  # noqa: PLR0913
     dim: int,
     supplies: frozenset[str],
     repeat: NDArray[np.float32] | None,
+    scored: dict[str, int] | None = None,
 ) -> None:
     """User encoder, item ids, and the manifest last."""
     save_weights(folder / "user_encoder.safetensors", dict(encoder.state_dict()))
     write_json(folder / "item_ids.json", dataset.items["item_id"].to_list())
     manifest = KnowledgeRecord(
         **marks_of(dataset),
-        **({} if repeat is None else {"repeat": repeat.tolist()}),  # so that older releases read all others
+        # so that older releases read all others
+        **({} if repeat is None else {"repeat": repeat.tolist()}),
+        **({} if scored is None else {"scored": scored}),
         supplies=sorted(supplies),
         user_encoder=settings,
         dtype="float32",
@@ -233,14 +275,14 @@ def _write_rest(  # noqa: PLR0913
     write_record(folder / "manifest.json", manifest)
 
 
-def _write_warm(folder: Path, items: NDArray[np.float32], dataset: Dataset) -> None:
-    """Item vectors as those of their texts, and which items and texts are known."""
-    warm, n_texts = dataset.warm, len(dataset.texts)
+def _write_known(folder: Path, items: NDArray[np.float32], known: NDArray[np.bool_], dataset: Dataset) -> None:
+    """Vectors of known items as those of their texts, and which items and texts are known."""
+    n_texts = len(dataset.texts)
     sums = np.zeros((n_texts, items.shape[1]), dtype=np.float32)
-    np.add.at(sums, dataset.item_text[warm], items[warm])
-    counts = np.bincount(dataset.item_text[warm], minlength=n_texts)
+    np.add.at(sums, dataset.item_text[known], items[known])
+    counts = np.bincount(dataset.item_text[known], minlength=n_texts)
     write_array(folder / "text_vectors.npy", (sums / np.maximum(counts, 1)[:, None]).astype(np.float32))
-    write_array(folder / "knows.npy", np.asarray(warm))
+    write_array(folder / "knows.npy", np.asarray(known))
     write_array(folder / "knows_texts.npy", counts > 0)
 
 

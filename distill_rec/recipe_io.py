@@ -17,7 +17,7 @@ from distill_rec.contracts import supplies_of
 from distill_rec.files import nearest_to
 from distill_rec.kinds import without_other_kinds
 from distill_rec.losses.checks import refuse_kind, refuse_signals
-from distill_rec.losses.spec import Kind
+from distill_rec.losses.spec import ITEM_VECTORS, Kind
 from distill_rec.recipe import DataSection, Recipe, StudentSection, TeacherSection
 from distill_rec.recipe_errors import recipe_error
 from distill_rec.runtime.errors import DataError, RecipeError
@@ -27,6 +27,8 @@ Settings = dict[str, Any]
 
 SHELVES = ("students", "teachers")
 TRUNKS = (("teacher", "trunk"), ("student", "trunk"))
+PATHS = (("teacher", "scores"), ("teacher", "vectors"), ("teacher", "proposer"))
+"""Keys that name a hub id, a folder or a file; and those that name a file or folder and nothing else."""
 FILES = ("data.clicks", "data.items", "data.test")
 DEMO = "demo:"
 SECTION = re.compile(r"^\s*(\[\[?teacher\]\]?)", re.MULTILINE)
@@ -97,6 +99,9 @@ def _refuse_start(student: StudentSection, teacher: TeacherSection, where: str) 
         found = f"true, and student.start = {start!r} starts from no teacher"
         do = f"Name one of several teachers with student.start ({', '.join(names)})." if names else "Set it to false."
         raise RecipeError(f"{where}, key student.initialised", found, "a start from a teacher", do)
+    if student.initialised and ITEM_VECTORS not in supplies_of(teacher):
+        found = "true, and the teacher hands over scores alone, which no student can start from"
+        raise RecipeError(f"{where}, key student.initialised", found, "a teacher of vectors", "Set it to false.")
 
 
 def recorded(settings: Settings, where: str) -> Recipe:
@@ -242,10 +247,10 @@ def absolute_paths(settings: Settings, folder: Path) -> Settings:
     data = out.get("data")
     if isinstance(data, dict) and isinstance(data.get("path"), str) and data["path"]:
         data["path"] = _absolute(data["path"], folder)
-    for section, key in TRUNKS:
+    for section, key in (*TRUNKS, *PATHS):
         part = out.get(section)
         if isinstance(part, dict) and isinstance(part.get(key), str):
-            part[key] = _absolute_trunk(part[key], folder)
+            part[key] = _absolute_trunk(part[key], folder) if key == "trunk" else _absolute_file(part[key], folder)
         if isinstance(part, dict) and isinstance(part.get("choose"), list):
             part["choose"] = [absolute_paths({section: one}, folder)[section] for one in part["choose"]]
         if isinstance(part, dict) and isinstance(part.get("members"), Mapping):
@@ -256,6 +261,10 @@ def absolute_paths(settings: Settings, folder: Path) -> Settings:
 
 def _absolute(value: str, folder: Path) -> str:
     return value if value.startswith(DEMO) else str((folder / Path(os.path.expanduser(value))).resolve())
+
+
+def _absolute_file(value: str, folder: Path) -> str:
+    return value and _absolute(value, folder)
 
 
 def _absolute_trunk(value: str, folder: Path) -> str:

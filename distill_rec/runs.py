@@ -78,6 +78,12 @@ class Run:
 
         return Dataset.load(self.path / "prepare")
 
+    def samples(self, part: str = "train") -> pl.DataFrame:
+        """`sample, user_id, time, history` (and `candidates`) of a part: what a teacher elsewhere is to score."""
+        from distill_rec.data.samples import samples_of
+
+        return samples_of(self.dataset, part)
+
     @cached_property
     def teacher(self) -> Teacher:
         """The teacher, in torch; of several, all together as one."""

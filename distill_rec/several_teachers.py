@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
 from distill_rec.kinds import ENSEMBLE, validated
+from distill_rec.losses.spec import ITEM_VECTORS
 from distill_rec.recipe import TeacherSection
+from distill_rec.registry import TEACHERS, find
 from distill_rec.runtime.errors import RecipeError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
@@ -58,6 +60,12 @@ class EnsembleSection(TeacherSection):
     def _flat(cls, members: dict[str, TeacherSection]) -> dict[str, TeacherSection]:
         if any(isinstance(one, EnsembleSection) for one in members.values()):
             raise ValueError("a teacher of several is none of several itself")
+        for name, one in members.items():
+            given = one.supplied()
+            if ITEM_VECTORS not in (find(TEACHERS, one.kind).supplies if given is None else given):
+                raise ValueError(
+                    f"{name} hands over scores alone, and teachers are joined by their vectors; let it teach alone"
+                )
         return members
 
     @field_validator("weights")

@@ -19,6 +19,7 @@ from distill_rec.knowledge import Knowledge
 from distill_rec.model_records import StudentRecord
 from distill_rec.nn.from_recipe import make_offsets, make_repeat, user_settings
 from distill_rec.nn.neutral import set_neutral
+from distill_rec.nn.offsets import ItemOffsets
 from distill_rec.nn.projection import principal_directions, ridge
 from distill_rec.nn.recommender import Recommender, TextEncoder
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
@@ -37,6 +38,7 @@ class Built:
         empty: bool `[n_texts]`, texts that read as the empty one.
         after: what its kind does once it is trained.
         encoder_tensors: the text encoder's tensors as they are written; its own state where not given.
+        own_vectors: bool `[n_items]`, items that learn vectors of their own from no text; None where texts are encoded.
     """
 
     model: Recommender
@@ -45,6 +47,7 @@ class Built:
     empty: NDArray[np.bool_]
     after: Callable[[], None] = lambda: None
     encoder_tensors: Callable[[], dict[str, Tensor]] | None = None
+    own_vectors: NDArray[np.bool_] | None = None
 
     def finish(self, dataset: Dataset) -> None:
         """What remains after training: its kind's own part, and the vector of a text that says nothing."""
@@ -88,32 +91,37 @@ def start_map(x: Tensor, rows: Tensor, dim: int, target: TextTarget | None) -> T
 
 
 def assemble(
-    section: StudentSection, encoder: TextEncoder, dataset: Dataset, knowledge: Knowledge | None
+    section: StudentSection,
+    encoder: TextEncoder,
+    dataset: Dataset,
+    knowledge: Knowledge | None,
+    table: ItemOffsets | None = None,
 ) -> tuple[Recommender, dict[str, Any]]:
     """A student of a text encoder, and its user encoder's settings.
 
     Args:
         knowledge: where the shapes are equal its user encoder and offsets are copied, and its repeat term where both
             have one.
+        table: in place of offsets that the section asks for; nothing is copied into it.
     """
     settings = user_settings(section, dataset)
     users = make_user_encoder(**settings)
-    offsets = make_offsets(section, dataset)
+    offsets = make_offsets(section, dataset) if table is None else table
     item_text = torch.from_numpy(dataset.item_text.astype(np.int64))
     model = Recommender(encoder, users, item_text, offsets, make_repeat(section))
     if knowledge is not None and knowledge.dim == section.dim:
         _start_from_teacher(model, users, knowledge, settings)
+        if offsets is not None and table is None and knowledge.offsets is not None:
+            with torch.no_grad():
+                offsets.weight.copy_(torch.from_numpy(np.array(knowledge.offsets)))
     return model, settings
 
 
 def _start_from_teacher(model: Recommender, users: UserEncoder, knowledge: Knowledge, settings: dict[str, Any]) -> None:
-    """Copy the teacher's user encoder, offsets and repeat term where their shapes are the student's."""
+    """Copy the teacher's user encoder and repeat term where their shapes are the student's."""
     shape = ("kind", "dim", "max_history", "layers", "heads")
     if all(settings[key] == knowledge.user_settings[key] for key in shape):
         users.load_state_dict(knowledge.user_encoder.state_dict())
-    if model.offsets is not None and knowledge.offsets is not None:
-        with torch.no_grad():
-            model.offsets.weight.copy_(torch.from_numpy(np.array(knowledge.offsets)))
     if model.repeat_term is not None and knowledge.repeat is not None:
         model.repeat_term.start_from(torch.from_numpy(knowledge.repeat))
 

@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_rec.artifact.item_ids import digest_of_ids
+from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
+from distill_rec.evaluation.listed import ListedScorer, coverage
 from distill_rec.evaluation.repeats import add_to_candidates, add_to_catalogue
-from distill_rec.evaluation.scorer import DotScorer
+from distill_rec.evaluation.scorer import DotScorer, Scorer
 from distill_rec.files import read_json
 from distill_rec.handover import ITEM_IDS
 from distill_rec.knowledge import Knowledge, history_rows
+from distill_rec.losses.spec import ITEM_VECTORS
 from distill_rec.model_records import TeacherRecord
 from distill_rec.nn.recommender import user_vectors
 from distill_rec.records import read_content
@@ -39,6 +42,7 @@ class Teacher:
     knowledge: Knowledge
     item_ids: list[str]
     _place: dict[str, int] = field(default_factory=dict)
+    _ranker: Callable[[Ragged, Ragged], NDArray[np.float32]] | None = None
 
     @staticmethod
     def load(folder: str | Path) -> Teacher:
@@ -73,6 +77,29 @@ class Teacher:
         """Whether it can encode texts that it has not met."""
         return self.members != [] or find(TEACHERS, self.kind).encoder is not None
 
+    @property
+    def has_vectors(self) -> bool:
+        """Whether it can rank by item and user vectors; one that cannot has scores that were made once."""
+        return ITEM_VECTORS in self.knowledge.supplies
+
+    def scorer_on(self, dataset: Dataset, *parts: str, name: str = "teacher") -> Scorer | None:
+        """As the evaluation sees it on parts of the data; None where it has no scores of some of their samples."""
+        if self.has_vectors:
+            return self.scorer(name)
+        scores = self.knowledge.scores or {}
+        if any(self.uncovered(dataset, part) for part in parts):
+            return None
+        return ListedScorer(name, [(getattr(dataset, part), scores[part]) for part in parts])
+
+    def uncovered(self, dataset: Dataset, part: str) -> str:
+        """Why it has no figures on a part of the data, in words; "" where it has."""
+        if self.has_vectors:
+            return ""
+        some, every = coverage(dataset, self.knowledge.scores or {}, part)
+        what = "impressions" if dataset.kind == "impressions" else "queries"
+        whole = ", with all candidates of each" if dataset.kind == "impressions" else ""
+        return "" if some == every else f"its scores are of {some:,} of the {every:,} {part} {what}{whole}"
+
     def scorer(self, name: str = "teacher") -> DotScorer:
         """As the evaluation sees it: cached item vectors, user encoder on the fly."""
         return DotScorer(name, np.asarray(self.knowledge.item_vectors), self.user_vectors, self.knowledge.repeat)
@@ -90,11 +117,14 @@ class Teacher:
 
         Raises:
             RunError: a candidate is not in the catalogue.
+            ModelError: it has scores that were made once, and can be asked for no others.
         """
         unknown = [item for item in candidates if item not in self._place]
         if unknown:
             raise RunError("candidates", f"unknown item {unknown[0]!r}", "ids of the teacher's catalogue")
         rows = np.array([self._place[item] for item in candidates], dtype=np.int64)
+        if not self.has_vectors:
+            return self._asked(history, rows)
         scores = np.asarray(self.knowledge.item_vectors[rows] @ self.encode_user(history), dtype=np.float32)
         add_to_candidates(self.knowledge.repeat, self._read(history), np.zeros_like(rows), rows, scores)
         return scores
@@ -105,12 +135,27 @@ class Teacher:
         Args:
             seen: items of the history may be among them; else they are left out.
         """
-        scores = np.array(self.knowledge.item_vectors @ self.encode_user(history))
+        if self.has_vectors:
+            scores = np.array(self.knowledge.item_vectors @ self.encode_user(history))
+        else:
+            scores = self._asked(history, np.arange(len(self.item_ids)))
         add_to_catalogue(self.knowledge.repeat, self._read(history), scores[None])
         if not seen:
             scores[history_rows(self._place, history).values] = -np.inf
         best = np.argsort(-scores, kind="stable")[:k]
         return [(self.item_ids[item], float(scores[item])) for item in best if np.isfinite(scores[item])]
+
+    def _asked(self, history: list[str], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Scores of a kind that reads history and candidate together."""
+        ranker: Late[Any] | None = find(TEACHERS, self.kind).ranker
+        if ranker is None:
+            found = f"a teacher of kind {self.kind!r} has the scores of its file and can be asked for no others"
+            raise ModelError(self.folder, found, "a teacher that ranks")
+        if self._ranker is None:
+            self._ranker = ranker.get()(self)
+        read = Ragged.from_rows([history_rows(self._place, history).values])
+        found_scores: NDArray[np.float32] = self._ranker(read, Ragged.from_rows([rows]))
+        return found_scores
 
     def _read(self, history: list[str]) -> Ragged:
         """The clicks that are read of a history, as one row."""

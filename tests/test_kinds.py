@@ -25,7 +25,10 @@ from distill_rec.runtime.errors import RecipeError
         ({"student": {"kind": "transformer", "table_dim": 8}}, r"student\.table_dim is a key of kind 'static'.*Leave"),
         ({"teacher": {"kind": "item_ids", "trunk": "x"}}, r"teacher\.trunk .*kind 'bi_encoder'.*teacher is 'item_ids'"),
         ({"teacher": {"kind": "item_ids", "tunning": "x"}}, r"unknown key teacher\.tunning"),
-        ({"teacher": {"kind": "oracle"}}, r"key teacher\.kind: 'oracle'.*bi_encoder, item_ids.*install the package"),
+        (
+            {"teacher": {"kind": "oracle"}},
+            r"key teacher\.kind: 'oracle'.*bi_encoder, cross_encoder, item_ids.*install the package",
+        ),
         ({"teacher": {"choose": [{"kind": "item_ids", "trunk": "x"}]}}, r"trunk is a key of kind 'bi_encoder'"),
     ],
 )
@@ -55,10 +58,11 @@ def test_every_key_of_every_kind_is_described_and_says_whose_it_is() -> None:
     for section in ("teacher", "student"):
         for model in every_settings(section).values():
             assert {f"{section}.{name}" for name in model.model_fields} <= told.keys()
-    assert told["student.layers"].startswith("transformer: ") and told["teacher.tuning"].startswith("bi_encoder: ")
-    assert told["student.kind"].startswith("static (sub-word table) or transformer (")
+    assert told["student.layers"].startswith("transformer: ")
+    assert told["teacher.tuning"].startswith("bi_encoder, cross_encoder: ")
+    assert told["student.kind"].startswith("static (sub-word table) or sequential (")
     assert told["teacher.seed"] == "initial weights, order of the data, dropout"
-    assert told["teacher.dim"] == "bi_encoder, item_ids: dimensions of item and user vectors"
+    assert told["teacher.dim"] == "bi_encoder, item_ids, precomputed: dimensions of item and user vectors"
 
 
 def test_specs_say_what_they_are_and_load_nothing_heavy(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from distill_rec.testing.worlds import make_dataset
 
 __all__ = ["WORDS", "make_dataset", "student_section", "word_piece", "write_trunk"]
 
-HIDDEN = {"static": {"table_dim": 8}, "transformer": {}}
+HIDDEN = {"static": {"table_dim": 8}, "sequential": {"table_dim": 32}, "transformer": {}}
 """What small students of each kind have beside the rest."""
 
 

@@ -127,9 +127,8 @@ def clean_clicks(
         named(section.item_column).cast(pl.String).alias("item_id"),
         pl.col("__time__").alias("time"),
     )
-    positive, weight, ratings_read = _signals(table, section, faults)
-    frame = frame.with_columns(pl.Series("positive", positive), pl.Series("weight", weight, dtype=pl.Float32))
-    frame = _refuse(frame, table, section, known, ratings_read, faults)
+    signals, ratings_read = _signals(table, section, faults)
+    frame = _refuse(frame.hstack(signals), table, section, known, ratings_read, faults)
     return frame.drop(FILE, LINE), kinds
 
 
@@ -163,13 +162,16 @@ def _refuse(  # noqa: PLR0913
     return frame.filter(found.is_null())
 
 
-def _signals(table: pl.DataFrame, section: DataSection, faults: Faults) -> tuple[np.ndarray, pl.Series, np.ndarray]:
-    """Which rows are clicks, their weight, and which ratings could be read."""
+def _signals(table: pl.DataFrame, section: DataSection, faults: Faults) -> tuple[pl.DataFrame, np.ndarray]:
+    """Which rows are clicks, their weight and (for impressions) rating; and which ratings could be read."""
     n = len(table)
+    rating: list[pl.Series] = []
     positive, read = np.ones(n, np.bool_), np.ones(n, np.bool_)
     if section.rating_column:
         ratings, commas = numbers(table[section.rating_column])
         read = ratings.is_finite().fill_null(False).to_numpy()
+        if section.read_as == "impressions":
+            rating = [ratings.cast(pl.Float32).fill_null(0.0).alias("rating")]
         positive = read & (ratings.fill_null(0.0).to_numpy() >= section.min_rating)
         _look_at_threshold(ratings.filter(pl.Series(read)), int(positive.sum()), section, faults)
         if commas:
@@ -179,7 +181,8 @@ def _signals(table: pl.DataFrame, section: DataSection, faults: Faults) -> tuple
         events = table[section.event_column].cast(pl.String).fill_null("")
         weight = events.replace_strict(section.event_weights, default=0.0, return_dtype=pl.Float32)
         positive &= weight.to_numpy() > 0
-    return positive, weight, read
+    columns = [pl.Series("positive", positive), weight.cast(pl.Float32).alias("weight"), *rating]
+    return pl.DataFrame(columns), read
 
 
 def _look_at_threshold(ratings: pl.Series, positive: int, section: DataSection, faults: Faults) -> None:

@@ -8,7 +8,7 @@ their number.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -36,6 +36,8 @@ class _Columns:
     def write(self, folder: Path, name: str) -> None:
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
+            if value is None:
+                continue
             if isinstance(value, Ragged):
                 value.write(folder, f"{name}.{field.name}")
             elif isinstance(value, Slices):
@@ -60,14 +62,19 @@ class _Columns:
             elif log is not None and (folder / f"{part}.end.npy").exists():
                 end = read_array(folder / f"{part}.end.npy")
                 values[field.name] = log.rows(field.name, values["user"], end, most)
-            else:
+            elif (folder / f"{part}.npy").exists() or field.default is MISSING:
                 values[field.name] = read_array(folder / f"{part}.npy")
         return cls(**values)
 
     def digest(self) -> str:
-        """A hash of all values (of places: where they are; the log has a hash of its own)."""
+        """A hash of all values (of places: where they are; the log has a hash of its own).
+
+        What may be missing is left out, so that data are the same ones whether or not an older release prepared them.
+        """
         digest = hashlib.sha256()
         for field in fields(self):  # type: ignore[arg-type]
+            if field.default is not MISSING:
+                continue
             value = getattr(self, field.name)
             arrays = (value.values, value.offsets) if isinstance(value, Ragged) else (value,)
             for array in (value.begin, value.end) if isinstance(value, Slices) else arrays:
@@ -79,7 +86,8 @@ class _Columns:
         values = {}
         for field in fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
-            values[field.name] = value.subset(rows) if isinstance(value, Rows) else np.asarray(value[rows])
+            if value is not None:
+                values[field.name] = value.subset(rows) if isinstance(value, Rows) else np.asarray(value[rows])
         return type(self)(**values)
 
 
@@ -143,6 +151,8 @@ class Impressions(_Columns):
         history: rows of clicked items strictly earlier, oldest first, at most `max_history`.
         candidates: rows of shown items, in the file's order.
         labels: rows of int8, aligned with `candidates`; 1 = clicked.
+        grades: rows of float32, aligned with `candidates`: what the user rated each; None where nothing was rated, or
+            an older release prepared the data.
     """
 
     user: NDArray[np.int32]
@@ -150,6 +160,7 @@ class Impressions(_Columns):
     history: Rows
     candidates: Ragged
     labels: Ragged
+    grades: Ragged | None = None
 
     def __len__(self) -> int:
         return len(self.user)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -125,7 +125,7 @@ def _cut(log: Log, section: DataSection, item: pl.Series) -> tuple[Events, Parts
         return events, parts, users
     present, number = np.unique(events.user[kept], return_inverse=True)
     events = events.where(kept)
-    renumbered = Events(number.astype(np.int32), events.item, events.time, events.positive, events.weight)
+    renumbered = replace(events, user=number.astype(np.int32))
     return renumbered, parts.where(kept), users[present]
 
 
@@ -134,7 +134,8 @@ def _events(frame: pl.DataFrame, users: pl.Series, item: pl.Series) -> Events:
     items = frame["item_id"].replace_strict(item, np.arange(len(item)), return_dtype=pl.Int32).to_numpy()
     order = np.argsort(user, kind="stable")
     positive, weight = frame["positive"].to_numpy(), frame["weight"].to_numpy()
-    return Events(user[order], items[order], frame["time"].to_numpy()[order], positive[order], weight[order])
+    rating = frame["rating"].to_numpy()[order] if "rating" in frame.columns else None
+    return Events(user[order], items[order], frame["time"].to_numpy()[order], positive[order], weight[order], rating)
 
 
 def _mend_single(events: Events, n_users: int, log: Log, users: pl.Series) -> None:

@@ -18,6 +18,7 @@ class Events:
 
     Attributes:
         user, item: int32. time: int64. positive: bool. weight: float32.
+        rating: float32; None where nothing reads it.
     """
 
     user: NDArray[np.int32]
@@ -25,12 +26,14 @@ class Events:
     time: NDArray[np.int64]
     positive: NDArray[np.bool_]
     weight: NDArray[np.float32]
+    rating: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.user)
 
     def where(self, mask: NDArray[np.bool_]) -> Events:
-        return Events(self.user[mask], self.item[mask], self.time[mask], self.positive[mask], self.weight[mask])
+        rating = None if self.rating is None else self.rating[mask]
+        return Events(self.user[mask], self.item[mask], self.time[mask], self.positive[mask], self.weight[mask], rating)
 
     def user_offsets(self, n_users: int) -> Indices:
         """`[n_users + 1]`, where each user's rows begin."""

@@ -96,6 +96,7 @@ def split_sessions(events: Events, parts: Parts, section: DataSection, n_users: 
         histories(indexed, user, events.before(user, events.time[starts]), section),
         Ragged(events.item[kept], offsets),
         Ragged(events.positive[kept].astype(np.int8), offsets),
+        None if events.rating is None else Ragged(events.rating[kept], offsets),
     )
     part = parts.of_row[starts]
     shown = np.diff(offsets) > 0

@@ -18,7 +18,8 @@ class Log:
     Attributes:
         items: `item_id` (str, unique), the file's own columns, and where each row stands (`__file__`, `__line__`).
         clicks: `user_id`, `item_id` (str), `time` (int64 seconds, or the place in the file where it has no times),
-            `positive` (bool), `weight` (float32), in file order; None for impressions.
+            `positive` (bool), `weight` (float32), in file order, and `rating` (float32) where impressions are made
+            of it; None for impressions.
         impressions: by part ("train", "test"): `user_id`, `time`, `history`, `candidates` (lists of str), `labels`
             (lists of int8, null where unlabelled), `line`; None for clicks.
         timed: times are real.

@@ -33,6 +33,8 @@ def out_of_bounds(data: Dataset) -> str | None:
 def _faults(columns: Any, n_items: int, n_users: int) -> Iterator[str]:
     for field in fields(columns):
         value = getattr(columns, field.name)
+        if value is None:
+            continue
         values = value.values if isinstance(value, Ragged) else value.source if isinstance(value, Slices) else value
         if isinstance(value, Slices) and not _within(value):
             yield f"{field.name}: a place beyond the log's {len(values):,} entries"

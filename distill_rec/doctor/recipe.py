@@ -47,7 +47,7 @@ def _trunk(key: str, value: str) -> Finding:
     if value.startswith(DEMO):
         return Finding("ok", AREA, key, f"{value}, fetched when it is first needed")
     if path.is_file():
-        return Finding("ok", AREA, key, f"{path}, a file of vectors")
+        return Finding("ok", AREA, key, f"{path}, a file of {'scores' if key.endswith('.scores') else 'vectors'}")
     if path.is_dir():
         if (path / "config.json").exists() and any(path.glob("*.safetensors")):
             return Finding("ok", AREA, key, f"{path}: config.json and weights are there")

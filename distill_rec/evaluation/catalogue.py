@@ -12,7 +12,7 @@ from distill_rec.data.dataset import Queries
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.metrics.ranks import TargetRanks
 from distill_rec.evaluation.repeats import add_to_catalogue
-from distill_rec.evaluation.scorer import DotScorer, Floats, Scorer
+from distill_rec.evaluation.scorer import DotScorer, Floats, Scorer, scores_at
 from distill_rec.runtime.errors import DataError
 
 BLOCK_BYTES = 8 << 20
@@ -153,14 +153,16 @@ class Asked:
     def __init__(self, scorer: Scorer, queries: Queries, pool: NDArray[np.bool_] | None) -> None:
         if pool is None:
             raise DataError(scorer.name, "the number of items is not known", "a pool of items to rank among")
-        self._scorer, self._items = scorer, np.flatnonzero(pool).astype(np.int32)
+        self._scorer, self._queries = scorer, queries
+        self._items = np.flatnonzero(pool).astype(np.int32)
         self.n_items = len(self._items)
 
     def fill(self, chunk: Floats, history: Ragged, start: int, number: NDArray[np.int64] | None) -> None:
         """See `Products.fill`."""
         rows = len(history)
         candidates = Ragged(np.tile(self._items, rows), np.arange(rows + 1, dtype=np.int64) * self.n_items)
-        found = np.asarray(self._scorer.scores(history, candidates), dtype=np.float32).reshape(chunk.shape)
+        asked = scores_at(self._scorer, self._queries, np.arange(start, start + rows), candidates)
+        found = np.asarray(asked, dtype=np.float32).reshape(chunk.shape)
         require_finite_scores(self._scorer, found, start)
         chunk[:] = found
 

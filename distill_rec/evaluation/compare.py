@@ -16,8 +16,8 @@ from distill_rec.evaluation.disagreements import agreement, disagreements
 from distill_rec.evaluation.lists import lists_of
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
 from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, evaluate_both, user_means
-from distill_rec.evaluation.results import Ending, ModelCost, Results, Share, Table
-from distill_rec.evaluation.scorer import DotScorer, Scorer
+from distill_rec.evaluation.results import Ending, ModelCost, Results, Share, Table, Verdict
+from distill_rec.evaluation.scorer import DotScorer, SampleScorer, Scorer
 from distill_rec.evaluation.slices import by_clicks
 from distill_rec.evaluation.tables import build, difference_of
 from distill_rec.evaluation.verdicts import verdicts
@@ -35,6 +35,7 @@ def compare(
     curves: dict[str, list[tuple[float, float]]] | None = None,
     endings: dict[str, list[Ending]] | None = None,
     shares: Mapping[str, tuple[float, Scorer | None]] | None = None,
+    remarks: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Results:
     """Evaluate models on the test (and on new items where there are some).
@@ -46,6 +47,7 @@ def compare(
         costs, curves: shown beside the figures.
         shares: of several teachers each one's weight, and the sum without it.
         endings: what ended each model's trainings; verdicts on one that was still getting better stay open.
+        remarks: sentences that follow the verdicts.
 
     Raises:
         DataError: a model gives scores that are not finite, or the test is empty.
@@ -86,14 +88,15 @@ def compare(
         endings=endings or {},
         repeats=_repeats(seeds),
     )
-    if "teacher" in seeds and "student" in seeds:
+    anything = {key: value for key, value in seeds.items() if not isinstance(value[0], SampleScorer)}
+    if "teacher" in anything and "student" in anything:
         pair = seeds["teacher"][0], seeds["student"][0]
         results.agreement = agreement(*pair, samples, dataset.n_items, section.seed)
         results.examples = disagreements(*pair, samples, dataset, section.examples, section.seed)
-    found_lists = {key: lists_of(value[0], samples, dataset, section.seed) for key, value in seeds.items()}
+    found_lists = {key: lists_of(value[0], samples, dataset, section.seed) for key, value in anything.items()}
     results.lists = {key: value for key, value in found_lists.items() if value is not None}
     results.shares = _shares(shares or {}, found, samples, dataset, section, results.main_metric)
-    results.verdicts = verdicts(results)
+    results.verdicts = [*verdicts(results), *(Verdict(tone="open", text=text) for text in remarks)]
     results._per_user = per_user(found, dataset)
     return results
 

@@ -38,13 +38,22 @@ def measure_costs(artifact: Path | None, teacher: dict[str, str] | None, dataset
         out["student"] = _measure("student", artifact, request, _size(_student_size, artifact))
     if teacher is not None:
         folder = Path(teacher["folder"])
-        out["teacher"] = _measure("teacher", folder, request, _size(_teacher_size, folder))
+        found = _measure("teacher", folder, request, _size(_teacher_size, folder))
+        out["teacher"] = found.model_copy(update={"cached": False}) if _reads_pairs(folder) else found
     return out
 
 
 def measure_student(artifact: Path, precision: str, dataset: Dataset) -> ModelCost:
     """What serving one precision of an artifact costs."""
     return _measure("student", artifact, _request(dataset) | {"precision": precision}, (None, None))
+
+
+def _reads_pairs(folder: Path) -> bool:
+    """Whether a teacher has no vectors to cache: its knowledge is of scores alone."""
+    try:
+        return "item vectors" not in read_json(folder / "knowledge" / "manifest.json").get("supplies", ["item vectors"])
+    except (OSError, ValueError):
+        return False
 
 
 def _request(dataset: Dataset) -> dict[str, Any]:

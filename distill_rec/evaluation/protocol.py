@@ -12,7 +12,7 @@ from distill_rec.data.dataset import Dataset, Impressions, Queries
 from distill_rec.evaluation.catalogue import rank_in_ways, rank_targets, require_finite_items, require_finite_scores
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS, rank_impressions
 from distill_rec.evaluation.metrics.ranks import ImpressionRanks, TargetRanks
-from distill_rec.evaluation.scorer import DotScorer, Scorer
+from distill_rec.evaluation.scorer import DotScorer, Scorer, scores_at
 
 Samples = Queries | Impressions
 Floats = NDArray[np.float64]
@@ -95,8 +95,8 @@ def rank_impressions_of(scorer: Scorer, samples: Impressions) -> ImpressionRanks
     while start < len(samples):
         stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + CHUNK_CANDIDATES, side="right")) - 1)
         rows = np.arange(start, stop)
-        history, candidates = samples.history.take(rows), samples.candidates.take(rows)
-        found = np.asarray(scorer.scores(history, candidates), dtype=np.float32)
+        candidates = samples.candidates.take(rows)
+        found = np.asarray(scores_at(scorer, samples, rows, candidates), dtype=np.float32)
         if not np.isfinite(found).all():
             row = int(np.searchsorted(candidates.offsets, np.argmin(np.isfinite(found)), side="right")) - 1
             require_finite_scores(scorer, np.full((1, 1), np.nan, np.float32), start + row)

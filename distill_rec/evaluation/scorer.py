@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.repeats import add_to_candidates, add_to_catalogue
+
+if TYPE_CHECKING:
+    from distill_rec.data.dataset import Impressions, Queries
 
 Floats = NDArray[np.float32]
 
@@ -30,6 +33,25 @@ class Scorer(Protocol):
             history: rows of items, oldest first.
             candidates: as many rows of items.
         """
+
+
+@runtime_checkable
+class SampleScorer(Scorer, Protocol):
+    """A model that must know which sample it is asked about, as one whose scores were made once; see `scores_at`."""
+
+    def scores_of(self, samples: Queries | Impressions, rows: NDArray[np.int64], candidates: Ragged) -> Floats:
+        """Scores of the candidates of these samples, one row after the other.
+
+        Args:
+            candidates: as many rows of items as `rows`.
+        """
+
+
+def scores_at(scorer: Scorer, samples: Queries | Impressions, rows: NDArray[np.int64], candidates: Ragged) -> Floats:
+    """Scores of the candidates of these samples, by a model of either kind."""
+    if isinstance(scorer, SampleScorer):
+        return scorer.scores_of(samples, rows, candidates)
+    return scorer.scores(samples.history.take(rows), candidates)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 REQUESTS = 300
+FEWEST, MOST_SECONDS = 5, 60.0
+"""A model that reads every candidate anew takes seconds for a request: then fewer are made."""
 WARM, BATCH = 8, 256
 """Texts that are encoded before the clock starts, and those of one call."""
 
@@ -63,8 +65,10 @@ def main() -> None:
         model = Teacher.load(request["path"])
     history, candidates, texts = request["history"], request["candidates"], request["texts"]
     result: dict[str, Any] = {"missing": {}}
-    times = []
+    times: list[float] = []
     for _ in range(REQUESTS):
+        if len(times) >= FEWEST and sum(times) > MOST_SECONDS:
+            break
         begin = time.perf_counter()
         model.rank(history, candidates)
         times.append(time.perf_counter() - begin)

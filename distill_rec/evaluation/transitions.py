@@ -41,7 +41,7 @@ class Transitions:
 
     def scores(self, history: Ragged, candidates: Ragged) -> Floats:
         """See `Scorer`; of an empty history popularity alone."""
-        out = self.popularity[candidates.values]
+        out: Floats = self.popularity[candidates.values]
         bounds = np.concatenate([[0], np.cumsum(candidates.lengths)])
         for start in range(0, len(history), BLOCK):
             rows = np.arange(start, min(start + BLOCK, len(history)))

@@ -229,11 +229,9 @@ def _cost(results: Results) -> Verdict | None:
         parts.append(f"serves in {student.private_bytes / teacher.private_bytes:.0%} of the private memory")
     if not parts:
         return None
-    request = ""
+    request, how = "", "with cached vectors" if teacher.cached else "of pairs of history and candidate"
     if student.p50_ms and teacher.p50_ms:
-        request = (
-            f"; a request takes {student.p50_ms:.2f} ms, the teacher's with cached vectors {teacher.p50_ms:.2f} ms"
-        )
+        request = f"; a request takes {student.p50_ms:.2f} ms, the teacher's {how} {teacher.p50_ms:,.2f} ms"
     return Verdict(tone="note", text=f"The student {' and '.join(parts)}{request}.")
 
 

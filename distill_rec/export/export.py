@@ -29,6 +29,7 @@ from distill_rec.artifact.publish import new_version
 from distill_rec.artifact.save import seal, write_list, write_vectors
 from distill_rec.contracts import student_spec
 from distill_rec.data.dataset import Dataset
+from distill_rec.evaluation.scorer import Scorer
 from distill_rec.export.card import model_card
 from distill_rec.export.gates import Gate, Measured, failed, gates_of, require_gates
 from distill_rec.export.golden import golden_inputs
@@ -79,7 +80,7 @@ def export_student(  # noqa: PLR0913
     require_same(student_folder, "the student", model.config, dataset)
     if teacher is not None:
         require_same(teacher.folder, "the teacher", teacher.knowledge.marks, dataset)
-    yardstick = Yardstick.of(model, dataset, None if teacher is None else teacher.scorer())
+    yardstick = Yardstick.of(model, dataset, None if teacher is None else _validated(teacher, dataset, section))
     with (progress or Quiet()).task("export", 3 + len(precisions)) as task:
         with new_version(export_folder, section.keep) as folder:
             _write_parts(section, model, dataset, teacher, folder)
@@ -117,6 +118,21 @@ def _warn_of_changed_catalogue(link: Path) -> None:
     if version is not None and (version / MANIFEST).exists() and Manifest.read(version).made_from:
         found = "version %s was saved with a changed catalogue; what was added or removed there is not in the new one"
         logger.warning(found, version.name)
+
+
+def _validated(teacher: Teacher, dataset: Dataset, section: ExportSection) -> Scorer | None:
+    """The teacher as the gates see it; None where it has no scores of the validation samples, which is told.
+
+    Raises:
+        RecipeError: the recipe carries its vectors, and it has none.
+    """
+    if section.teacher and not teacher.has_vectors:
+        raise RecipeError("key export.teacher", "true, and the teacher hands over scores alone", "false")
+    found = teacher.scorer_on(dataset, "validation")
+    if found is None and section.min_quality:
+        why = teacher.uncovered(dataset, "validation")
+        logger.warning("export.min_quality is not held against the teacher: %s", why)
+    return found
 
 
 def _ordered(section: ExportSection) -> list[str]:
@@ -214,8 +230,9 @@ def _described(  # noqa: PLR0913
         name = "student" if dim == manifest.dim else f"student, {dim} dimensions"
         scorer = exported_scorer(Student.load(folder, dim=dim), yardstick.model, dataset, 0)
         test[name] = test_metrics(scorer, dataset)
-    if teacher is not None:
-        test["teacher"] = test_metrics(teacher.scorer(), dataset)
+    tested = None if teacher is None else teacher.scorer_on(dataset, "test")
+    if tested is not None:
+        test["teacher"] = test_metrics(tested, dataset)
     shape = {"rank_p50_ms": main.p50_ms, "rank_p99_ms": main.p99_ms, "items_per_second": main.items_per_second}
     sides: dict[str, Any] = {}
     if (folder / TEACHER).is_dir() and teacher is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from distill_rec.losses.checks import used
 from distill_rec.losses.chunk import Term, by_rows
+from distill_rec.losses.listed import Listed, by_listed
 from distill_rec.losses.spec import CLICKS, SCORES, LossSpec
 
 
@@ -28,6 +30,16 @@ class Active:
         reads = SCORES in self.spec.needs
         function = _function(self.spec.catalogue) if self.spec.catalogue else by_rows(_function(self.spec.rows), reads)
         return Term(function, self.weight, reads, self.settings, CLICKS in self.spec.needs)
+
+    def listed_term(self, listed: Listed) -> Term:
+        """Its form over the catalogue where the teacher scores a few items of it; that of one that reads no teacher."""
+        if SCORES not in self.spec.needs:
+            return self.term()
+        if self.spec.listed:
+            function: Callable[..., Tensor] = partial(_function(self.spec.listed), listed=listed)
+        else:
+            function = by_listed(_function(self.spec.rows), listed)
+        return Term(function, self.weight, False, self.settings, CLICKS in self.spec.needs)
 
     def of_candidates(self, student: Tensor, teacher: Tensor | None, clicks: Tensor, mask: Tensor) -> Tensor:
         """Its value over shown candidates, times its weight."""

@@ -77,7 +77,7 @@ class _CatalogueLoss(torch.autograd.Function):
                     add_at(logits, at, bucket, repeat)
                 if taught is not None and teacher is not None and teacher.repeat is not None:
                     add_at(taught, at, bucket, teacher.repeat)
-            chunk = Chunk(logits, targets[part, None], share[part, None], taught, readers)
+            chunk = Chunk(logits, targets[part, None], share[part, None], taught, readers, start)
             for term in terms:
                 chunk.share = (of_clicks if term.reads_clicks else share)[part, None]
                 total += term.function(chunk, term.weight, **term.settings)

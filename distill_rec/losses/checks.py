@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from distill_rec.losses.registry import losses
-from distill_rec.losses.spec import CLICKS, KINDS, USER_VECTORS, Kind, LossSpec
+from distill_rec.losses.spec import CLICKS, KINDS, SCORES, USER_VECTORS, Kind, LossSpec
 from distill_rec.runtime.errors import RecipeError
 
 
@@ -53,6 +53,18 @@ def refuse_parts(section: BaseModel, kind: Kind) -> None:
         if (own or (spec.vectors and USER_VECTORS in spec.needs)) and not spec.parts:
             found = "a loss that cannot be divided among processes"
             raise RecipeError(f"key student.loss.{spec.name}", found, "one process", _off(spec))
+
+
+def refuse_listed(section: BaseModel) -> None:
+    """Refuse a loss of scores that needs those of the whole catalogue, of a teacher that lists some items.
+
+    Raises:
+        RecipeError: naming the key.
+    """
+    for spec in used(section):
+        if SCORES in spec.needs and not (spec.listed or spec.rows):
+            found = "needs scores of the whole catalogue, and the teacher lists some items of each sample"
+            raise RecipeError(f"key student.loss.{spec.name}", found, "a loss that has `rows` or `listed`", _off(spec))
 
 
 def _off(spec: LossSpec) -> str:

@@ -45,10 +45,19 @@ class Chunk:
         share: `[rows, 1]`, each row's share of the mean over the batch, for the loss that is at it.
         teacher: its logits `[rows, n_items]`, or None.
         readers: losses that take the teacher's logits.
+        start: number of its first user among all.
     """
 
-    def __init__(self, logits: Tensor, target: Tensor, share: Tensor, teacher: Tensor | None, readers: int) -> None:
-        self.logits, self.target, self.share = logits, target, share
+    def __init__(  # noqa: PLR0913
+        self,
+        logits: Tensor,
+        target: Tensor,
+        share: Tensor,
+        teacher: Tensor | None,
+        readers: int,
+        start: int = 0,
+    ) -> None:
+        self.logits, self.target, self.share, self.start = logits, target, share, start
         self.gradient: Tensor | None = None
         self._teacher, self._readers = teacher, readers
         self._softmax: tuple[Tensor, Tensor] | None = None
@@ -78,9 +87,13 @@ class Chunk:
 
     def add_to_targets(self, values: Tensor) -> None:
         """Add values `[rows, 1]` to the gradient by the targets' logits."""
+        self.add_at(self.target, values)
+
+    def add_at(self, items: Tensor, values: Tensor) -> None:
+        """Add values `[rows, k]` to the gradient by the logits of items `[rows, k]`."""
         if self.gradient is None:
             self.gradient = torch.zeros_like(self.logits)
-        self.gradient.scatter_add_(1, self.target, values)
+        self.gradient.scatter_add_(1, items, values)
 
 
 def by_rows(rows: Callable[..., Tensor], reads_teacher: bool) -> Callable[..., Tensor]:

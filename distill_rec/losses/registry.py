@@ -26,6 +26,7 @@ BUILT_IN = (
         settings={"temperature": (float, Field(1.0, gt=0, description="temperature of both sides of the KL"))},
         impressions="distill_rec.losses.kl:kl_loss",
         catalogue="distill_rec.losses.kl:catalogue_kl",
+        listed="distill_rec.losses.listed:listed_kl",
         at_teacher="zero",
         parts="rows",
     ),

@@ -29,6 +29,8 @@ class LossSpec:
       `[batch, n_candidates]`; bool, true where clicked; bool, false where padded. Differentiable by the student's.
     - `impressions(...)` -> scalar: the same arguments, for a mean of its own.
     - `catalogue(chunk, weight, **settings)` -> scalar: a closed form on a `distill_rec.losses.chunk.Chunk`.
+    - `listed(chunk, weight, listed, **settings)` -> scalar: a closed form where the teacher scores few items
+      (`distill_rec.losses.listed`); others have `rows` of those items alone.
     - `vectors(student, teacher, **settings)` -> scalar: `[n, d]` each, row i of both being the same item or user.
 
     Attributes:
@@ -53,6 +55,7 @@ class LossSpec:
     rows: str = ""
     impressions: str = ""
     catalogue: str = ""
+    listed: str = ""
     vectors: str = ""
     adapter: bool = True
     at_teacher: Literal["zero", "least", ""] = ""

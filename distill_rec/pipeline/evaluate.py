@@ -38,6 +38,7 @@ def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Pro
         curves=curves_of(run.path),
         endings=endings_of(run.path),
         shares=shares_of(run.stage("teach")) if ensemble_of(run.path) is not None else None,
+        remarks=remarks_of(run, dataset),
         progress=progress,
     )
     write_report(results, run.stage("evaluate"))
@@ -65,8 +66,26 @@ def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progr
         teacher = Teacher.load(run.stage("teach"))
         require_same(teacher.folder, "the teacher", teacher.knowledge.marks, dataset)
         found |= {name: Teacher.load(teacher.folder / name).scorer(name) for name in teacher.members}
-        found["teacher"] = teacher.scorer("teacher")
+        one = teacher.scorer_on(dataset, *tested_parts(dataset))
+        found |= {} if one is None else {"teacher": one}
     return found
+
+
+def tested_parts(dataset: Dataset) -> list[str]:
+    """Parts of the data that models are compared on."""
+    return ["test"] if dataset.test_new is None else ["test", "test_new"]
+
+
+def remarks_of(run: RunFolder, dataset: Dataset) -> list[str]:
+    """What a reader must know of a teacher that has no column, in plain sentences."""
+    from distill_rec.teacher_model import Teacher
+
+    if not (run.stage("teach") / "model.json").exists():
+        return []
+    teacher = Teacher.load(run.stage("teach"))
+    why = next((found for part in tested_parts(dataset) if (found := teacher.uncovered(dataset, part))), "")
+    said = f"The teacher has no column: {why}. What the student keeps of it, Q and G, is not told."
+    return [said] if why else []
 
 
 def _untrained(section: TeacherSection, dataset: Dataset, progress: Progress) -> dict[str, Scorer]:

@@ -107,10 +107,16 @@ def flatten(model: BaseModel, prefix: str) -> dict[str, Any]:
 
 def defaults_of(stage: Stage, recipe: Recipe) -> dict[str, Any]:
     """Default of every key of a stage's section, by its dotted name; of a teacher or student those of its kind."""
-    section = getattr(recipe, stage.section)
-    out = {key: default for key, _, default in describe(type(section), f"{stage.section}.")}
-    for name, part in parts_of(section).items():
-        out |= {key: default for key, _, default in describe(type(part), f"{stage.section}.{name}.")}
+    return _defaults(getattr(recipe, stage.section), stage.section)
+
+
+def _defaults(section: BaseModel, prefix: str) -> dict[str, Any]:
+    """Those of the kinds that the section and the sections in it are."""
+    out = {key: default for key, _, default in describe(type(section), f"{prefix}.")}
+    within = {name: getattr(section, name) for name in type(section).model_fields}
+    for name, part in {**within, **parts_of(section)}.items():
+        if isinstance(part, BaseModel):
+            out |= _defaults(part, f"{prefix}.{name}")
     return out
 
 

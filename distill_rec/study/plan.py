@@ -197,6 +197,8 @@ def _require_one_tuned(recipe: Recipe) -> None:
         raise RecipeError("teacher.kind", f"{teacher.kind!r}, which has no PLM to tune", "bi_encoder", do)
     if getattr(teacher, "choose", []):
         raise RecipeError("teacher.choose", "variants", "none: a study's rows are these", "Use --tunings and --vary.")
+    if getattr(teacher, "preference", None) is not None:
+        raise RecipeError("teacher.preference", "set", "none: a study compares tunings alone", "Leave it out.")
     for key in ("optimizer", "trunk_optimizer"):
         if getattr(teacher, key) is not None and getattr(teacher, key).tries:
             do = f"Leave it out; to compare rates, --vary teacher.{key}.trunk_learning_rate=2e-5,1e-4."

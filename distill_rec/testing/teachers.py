@@ -19,9 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from distill_rec.contracts import TeacherSpec
+from distill_rec.contracts import TeacherSpec, supplies_of
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
+from distill_rec.data.scores import ListedScores, sample_counts
 from distill_rec.estimates import Sizes
 from distill_rec.evaluation.scorer import catalogue_scores
 from distill_rec.knowledge import Knowledge
@@ -63,6 +64,16 @@ class Taught:
     @property
     def teacher(self) -> Teacher:
         return Teacher.load(self.folder)
+
+    @property
+    def supplies(self) -> frozenset[str]:
+        """Signals that it hands over by these settings."""
+        return frozenset(supplies_of(self.section))
+
+    @property
+    def ranks(self) -> bool:
+        """Whether it can be asked about any history; one of scores alone that were made once cannot."""
+        return self.spec.ranker is not None or ITEM_VECTORS in self.supplies
 
     def again(self, name: str, progress: Counted | None = None) -> Path:
         """Train it, or go on, in a folder of this name."""
@@ -120,8 +131,9 @@ def check_folder(taught: Taught) -> None:
     """What a stage leaves of it can be read, and nothing of an unfinished training is left."""
     record = read_record(TeacherRecord, taught.folder / "model.json")
     assert record.kind == taught.spec.kind, f"{taught.name}: model.json is of kind {record.kind!r}"
-    best = read_record(Outcome, taught.folder / "history.json").best
-    assert np.isfinite(best), f"{taught.name}: history.json says {best} of it"
+    if taught.teacher.has_vectors or taught.spec.ranker is not None:  # a file of scores is not trained
+        best = read_record(Outcome, taught.folder / "history.json").best
+        assert np.isfinite(best), f"{taught.name}: history.json says {best} of it"
     left = sorted(path.name for path in taught.folder.rglob("checkpoint-*"))
     assert not left, f"{taught.name}: leaves checkpoints, {left[0]}"
 
@@ -134,14 +146,14 @@ def check_resume(taught: Taught) -> None:
             taught.again(f"killed-{place}", Counted(place))
         np.random.seed(place)  # noqa: NPY002  (whoever draws from the global state must not depend on it)
         other = _arrays(Knowledge.load(taught.again(f"killed-{place}") / "knowledge"))
-        differ = [name for name in whole if not np.array_equal(whole[name], other[name])]
+        differ = [name for name in whole if not np.array_equal(whole[name], other[name], equal_nan=True)]
         assert whole.keys() == other.keys(), f"{taught.name}: hands over other things after a kill: {other.keys()}"
         assert not differ, f"{taught.name}: killed at {place} of {taught.told}, its {differ[0]} differ"
 
 
 def check_signals(taught: Taught) -> None:
     """What the spec says that it supplies is there, finite and of the right shape."""
-    knowledge, supplies, dataset = taught.teacher.knowledge, taught.spec.supplies, taught.dataset
+    knowledge, supplies, dataset = taught.teacher.knowledge, taught.supplies, taught.dataset
     assert supplies and supplies <= knowledge.supplies, f"{taught.name}: its knowledge lacks some of {supplies}"
     if ITEM_VECTORS in supplies:
         _require(taught, "item vectors", knowledge.item_vectors, (dataset.n_items, knowledge.dim))
@@ -149,7 +161,9 @@ def check_signals(taught: Taught) -> None:
     if USER_VECTORS in supplies:
         users = taught.teacher.user_vectors(histories_of(dataset))
         _require(taught, "user vectors", users, (len(histories_of(dataset)), knowledge.dim))
-    if SCORES in supplies:
+    if knowledge.scores is not None:
+        _require_listed(taught, knowledge.scores)
+    if SCORES in supplies and taught.ranks:
         ids, history = dataset.items["item_id"].to_list(), [[], _ids(dataset, 1), _ids(dataset, 2)]
         scores = np.stack([taught.teacher.rank(one, ids) for one in history])
         _require(taught, "scores", scores, (3, dataset.n_items))
@@ -167,7 +181,7 @@ def check_known(taught: Taught) -> None:
     )
     known = np.bincount(dataset.item_text[knows], minlength=len(dataset.texts)) > 0
     assert knows.any() and np.array_equal(texts, known), f"{taught.name}: texts that it knows are not its items'"
-    if ITEM_VECTORS in taught.spec.supplies:
+    if ITEM_VECTORS in taught.supplies:
         vectors = np.asarray(knowledge.item_vectors)
         assert not vectors[~knows].any(), f"{taught.name}: vectors of items that it does not know"
         assert vectors[knows].any(1).all(), f"{taught.name}: knows an item whose vector is zero"
@@ -177,8 +191,13 @@ def check_ranking(taught: Taught) -> None:
     """Read back, it ranks and recommends by its knowledge, and never what was clicked."""
     teacher, dataset = taught.teacher, taught.dataset
     ids, history = dataset.items["item_id"].to_list(), _ids(dataset, 1)
+    if not taught.ranks:
+        with suppress(ModelError):
+            teacher.rank(history, ids)
+            raise AssertionError(f"{taught.name}: ranks, and its spec has no ranker")
+        return
     scores = np.asarray(teacher.rank(history, ids))
-    if {ITEM_VECTORS, USER_VECTORS} <= taught.spec.supplies:
+    if {ITEM_VECTORS, USER_VECTORS} <= taught.supplies:
         knowledge = teacher.knowledge
         rows = Ragged.from_rows([[ids.index(item) for item in history]], np.int32)
         users = user_vectors(knowledge.user_encoder, rows, knowledge.item_vectors)
@@ -243,7 +262,20 @@ def _ids(dataset: Dataset, row: int) -> list[str]:
 def _arrays(knowledge: Knowledge) -> dict[str, NDArray[Any]]:
     names = ("item_vectors", "text_vectors", "offsets", "knows", "knows_texts")
     arrays = {name: np.asarray(value) for name in names if (value := getattr(knowledge, name)) is not None}
+    for part, one in (knowledge.scores or {}).items():
+        arrays |= {f"{part} scores": one.scores, f"{part} items": one.items.values, f"{part} rest": one.rest}
     return arrays | {f"user encoder's {k}": v.numpy() for k, v in knowledge.user_encoder.state_dict().items()}
+
+
+def _require_listed(taught: Taught, scores: dict[str, ListedScores]) -> None:
+    """Scores that were made once are of samples of the data, and of some that are trained on."""
+    counts = sample_counts(taught.dataset)
+    for part, one in scores.items():
+        _require(taught, f"scores of {part}", one.scores, (len(one.items.values),))
+        assert len(one) == counts[part], f"{taught.name}: {len(one)} rows of scores, {counts[part]} samples of {part}"
+        fine = all(np.array_equal(row, np.unique(row)) for row in one.items)
+        assert fine, f"{taught.name}: items of a sample's scores in {part} are not ascending, each once"
+    assert "train" in scores and len(scores["train"].scores), f"{taught.name}: no scores of training samples"
 
 
 def _require(taught: Taught, what: str, found: NDArray[Any], shape: tuple[int, ...]) -> None:

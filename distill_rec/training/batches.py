@@ -42,6 +42,7 @@ class SequenceBatch:
         target: item `[n_targets]`.
         weight: float32 `[n_targets]`.
         changed: bool `[n_targets]`, targets that follow on a history which nobody had; None where there are none.
+        number: `[n_targets]`, each target's place among all training clicks, user after user.
         share: of the batch that it is a part of; None where it is whole.
     """
 
@@ -52,6 +53,7 @@ class SequenceBatch:
     target: Indices
     weight: NDArray[np.float32]
     changed: NDArray[np.bool_] | None = None
+    number: Indices | None = None
     share: Share | None = None
 
     @property
@@ -65,6 +67,9 @@ class ImpressionBatch:
 
     Attributes:
         changed: bool `[batch]`, rows whose history nobody had; None where there are none.
+        grades: float32 `[batch, n_candidates]`, what users rated; None where the data have none.
+        draw: epoch and number of the batch, a seed for what an objective draws of it; None where none has asked.
+        number: `[batch]`, each row's place among the training impressions.
         share: of the batch that it is a part of; None where it is whole.
     """
 
@@ -74,6 +79,9 @@ class ImpressionBatch:
     shown: NDArray[np.bool_]
     labels: NDArray[np.bool_]
     changed: NDArray[np.bool_] | None = None
+    grades: NDArray[np.float32] | None = None
+    draw: tuple[int, int] | None = None
+    number: Indices | None = None
     share: Share | None = None
 
     @property
@@ -121,6 +129,7 @@ class SequenceBatches:
         self.items = Slices(clicks.values, begin, end)
         self.targets = Slices(clicks.values, first, last)
         self.positions, self.weights = Slices(position, first, last), Slices(weights, first, last)
+        self.numbers = Slices(np.arange(len(position)), first, last)
         self.per_epoch = -(-len(self.items) // batch_size)
 
     def epoch(self, number: int) -> list[Indices]:
@@ -136,6 +145,7 @@ class SequenceBatches:
             self.positions.take(samples).values.astype(np.int64),
             targets.values.astype(np.int64),
             self.weights.take(samples).values,
+            number=self.numbers.take(samples).values,
         )
 
 
@@ -174,7 +184,8 @@ class ImpressionBatches:
             np.append(impressions.labels.values, 0).astype(np.int64), impressions.labels.offsets[:-1]
         ) * (impressions.labels.lengths > 0)
         useful = (clicks > 0) & (clicks < impressions.labels.lengths)
-        self.impressions = impressions.take(np.flatnonzero(useful))
+        self.number = np.flatnonzero(useful)
+        self.impressions = impressions.take(self.number)
         self.per_epoch = -(-len(self.impressions) // batch_size)
 
     def epoch(self, number: int) -> list[Indices]:
@@ -186,7 +197,13 @@ class ImpressionBatches:
         candidates, shown = part.candidates.padded()
         labels, _ = part.labels.padded()
         return ImpressionBatch(
-            history.astype(np.int64), mask, candidates.astype(np.int64), shown, labels.astype(np.bool_)
+            history.astype(np.int64),
+            mask,
+            candidates.astype(np.int64),
+            shown,
+            labels.astype(np.bool_),
+            grades=None if part.grades is None else part.grades.padded()[0],
+            number=self.number[samples],
         )
 
 

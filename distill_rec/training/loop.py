@@ -101,7 +101,7 @@ class Training:
 
         Of several processes all return the same; the first one alone has the best weights loaded.
         """
-        with _deterministic(self.device):
+        with deterministic(self.device):
             stopped = self._train()
             outcome = self._finish(stopped) if self.ranks.first else None
             if outcome is not None and self.ranks.count == 1:
@@ -316,7 +316,7 @@ class Training:
 
 
 @contextlib.contextmanager
-def _deterministic(device: torch.device) -> Iterator[None]:
+def deterministic(device: torch.device) -> Iterator[None]:
     """Deterministic algorithms on a CPU; fresh memory is not filled, as nothing here reads it before it is written."""
     settings: Any = torch.utils.deterministic
     before = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory

@@ -77,6 +77,14 @@ def candidates_of(scene: Scene, batch: ImpressionBatch, place: Tensor) -> tuple[
     return _numbers(batch.candidates, shown, place), shown, torch.from_numpy(batch.labels).to(device)
 
 
+def candidate_scores(scene: Scene, batch: ImpressionBatch, candidates: Tensor) -> Tensor:
+    """Scores of a batch's candidates (numbers within the window), `[batch, n_candidates]`, repeat term included."""
+    scores = (functional.embedding(candidates, scene.vectors) * scene.users[:, None]).sum(-1)
+    if scene.repeat is not None:
+        scores = scores + numbers_at(scene.repeat, candidate_buckets(batch, scores.device))
+    return scores
+
+
 def _numbers(items: Indices, mask: Tensor, place: Tensor) -> Tensor:
     """Numbers within the window; padding, whose item may not be in it, reads the first."""
     return torch.where(mask, place[torch.from_numpy(items).to(place.device)], 0)
@@ -112,10 +120,7 @@ class Objective(nn.Module):
             loss = catalogue_loss(scene.users, scene.vectors, target, weight, repeat=scene.repeat, places=places)
             return loss if batch.share is None else loss * batch.share.weight
         candidates, shown, labels = candidates_of(scene, batch, place)
-        scores = (functional.embedding(candidates, scene.vectors) * scene.users[:, None]).sum(-1)
-        if scene.repeat is not None:
-            scores = scores + numbers_at(scene.repeat, candidate_buckets(batch, scores.device))
-        loss = impression_click_loss(scores, None, labels, shown)
+        loss = impression_click_loss(candidate_scores(scene, batch, candidates), None, labels, shown)
         return loss if batch.share is None else loss * batch.share.clicks
 
     def asked(self, batch: Batch, epoch: int, number: int) -> Batch:

@@ -38,6 +38,7 @@ def _of_sequences(batch: SequenceBatch, ranks: Ranks) -> SequenceBatch:
         # A mean by weights that are all zero would be none; its share is zero.
         weight=weight if share.weight > 0 else np.ones_like(weight),
         changed=None if batch.changed is None else batch.changed[own],
+        number=None if batch.number is None else batch.number[own],
         share=share,
     )
 
@@ -59,6 +60,8 @@ def _of_impressions(batch: ImpressionBatch, ranks: Ranks) -> ImpressionBatch:
         shown=batch.shown[rows],
         labels=batch.labels[rows],
         changed=None if batch.changed is None else batch.changed[rows],
+        grades=None if batch.grades is None else batch.grades[rows],
+        number=None if batch.number is None else batch.number[rows],
         share=share,
     )
 

@@ -49,6 +49,19 @@ def read_vectors(source: str, item_ids: list[str]) -> tuple[NDArray[np.float32],
     Raises:
         ModelError: the file has duplicate ids, vectors that are not finite, or none for some items; they are named.
     """
+    vectors, known, digest = read_some_vectors(source, item_ids)
+    missing = [item_ids[item] for item in np.flatnonzero(~known)]
+    if missing:
+        raise ModelError(source, f"no vector for {len(missing)} items: {_name(missing)}", "a vector for every item")
+    return vectors, digest
+
+
+def read_some_vectors(source: str, item_ids: list[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_], str]:
+    """The same, zero for items that the file lacks, with which it has, bool `[n_items]`.
+
+    Raises:
+        ModelError: the file has duplicate ids, vectors that are not finite, or none for any item.
+    """
     path = Path(source)
     ids, vectors = _read(path)
     if vectors.ndim != 2 or len(vectors) != len(ids):
@@ -61,7 +74,8 @@ def read_vectors(source: str, item_ids: list[str]) -> tuple[NDArray[np.float32],
     if broken:
         raise ModelError(path, f"vectors that are not finite: {_name(broken)}", "finite numbers")
     place = {value: row for row, value in enumerate(ids)}
-    missing = [value for value in item_ids if value not in place]
-    if missing:
-        raise ModelError(path, f"no vector for {len(missing)} items: {_name(missing)}", "a vector for every item")
-    return vectors[[place[value] for value in item_ids]], sha256_file(path)
+    rows = np.array([place.get(value, -1) for value in item_ids], dtype=np.int64)
+    known = rows >= 0
+    if not known.any():
+        raise ModelError(path, f"no vector for any item; it has {_name(ids)}", f"ids as {_name(item_ids)}")
+    return np.where(known[:, None], vectors[rows], np.float32(0)), known, sha256_file(path)

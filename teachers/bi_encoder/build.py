@@ -31,11 +31,13 @@ class Source:
 
     Attributes:
         record: what is written down of it: source, revision, digest, pooling, prefix, longest text.
+        known: bool `[n_items]`, items that a file has a vector of; None: all.
     """
 
     trunk: Trunk | None
     vectors: Tensor | None
     record: dict[str, Any]
+    known: NDArray[np.bool_] | None = None
 
 
 def open_source(section: BiEncoderSection, dataset: Dataset, device: torch.device) -> Source:
@@ -93,7 +95,8 @@ def build_teacher(
     attention = source.trunk is not None and source.trunk.pooling == "attention"
     hidden = section.hidden if section.projection == "mlp" else 0
     head = TextHead(pooled.shape[1], section.dim, hidden, section.whiten, attention)
-    fitted = torch.from_numpy(np.flatnonzero(~dataset.new)) if by_item else training_texts(dataset)
+    known = ~dataset.new if source.known is None else ~dataset.new & source.known
+    fitted = torch.from_numpy(np.flatnonzero(known)) if by_item else training_texts(dataset)
     head.fit(pooled[fitted])
     encoder: TextEncoder
     if source.trunk is None or (frozen(section, source.trunk) and not attention):

@@ -10,15 +10,17 @@ from pydantic import AfterValidator, Field
 from distill_rec.contracts import EstimateTeacher, OpenEncoder, Teach, TeacherSpec, Tuning, Untrained, tuning_of
 from distill_rec.recipe import ModelSection, OptimizerSection, TeacherSection
 from distill_rec.registry import TUNINGS, Late, every, names
+from teachers.bi_encoder.preference.section import PreferenceSection
 
 
-def _forms() -> str:
+def tuning_forms() -> str:
     """How recipes write the tunings that are installed."""
     *others, last = sorted((spec.form for spec in every(TUNINGS).values()), key=lambda form: (form == "full", form))
     return f"{', '.join(others)}, or {last}"
 
 
-def _known(text: str) -> str:
+def known_tuning(text: str) -> str:
+    """A recipe's string that names a tuning, as it is; ValueError where none has the name."""
     name, _, layers = text.partition(":")
     if name == "qlora" and name not in names(TUNINGS):
         others = f"lora{':' if layers else ''}{layers}"
@@ -27,7 +29,7 @@ def _known(text: str) -> str:
             f"{others} learns the same weights on the trunk as it is"
         )
     if name not in names(TUNINGS):
-        raise ValueError(f"one of {_forms()}")
+        raise ValueError(f"one of {tuning_forms()}")
     tuning_of(text)
     return text
 
@@ -40,8 +42,8 @@ class BiEncoderSection(ModelSection, TeacherSection):
         "demo:all-MiniLM-L6-v2", description="folder, hub id, 'demo:all-MiniLM-L6-v2', or a Parquet/NPZ file of vectors"
     )
     revision: str = Field("main", description="revision of a hub id")
-    tuning: Annotated[str, AfterValidator(_known)] = Field(
-        "head", description=f"{_forms()}; k: layers from the top (where left out, all; last needs it)"
+    tuning: Annotated[str, AfterValidator(known_tuning)] = Field(
+        "head", description=f"{tuning_forms()}; k: layers from the top (where left out, all; last needs it)"
     )
     pooling: Literal["auto", "mean", "attention", "cls", "last"] = Field(
         "auto", description="over tokens; auto: the folder's own, else mean for encoders and last for decoders"
@@ -60,6 +62,9 @@ class BiEncoderSection(ModelSection, TeacherSection):
     optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="how the head is trained")
     trunk_optimizer: OptimizerSection | None = Field(
         None, description="how the trunk is tuned, after the head has converged; the same as optimizer where not given"
+    )
+    preference: PreferenceSection | None = Field(
+        None, description="preference tuning after that, for impressions; none where not given"
     )
 
     @property

@@ -12,14 +12,14 @@ from safetensors.torch import load_file
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.evaluation.protocol import targets_repeat
-from distill_rec.files import fingerprint, write_text
+from distill_rec.files import fingerprint, sha256_file, write_text
 from distill_rec.knowledge import write_knowledge
 from distill_rec.model_records import TeacherRecord
 from distill_rec.nn.from_recipe import user_settings
 from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress, Quiet
-from distill_rec.ranks import Ranks
+from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import read_record, write_record
 from distill_rec.runtime.errors import RecipeError
@@ -29,8 +29,17 @@ from distill_rec.training.checkpoint import load_trainable, save_weights, traina
 from distill_rec.training.outcome import Outcome, Variant
 from distill_rec.training.search import search
 from teachers.bi_encoder.build import Source, build_teacher, empty_texts, open_source
+from teachers.bi_encoder.preference.objective import preference_objective, require_preferences
 from teachers.bi_encoder.spec import BiEncoderSection
 from teachers.bi_encoder.variants import variants_of
+
+UNTRAINED: dict[str, Any] = {
+    "kind": True,
+    "optimizer": True,
+    "trunk_optimizer": True,
+    "preference": {"optimizer": True},
+}
+"""Keys that a checkpoint does not belong to."""
 
 
 def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress: Progress | None = None) -> None:
@@ -38,12 +47,15 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
 
     Raises:
         ModelError: the trunk cannot be used.
-        RecipeError: variants that no one figure can choose between.
+        RecipeError: variants that no one figure can choose between; preferences that the data do not have.
         TrainingError: a loss that is not finite.
     """
     progress = progress or Quiet()
     variants = variants_of(section)
     _require_one_protocol(variants, dataset)
+    for variant in variants:
+        if variant.preference is not None:
+            require_preferences(variant.preference, dataset)
     folders = [_train(variant, dataset, folder, progress) for variant in variants]
     outcomes = [read_record(Outcome, path / "history.json") for path in folders]
     best = max(range(len(variants)), key=lambda number: outcomes[number].best)
@@ -72,25 +84,37 @@ def _train(variant: BiEncoderSection, dataset: Dataset, root: Path, progress: Pr
     """Train one variant in a folder named by its settings; a finished one is not trained again.
 
     Trunk tuning starts from the head alone, trained to its plateau on cached activations: that training has the
-    same folder as the variant `tuning = "head"`, so that the two share it.
+    same folder as the variant `tuning = "head"`, so that the two share it. In the same way preference tuning starts
+    from the teacher without it.
     """
     folder = _folder_of(variant, dataset, root)
     if (folder / "history.json").exists():
         return folder
-    warm_start = None
-    if variant.tuning != "head":
-        head = variant.model_copy(update={"tuning": "head", "trunk_optimizer": None})
-        warm_start = _train(head, dataset, root, progress) / "best.safetensors"
+    before = _before(variant)
+    warm_start = None if before is None else _train(before, dataset, root, progress) / "best.safetensors"
     optimizer = (variant.trunk_optimizer if warm_start is not None else None) or variant.optimizer
+    if variant.preference is not None:
+        optimizer = variant.preference.optimizer
     search(optimizer, folder, partial(_train_together, variant, dataset, warm_start, progress))
     return folder
+
+
+def _before(variant: BiEncoderSection) -> BiEncoderSection | None:
+    """What a variant's training starts from; None for the PLM."""
+    if variant.preference is not None:
+        return variant.model_copy(update={"preference": None})
+    if variant.tuning != "head":
+        return variant.model_copy(update={"tuning": "head", "trunk_optimizer": None})
+    return None
 
 
 def _folder_of(variant: BiEncoderSection, dataset: Dataset, root: Path) -> Path:
     """A variant's folder. An unfinished one that differs by its rates alone becomes it: its checkpoint serves both."""
     rates = set(RATES)
-    plain = decisive(variant, {"kind": True, "optimizer": rates, "trunk_optimizer": rates})
-    start = f"{variant.tuning.replace(':', '-')}-{fingerprint(plain, dataset.fingerprint)}"
+    tuned: dict[str, Any] = {"optimizer": rates, "trunk_optimizer": rates, "preference": {"optimizer": rates}}
+    plain = decisive(variant, {"kind": True, **tuned})
+    method = "" if variant.preference is None else f"-{variant.preference.method}"
+    start = f"{variant.tuning.replace(':', '-')}{method}-{fingerprint(plain, dataset.fingerprint)}"
     folder = root / "variants" / f"{start}-{fingerprint(decisive(variant, {'kind'}))[:8]}"
     if not folder.exists() and folder.parent.exists():
         for other in sorted(folder.parent.iterdir()):
@@ -108,6 +132,10 @@ def _train_together(  # noqa: PLR0913
     optimizer: OptimizerSection,
     folder: Path,
 ) -> None:
+    if variant.preference is not None:  # against a reference, which the first process alone holds
+        _train_once(variant, dataset, warm_start, progress, optimizer, folder)
+        return
+
     def told() -> dict[str, Any]:
         return {
             "variant": variant.model_dump(mode="json"),
@@ -142,25 +170,49 @@ def _train_once(  # noqa: PLR0913
     progress: Progress,
     optimizer: OptimizerSection,
     folder: Path,
-    ranks: Ranks,
+    ranks: Ranks = ALONE,
 ) -> None:
+    source = open_source(variant, dataset, choose_device(variant.device))
+    train_model(variant, source, dataset, warm_start, progress, optimizer, folder, ranks)
+
+
+def train_model(  # noqa: PLR0913
+    variant: BiEncoderSection,
+    source: Source,
+    dataset: Dataset,
+    warm_start: Path | None,
+    progress: Progress,
+    optimizer: OptimizerSection,
+    folder: Path,
+    ranks: Ranks = ALONE,
+) -> None:
+    """Train a head, and what the tuning says of the trunk, over a source; leave the best weights in `folder`.
+
+    Args:
+        warm_start: weights to begin from; None: the fitted head.
+    """
     device = choose_device(variant.device)
-    model = build_teacher(variant, open_source(variant, dataset, device), dataset, device, progress)
+    model = build_teacher(variant, source, dataset, device, progress)
     if warm_start is not None:
         weights = trainable(model, Objective())
         weights.update(load_file(warm_start))
         load_trainable(weights, model, Objective())
+    objective, name, decides = Objective(), f"teacher {variant.tuning}", decisive(variant, UNTRAINED)
+    if variant.preference is not None and warm_start is not None:
+        objective = preference_objective(variant.preference, model, variant.seed)
+        name = f"{name}, {variant.preference.method}"
+        decides["reference"] = sha256_file(warm_start)
     torch.manual_seed(variant.seed)
     training = Training(
         model,
-        Objective(),
+        objective,
         dataset,
         optimizer,
         folder,
         seed=variant.seed,
-        name=f"teacher {variant.tuning}",
+        name=name,
         offset_decay=variant.offset_decay,
-        settings=decisive(variant, {"kind", "optimizer", "trunk_optimizer"}),
+        settings=decides,
         progress=progress,
         ranks=ranks,
     )

@@ -11,6 +11,7 @@ from distill_rec.data.slices import whole
 from distill_rec.data.splits import draw_new
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError, RecipeError
+from distill_rec.training.batches import make_batches
 
 COLUMNS = {"user_column": "user", "item_column": "item", "time_column": "time", "rating_column": "rating"}
 ROWS = st.lists(
@@ -166,3 +167,19 @@ def test_users_with_one_and_two_clicks(tmp_path):
     assert dataset.validation.target.tolist() == [5]
     assert dataset.test.target.tolist() == [3, 6]
     assert read_summary(tmp_path / "out").mended["a user with one click"] == {"count": 1, "first": ["user:0"]}
+
+
+def test_impressions_of_ratings_keep_them_and_older_ones_go_without(tmp_path):
+    hour = 3600
+    rows = [(0, 0, 0, 5), (0, 2, 10 * hour, 5), (0, 3, 10 * hour + 1, 1), (0, 3, 10 * hour + 2, 2)]
+    rows += [(0, 4, 90 * hour, 1), (0, 7, 90 * hour + 1, 5), (0, 5, 99 * hour, 5), (0, 6, 99 * hour + 9, 2)]
+    dataset = make(rows, tmp_path / "out", read_as="impressions", test_share=0.25, validation_share=0.25)
+    assert [row.tolist() for row in dataset.train.grades] == [[5.0, 2.0]]
+    assert [row.tolist() for row in dataset.test.grades] == [[5.0, 2.0]]
+    batch = make_batches(dataset, 4, seed=0).make(np.array([0]))
+    assert batch.grades.tolist() == [[5.0, 2.0]] and batch.candidates.tolist() == [[2, 3]]
+    for path in (tmp_path / "out").glob("*.grades.*"):
+        path.unlink()
+    older = Dataset.load(tmp_path / "out")
+    assert older.train.grades is None and older.train.digest() == dataset.train.digest()
+    assert make_batches(older, 4, seed=0).make(np.array([0])).grades is None

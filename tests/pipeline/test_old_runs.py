@@ -9,6 +9,10 @@ from pathlib import Path
 from conftest import Cli
 
 from distill_rec.doctor import examine
+from distill_rec.pipeline.check import changes
+from distill_rec.pipeline.stages import stage_named
+from distill_rec.pipeline.wanted import defaults_of, settings_of
+from distill_rec.recipe_io import load_recipe
 
 LATER = ("data.item_id_column", "data.time_format", "data.where", "data.missing_user")
 
@@ -31,3 +35,15 @@ def test_keys_of_a_later_release_spoil_no_finished_stage(
     assert not [one for one in examine(str(run))[1] if "data." in one.found and one.level == "problem"]
     changed = cli("run", tiny_recipe, "--out", run, "--set", "data.where=rating > 3")
     assert changed.returncode == 1 and "key data.where" in changed.stderr
+
+
+def test_nor_do_those_of_a_student_that_is_one_of_several_teachers() -> None:
+    recipe = load_recipe("students/static/amazon-beauty", [])
+    teach = stage_named("teach")
+    settings, usual = settings_of(teach, recipe), defaults_of(teach, recipe)
+    of_its_kind = {"teacher.static.model.vocabulary", "teacher.static.model.table_dim", "teacher.text.prefix"}
+    assert of_its_kind <= set(settings)
+    before = {key: value for key, value in settings.items() if key not in of_its_kind}
+    assert changes(settings, before, usual) == {}
+    before["teacher.static.model.table_dim"] = 64
+    assert changes(settings, before, usual) == {"teacher.static.model.table_dim": (128, 64)}

@@ -69,6 +69,7 @@ def test_variations_are_crossed_and_named_as_folders_can_be() -> None:
         ({"teacher": {"kind": "item_ids"}}, {}, "no PLM to tune|tuning"),
         ({"teacher": [{"name": "a", **TEACHER}, {"name": "b", **TEACHER}]}, {}, "several teachers"),
         ({"teacher": TEACHER | {"choose": [{"dim": 8}]}}, {}, "a study's rows"),
+        ({"teacher": TEACHER | {"preference": {"method": "dpo"}}}, {}, "compares tunings alone"),
         ({"teacher": TEACHER | {"optimizer": {"tries": [{"clip": 2.0}]}}}, {}, "same budget"),
         ({"teacher": TEACHER}, {"tunings": ["head", "head"]}, "'head' twice"),
         ({"teacher": TEACHER}, {"tunings": ["heads"]}, "heads"),

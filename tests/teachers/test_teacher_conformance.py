@@ -2,6 +2,7 @@ import dataclasses
 import shutil
 
 import numpy as np
+import polars as pl
 import pytest
 
 from distill_rec.contracts import teacher_spec
@@ -10,13 +11,32 @@ from distill_rec.registry import TEACHERS, Late, names
 from distill_rec.testing.teachers import CHECKS, check_teacher, taught_on
 from teachers.item_ids.teach import teach
 
-CASES = [(name, kind) for name in names(TEACHERS) for kind in KINDS]
+FILES = {"precomputed": ("scores", "vectors", "both")}
+"""Kinds that begin from a file, with what it may be."""
+SMALL = {"cross_encoder": {"top": 5, "negatives": 2, "scored": 40, "max_tokens": 24}}
+"""Settings of kinds that are slow at their own."""
+CASES = [(name, kind, form) for name in names(TEACHERS) for kind in KINDS for form in FILES.get(name, ("",))]
 
 
-@pytest.fixture(scope="module", params=CASES, ids=["-".join(case) for case in CASES])
+@pytest.fixture(scope="module", params=CASES, ids=["-".join(filter(None, case)) for case in CASES])
 def taught(request, tmp_path_factory):
-    name, kind = request.param
-    return taught_on(teacher_spec(name), tmp_path_factory.mktemp(name), kind)
+    name, kind, form = request.param
+    folder = tmp_path_factory.mktemp(name)
+    settings = written(folder, form) if form else SMALL.get(name)
+    return taught_on(teacher_spec(name), folder, kind, settings)
+
+
+def written(folder, form):
+    """Files of what users like, and of the items' vectors but one, as settings."""
+    users = [
+        (f"u{user}", f"i{item}", float(user % 3 == item % 3) + item / 99) for user in range(80) for item in range(60)
+    ]
+    frame = pl.DataFrame(users, schema=["user_id", "item_id", "score"], orient="row")
+    frame.write_parquet(folder / "scores.parquet")
+    vectors = np.random.default_rng(0).normal(size=(59, 6)).astype(np.float32)
+    np.savez(folder / "vectors.npz", item_id=np.array([f"i{item}" for item in range(59)]), vector=vectors)
+    settings = {"scores": str(folder / "scores.parquet"), "vectors": str(folder / "vectors.npz")}
+    return settings if form == "both" else {form: settings[form]}
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))

@@ -1,0 +1,43 @@
+"""What a sequential student is, and its settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from distill_rec.contracts import BuildStudent, StudentSpec
+from distill_rec.registry import Late
+from students.static.spec import VOCABULARY_SECONDS, StaticSection
+
+if TYPE_CHECKING:
+    from students.static.model import StaticStudent
+
+
+class SequentialSection(StaticSection):
+    """Keys of a sequential student; those of texts are a static student's, because it reads texts as one does."""
+
+    kind: Literal["sequential"] = Field("sequential", description="what the student is")  # type: ignore[assignment]
+    offsets: Literal[True] = Field(True, description="its items are free vectors, so there is always one")
+    offset_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of items that stand where they started (the teacher's projected vector, or zero) in a batch",
+    )
+    offset_decay: float = Field(0.05, ge=0, description="AdamW's decay of item vectors, towards where they started")
+    projection: Literal["linear"] = Field("linear", description="from texts to item vectors: a ridge fit")
+
+
+_build: Late[BuildStudent] = Late("students.sequential.build:build")
+_model: Late[type[StaticStudent]] = Late("students.static.model:StaticStudent")
+
+SPEC = StudentSpec(
+    kind="sequential",
+    help="item-id table, texts for items without clicks",
+    settings=SequentialSection,
+    artifact="static",
+    build=_build,
+    model=_model,
+    start_seconds=VOCABULARY_SECONDS,
+)

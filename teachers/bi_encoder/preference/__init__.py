@@ -1,0 +1,1 @@
+"""Preference tuning: a stage after supervised training, against the trained teacher as a frozen reference."""

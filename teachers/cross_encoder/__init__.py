@@ -1,0 +1,1 @@
+"""A teacher that reads history and candidate together: scores, and no vectors."""
