@@ -61,7 +61,7 @@ def test_stored_scores_teach_what_the_vectors_they_are_of_teach(kind, name):
     scene, knowledge, leaves, items = scene_of(kind)
     batch, vectors, loss = scene.batch, knowledge.item_vectors, LossSection(**OFF | {name: 1.0, "click": 0.3})
     asked = DistillationObjective(knowledge, loss, DIM, items, torch.device("cpu"))
-    taught = asked._teacher(scene).users @ torch.from_numpy(vectors).t()
+    taught = asked._teacher(scene, items).users @ torch.from_numpy(vectors).t()
     dense = np.full((sample_counts(make_dataset(kind))["train"], 60), -1e3, np.float32)  # those that are not asked for
     dense[batch.number] = taught.numpy()
     stored = ListedObjective(top_of(dense, 60), loss)
