@@ -4,7 +4,7 @@ import itertools
 import pytest
 import torch
 
-from distill_rec import distillation, student_model
+from distill_rec import student_model, student_training
 from distill_rec.contracts import student_spec
 from distill_rec.losses.spec import KINDS
 from distill_rec.registry import STUDENTS, Late, names
@@ -54,7 +54,7 @@ FAULTS = {
 def test_the_suite_finds_each_fault(fault, tmp_path, monkeypatch):
     part, told = FAULTS[fault]
     spec = dataclasses.replace(student_spec("static"), **{part: Late(f"{__name__}:{fault}")})
-    monkeypatch.setattr(distillation, "student_spec", lambda kind: spec)
+    monkeypatch.setattr(student_training, "student_spec", lambda kind: spec)
     monkeypatch.setattr(student_model, "find", lambda group, kind: spec)
     with pytest.raises(AssertionError, match=told):
         check_student(spec, tmp_path)
