@@ -19,7 +19,6 @@ from distill_rec.knowledge import Knowledge
 from distill_rec.listed_objective import BothObjective, ListedObjective
 from distill_rec.losses import TeacherScores, catalogue_loss
 from distill_rec.losses.active import Active, active_losses, of_rows
-from distill_rec.losses.checks import refuse_listed
 from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.mixing import Mixing
 from distill_rec.nn.adapter import Kind as AdapterKind
@@ -288,20 +287,6 @@ def _apart(loss: LossSection) -> dict[bool, dict[str, float]]:
     return {left: {name: 0.0 for name, own in of_vectors.items() if own == left} for left in (True, False)}
 
 
-def _refuse_what_was_not_asked(section: StudentSection, dataset: Dataset) -> None:
-    """Refuse what needs more of a teacher than the scores that were made.
-
-    Raises:
-        RecipeError: naming the key.
-    """
-    if dataset.kind == "clicks":
-        refuse_listed(section.loss)
-    if section.histories.changes:
-        found = "histories that nobody had, and the teacher's scores were made once, of those that the data have"
-        do = "Set swap, walk, drop and mix of student.histories to 0."
-        raise RecipeError("section student.histories", found, "a teacher that can be asked anything", do)
-
-
 def distill(  # noqa: PLR0913
     section: StudentSection,
     knowledge_folder: Path | None,
@@ -333,9 +318,7 @@ def distill(  # noqa: PLR0913
         return
     knowledge = knowledge_for(section, knowledge_folder, dataset, clicks_only)
     training = StudentTraining(section, dataset, trunk, start_of(section.start, knowledge), progress)
-    taught = knowledge is not None and not clicks_only
-    if taught and knowledge is not None and knowledge.scores is not None:
-        _refuse_what_was_not_asked(section, dataset)
+    alone = knowledge is not None and not clicks_only and not _divides(knowledge, training)
 
     def train(optimizer: OptimizerSection, place: Path) -> None:
         def told() -> dict[str, Any]:
@@ -348,7 +331,7 @@ def distill(  # noqa: PLR0913
                 "folder": str(place),
             }
 
-        if taught and not _divides(knowledge, training):
+        if alone:
             _train(training, knowledge, clicks_only, name, optimizer, place, ALONE)
             return
         with joint(f"{__name__}:train_part", dataset.folder, told) as ranks:
@@ -364,9 +347,9 @@ def distill(  # noqa: PLR0913
         path.unlink()
 
 
-def _divides(knowledge: Knowledge | None, training: StudentTraining) -> bool:
+def _divides(knowledge: Knowledge, training: StudentTraining) -> bool:
     """Whether a taught training has parts: scores that were made once, and losses of an item table, have none."""
-    return (knowledge is None or knowledge.scores is None) and training.built.own_vectors is None
+    return knowledge.scores is None and training.built.own_vectors is None
 
 
 def train_part(  # noqa: PLR0913

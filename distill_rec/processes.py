@@ -8,6 +8,8 @@ from pathlib import Path
 
 PYTHON = (sys.executable, "-P")
 """How one is started: `-P`, so that a `students` or `teachers` folder of somebody else's does not hide ours."""
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""Where libraries look for how many threads they may have."""
 COUNTS = ("WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 """Where launchers tell their processes how many they are, as accelerate reads it."""
 NUMBERS = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")

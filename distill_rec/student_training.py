@@ -11,7 +11,7 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.handover import require_same
 from distill_rec.knowledge import Knowledge
-from distill_rec.losses.checks import refuse_kind, refuse_parts, refuse_signals, used
+from distill_rec.losses.checks import refuse_kind, refuse_listed, refuse_parts, refuse_signals, used
 from distill_rec.progress import Progress
 from distill_rec.ranks import Ranks, count_launched
 from distill_rec.recipe import OptimizerSection, StudentSection, decisive
@@ -90,7 +90,23 @@ def knowledge_for(
         if count_launched() > 1:
             refuse_parts(section.loss, dataset.kind)
         _refuse_adapter(section, knowledge)
+        if knowledge.scores is not None:
+            _refuse_what_was_not_asked(section, dataset)
     return knowledge
+
+
+def _refuse_what_was_not_asked(section: StudentSection, dataset: Dataset) -> None:
+    """Refuse what needs more of a teacher than the scores that were made.
+
+    Raises:
+        RecipeError: naming the key.
+    """
+    if dataset.kind == "clicks":
+        refuse_listed(section.loss)
+    if section.histories.changes:
+        found = "histories that nobody had, and the teacher's scores were made once, of those that the data have"
+        do = "Set swap, walk, drop and mix of student.histories to 0."
+        raise RecipeError("section student.histories", found, "a teacher that can be asked anything", do)
 
 
 def _refuse_adapter(section: StudentSection, knowledge: Knowledge) -> None:

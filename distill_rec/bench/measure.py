@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 
 from distill_rec.bench.results import Bench, Case, Limits, Measured, Memory, Settings
-from distill_rec.processes import PYTHON, environment
+from distill_rec.processes import PYTHON, THREADS, environment
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import DataError
 
 log = logging.getLogger("distill_rec")
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 NUMPY_ALONE = """
 import json, numpy
@@ -76,7 +75,7 @@ def _run(arguments: list[str], given: str, threads: int) -> dict[str, Any]:
         encoding="utf-8",
         errors="replace",
         check=False,
-        env=environment(**dict.fromkeys(THREAD_VARIABLES, str(threads))),
+        env=environment(**dict.fromkeys(THREADS, str(threads))),
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]

@@ -42,13 +42,12 @@ class Transitions:
     def scores(self, history: Ragged, candidates: Ragged) -> Floats:
         """See `Scorer`; of an empty history popularity alone."""
         out: Floats = self.popularity[candidates.values]
-        bounds = np.concatenate([[0], np.cumsum(candidates.lengths)])
         for start in range(0, len(history), BLOCK):
             rows = np.arange(start, min(start + BLOCK, len(history)))
             known = rows[history.lengths[rows] > 0]
             last = np.array([history[row][-1] for row in known], dtype=np.int64)
             dense = self.counts[last].toarray()
             for row, counts in zip(known, dense, strict=True):
-                place = slice(bounds[row], bounds[row + 1])
+                place = slice(candidates.offsets[row], candidates.offsets[row + 1])
                 out[place] += counts[candidates.values[place]]
         return out

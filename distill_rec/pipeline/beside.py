@@ -22,12 +22,11 @@ from typing import IO, Any, Self
 
 from distill_rec.artifact import errors
 from distill_rec.pipeline.measure import children, peak_bytes
-from distill_rec.processes import PYTHON, environment
+from distill_rec.processes import PYTHON, THREADS, environment
 from distill_rec.progress import Progress, Task
 from distill_rec.registry import Late
 from distill_rec.runtime.errors import DistillRecError, TrainingError
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 log = logging.getLogger("distill_rec")
 CHILD = "from distill_rec.pipeline.beside import child; child()"
 

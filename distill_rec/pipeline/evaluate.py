@@ -48,12 +48,13 @@ def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Pro
 def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress) -> dict[str, Scorer]:
     """The columns in their order; those whose model the run does not hold are left out."""
     from distill_rec.evaluation.scorer import popularity
-    from distill_rec.evaluation.transitions import Transitions
     from distill_rec.student_model import load_student
     from distill_rec.teacher_model import Teacher
 
     found: dict[str, Scorer] = {"popularity": popularity(dataset.train_clicks)}
     if recipe.evaluate is not None and recipe.evaluate.transitions:
+        from distill_rec.evaluation.transitions import Transitions
+
         found["transitions"] = Transitions.of(dataset)
     if recipe.teacher is not None:
         found |= _untrained(recipe.teacher, dataset, progress)
