@@ -35,7 +35,7 @@ from distill_rec.together import joint
 from distill_rec.training import Objective
 from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch, Share
 from distill_rec.training.checkpoint import load_trainable
-from distill_rec.training.histories import Histories
+from distill_rec.training.histories import Histories, click_histories
 from distill_rec.training.objective import Scene, candidates_of, gather_users, sequence_targets
 from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
 from distill_rec.training.search import search
@@ -73,8 +73,8 @@ class DistillationObjective(Objective):
         adapter: AdapterKind = "auto",
         own_vectors: NDArray[np.bool_] | None = None,
     ) -> None:
-        super().__init__(nested)
-        self.histories, self.mixing = histories, mixing
+        super().__init__(nested, histories)
+        self.mixing = mixing
         losses = active_losses(loss)
         self.score_losses = [one for one in losses if not one.spec.vectors]
         self.item_losses = [one for one in losses if one.spec.vectors and ITEM_VECTORS in one.spec.needs]
@@ -97,9 +97,6 @@ class DistillationObjective(Objective):
         self.dims = knowledge.user_encoder.dims if isinstance(knowledge.user_encoder, SideBySide) else None
         self.item_adapter = make_adapter(adapter, dim, knowledge.dim)
         self.user_adapter = make_adapter(adapter, dim, knowledge.dim)
-
-    def asked(self, batch: Batch, epoch: int, number: int) -> Batch:
-        return batch if self.histories is None else self.histories.change(batch, epoch, number)
 
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
         teacher = self._teacher(scene, place) if self.asks_teacher else None
@@ -160,7 +157,7 @@ class DistillationObjective(Objective):
 
     def _counted(self, batch: Batch, device: torch.device) -> Tensor | None:
         """Targets (or rows) that losses of clicks learn from; None where they learn from all."""
-        if batch.changed is None or self.histories is None or self.histories.section.clicks:
+        if batch.changed is None or self.histories is None or self.histories.section.with_clicks:
             return None
         return torch.from_numpy(~batch.changed).to(device)
 
@@ -382,7 +379,8 @@ def _train(  # noqa: PLR0913
     """Train a student from its start into a folder, with one of the optimiser's tries."""
     section, dataset = training.section, training.dataset
     training.begin()
-    objective, called = Objective(section.widths), name
+    objective: Objective = Objective(section.widths, click_histories(section.histories, dataset, section.seed))
+    called = name
     if knowledge is not None and clicks_only:
         called = "student from the teacher's start"
     elif knowledge is not None:
