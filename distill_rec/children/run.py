@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class Ended:
 
 def run_jobs(
     jobs: Sequence[Job], progress: Progress, *, at_once: int = 1, threads: int | None = None, stderr: Path | None = None
-) -> Iterator[Ended]:
+) -> Generator[Ended]:
     """Run jobs and say of each how it ended, in the order in which they end; closing the iterator ends those that run.
 
     Args:
