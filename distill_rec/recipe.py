@@ -234,6 +234,10 @@ class TeacherSection(Sourced):
         """Teachers that it is made of, by name; none where it is one itself."""
         return {}
 
+    def columns(self) -> list[str]:
+        """Columns of the items that it reads beside their texts."""
+        return []
+
     def supplied(self) -> frozenset[str] | None:
         """Signals that these settings hand over, where they decide it; None: all that its kind does."""
         return None

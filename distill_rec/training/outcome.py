@@ -57,7 +57,7 @@ class Outcome(Record):
     Attributes:
         best: nDCG@10 on validation of the weights that were kept.
         updates, seconds: work done.
-        history: one record per validation (`update`, `seconds`, `loss`, `ndcg@10`).
+        history: one record per validation (`update`, `seconds`, `loss`, `ndcg@10`, and what else the training notes).
         stopped: what ended it.
         reproducible: false where the clock ended it.
         rising: a limit ended it within the patience after a gain that counts (at the gain itself where the rate had
@@ -69,6 +69,8 @@ class Outcome(Record):
         gain: of the best weights over the start's, mean and 95 % interval over users; where `keep_start` asks for it.
         kept_start: that interval held zero or less, and the start was kept.
         tries, chosen_try: trainings that it was chosen from; None where there was one.
+        post_training: how that of its trunk ended, whose nDCG@10 is that of finding an item's other view; None where
+            there was none.
         variants, chosen: teachers that it was chosen from; None for anything else.
     """
 
@@ -87,6 +89,7 @@ class Outcome(Record):
     kept_start: bool = False
     tries: list[Try] | None = None
     chosen_try: int | None = None
+    post_training: Outcome | None = None
     variants: list[Variant] | None = None
     chosen: int | None = None
 
