@@ -31,7 +31,7 @@ from distill_rec.training.outcome import Outcome, Variant
 from distill_rec.training.search import search
 from teachers.bi_encoder.build import Source, build_teacher, empty_texts, open_source
 from teachers.bi_encoder.places import place_of
-from teachers.bi_encoder.post_training.train import post_train, weights_of
+from teachers.bi_encoder.post_training.train import NAME, post_train, weights_of
 from teachers.bi_encoder.post_training.trunk import POST_TRAINED
 from teachers.bi_encoder.preference.objective import preference_objective, require_preferences
 from teachers.bi_encoder.spec import BiEncoderSection
@@ -75,7 +75,7 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
     _publish(variants[best], dataset, folders[best], folder, progress, learned[best])
     noted: dict[str, Any] = {"variants": choice, "chosen": best}
     if (before := post[best]) is not None:
-        noted["post_training"] = read_record(Outcome, before / "history.json")
+        noted["before"] = {NAME: read_record(Outcome, before / "history.json")}
     write_record(folder / "history.json", outcomes[best].model_copy(update=noted))
 
 

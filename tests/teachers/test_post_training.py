@@ -1,4 +1,4 @@
-"""Post-training: views of items matched before all else, for the PLM of all that follows; shared by a run's teachers."""
+"""Post-training: views of items matched before all else, for the PLM of what follows; shared by a run's teachers."""
 
 import math
 from dataclasses import replace
@@ -65,8 +65,8 @@ def test_a_killed_post_training_goes_on_to_the_same_teacher(taught):
 
 
 def test_it_moves_the_layers_that_learn_and_its_history_says_so(taught):
-    found = read_record(Outcome, taught.folder / "history.json").post_training
-    assert found is not None and found.steps["window"] > 0
+    found = read_record(Outcome, taught.folder / "history.json").before["post-training"]
+    assert found.steps["window"] > 0
     assert found.moved_last["trunk layer 1"] > 1e-3 and "trunk layer 0" not in found.moved_last
     # No plateau before the last snapshot; InfoNCE of items held out is what falls.
     assert found.updates >= 8 and found.history[-1]["infonce"] < found.history[0]["infonce"]
