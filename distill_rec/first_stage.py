@@ -50,11 +50,10 @@ class FirstObjective(Objective):
         section: of the student.
     """
 
-    def __init__(
-        self, knowledge: Knowledge, section: StudentSection, first: FirstSection, device: torch.device
-    ) -> None:
+    def __init__(self, knowledge: Knowledge, section: StudentSection, device: torch.device) -> None:
         super().__init__()
-        self.losses = active_losses(first.loss)
+        assert section.first is not None
+        self.losses = active_losses(section.first.loss)
         self.taught = knowledge.tensor("text_vectors", device)
         parts = knowledge.user_settings.get("parts")
         self.dims = None if parts is None else [int(part["dim"]) for part in parts]
