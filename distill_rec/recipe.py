@@ -7,7 +7,7 @@ recipe, and the errors quote them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
@@ -234,6 +234,10 @@ class TeacherSection(Sourced):
     def parts(self) -> dict[str, TeacherSection]:
         """Teachers that it is made of, by name; none where it is one itself."""
         return {}
+
+    def beside(self, earlier: Sequence[TeacherSection]) -> Self:
+        """The section less what one of these teachers of the same run has made already, for estimates."""
+        return self
 
     def columns(self) -> list[str]:
         """Columns of the items that it reads beside their texts."""

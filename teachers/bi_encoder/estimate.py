@@ -31,7 +31,7 @@ def estimate(section: BiEncoderSection, sizes: Sizes) -> tuple[str, float]:
     seconds += sum(_tuning_seconds(one, one.trunk_optimizer or one.optimizer, sizes) for one in before.values())
     seconds += sum(_preference_seconds(variant, sizes) for variant in variants)
     # and those with the same post-training that
-    posts = {str(_posts(one)): one for one in variants if one.post_training is not None}
+    posts = {str(one.post_trained): one for one in variants if one.post_training is not None}
     seconds += sum(_post_training_seconds(one, sizes) for one in posts.values())
     return f"{sizes.items:,} texts through the PLM, tuning {', '.join(map(_told, variants))}", seconds
 
@@ -40,12 +40,6 @@ def _told(variant: BiEncoderSection) -> str:
     first = "" if variant.post_training is None else f"post-training {variant.post_training.tuning}, then "
     last = "" if variant.preference is None else f", then {variant.preference.method}"
     return f"{first}{variant.tuning}{last}"
-
-
-def _posts(variant: BiEncoderSection) -> list[object]:
-    """What a post-training is known by, but for which of its snapshots is taken."""
-    post = variant.post_training
-    return [variant.trunk, variant.seed, None if post is None else post.model_copy(update={"snapshot": None})]
 
 
 def _post_training_seconds(variant: BiEncoderSection, sizes: Sizes) -> float:

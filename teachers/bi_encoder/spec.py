@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
@@ -58,6 +58,17 @@ class BiEncoderSection(ModelSection, TeacherSection):
     def how(self) -> Tuning:
         """The tuning that `tuning` names."""
         return tuning_of(self.tuning)
+
+    @property
+    def post_trained(self) -> tuple[object, ...]:
+        """What its post-training is known by, but for which of the snapshots is taken."""
+        post = self.post_training
+        base = self.trunk, self.revision, self.pooling, self.prefix, self.max_tokens, self.seed
+        return (*base, None if post is None else post.model_copy(update={"snapshot": None}))
+
+    def beside(self, earlier: Sequence[TeacherSection]) -> Self:
+        others = [one.post_trained for one in earlier if isinstance(one, BiEncoderSection)]
+        return self.model_copy(update={"post_training": None}) if self.post_trained in others else self
 
     def columns(self) -> list[str]:
         return [] if self.post_training is None else self.post_training.columns
