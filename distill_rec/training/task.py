@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
@@ -13,6 +14,7 @@ from torch.nn import functional
 from distill_rec.evaluation.metrics.ndcg import ndcg
 from distill_rec.evaluation.metrics.ranks import TargetRanks
 from distill_rec.nn.recommender import Recommender
+from distill_rec.runtime.errors import TrainingError
 from distill_rec.training.batches import Batches, ImpressionBatch, Indices
 
 BLOCK = 512
@@ -77,7 +79,13 @@ def own_found(left: Tensor, right: Tensor, same: NDArray[np.bool_] | None = None
     Args:
         left, right: `[n, d]`.
         same: bool `[n, n]`, pairs of rows that are no rivals of each other, as equal texts are; none where not given.
+
+    Raises:
+        TrainingError: a vector is not finite.
     """
+    if not (torch.isfinite(left).all() and torch.isfinite(right).all()):
+        do = "Look for a loss that diverged, or a damaged weight file."
+        raise TrainingError("items held out", "a vector that is not finite", "finite vectors", do)
     left, right = functional.normalize(left, dim=1), functional.normalize(right, dim=1)
     greater, ties = np.empty(len(left), np.int64), np.empty(len(left), np.int64)
     for at in range(0, len(left), BLOCK):

@@ -192,6 +192,8 @@ def test_own_vectors_are_found_by_their_rank():
     same = np.zeros((4, 4), bool)
     same[2, 3] = same[3, 2] = True
     np.testing.assert_allclose(own_found(left, right, same), [1.0, second, 1.0, third])
+    with pytest.raises(TrainingError, match="not finite"):
+        own_found(left * torch.nan, right)
 
 
 def test_batches_take_every_row_once_per_epoch_and_the_next_draw_in_the_next():
