@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from distill_rec.cross_fitting import CrossFitting
 from distill_rec.data.dataset import Dataset
+from distill_rec.first_stage import NAME, begin_from, require_first, train_first
 from distill_rec.kinds import validated
 from distill_rec.knowledge import Knowledge
 from distill_rec.listed_objective import BothObjective, ListedObjective
@@ -38,8 +39,10 @@ from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch, 
 from distill_rec.training.checkpoint import load_trainable
 from distill_rec.training.histories import Histories, click_histories
 from distill_rec.training.objective import Scene, candidates_of, gather_users, sequence_targets
+from distill_rec.training.outcome import note_before
 from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
 from distill_rec.training.search import search
+from distill_rec.vector_losses import known_blocks, of_vectors
 
 EXTRA_TEXTS = 1024
 
@@ -108,7 +111,7 @@ class DistillationObjective(Objective):
             loss = loss + self._item_loss(scene, self.own_vectors)
         if teacher is None:
             return loss
-        of_users = _of_vectors(self.user_losses, scene.users, teacher.users, self.user_adapter)
+        of_users = of_vectors(self.user_losses, scene.users, teacher.users, self.user_adapter)
         share = scene.batch.share
         return loss + (of_users if share is None else of_users * share.rows)
 
@@ -202,8 +205,8 @@ class DistillationObjective(Objective):
         return self._of_items(vectors, self.text_vectors[rows])
 
     def _of_items(self, vectors: Tensor, taught: Tensor) -> Tensor:
-        known = None if self.dims is None else _known_blocks(taught, self.dims)
-        return _of_vectors(self.item_losses, vectors, taught, self.item_adapter, known)
+        known = None if self.dims is None else known_blocks(taught, self.dims)
+        return of_vectors(self.item_losses, vectors, taught, self.item_adapter, known)
 
     def extra_texts(self, generator: torch.Generator) -> Tensor | None:
         if self.own_vectors is not None:
@@ -226,28 +229,6 @@ def _share_of(loss: Active, share: Share, real: bool) -> float:
 def _repeats(scene: Scene, teacher: TeacherScores | None) -> bool:
     """Whether either side has a repeat term."""
     return scene.repeat is not None or (teacher is not None and teacher.repeat is not None)
-
-
-def _known_blocks(vectors: Tensor, dims: list[int]) -> Tensor:
-    """One in the blocks of vectors `[n, d]` side by side whose teacher knows the row, zero in the others."""
-    return torch.cat([(block != 0).any(1, keepdim=True).expand_as(block) for block in vectors.split(dims, 1)], 1)
-
-
-def _of_vectors(
-    losses: list[Active], student: Tensor, teacher: Tensor, adapter: nn.Module, known: Tensor | None = None
-) -> Tensor:
-    """Sum of losses of vectors `[n, d]`, those that want it through the adapter.
-
-    Args:
-        known: bool `[n, d]`, numbers of the teacher's that mean something; all where not given.
-    """
-    loss = student.new_zeros(())
-    adapted = adapter(student) if any(one.spec.adapter for one in losses) else student
-    if known is not None and adapted.shape == known.shape:
-        adapted = adapted * known
-    for one in losses:
-        loss = loss + one.of_vectors(adapted if one.spec.adapter else student, teacher)
-    return loss
 
 
 def objective_of(
@@ -322,6 +303,10 @@ def distill(  # noqa: PLR0913
         return
     knowledge = knowledge_for(section, knowledge_folder, dataset, clicks_only)
     training = StudentTraining(section, dataset, trunk, start_of(section.start, knowledge), progress)
+    first = None
+    if section.first is not None and knowledge is not None and not clicks_only:
+        require_first(section, knowledge, training)
+        first = train_first(training, knowledge, folder / "first") / "best.safetensors"
     alone = knowledge is not None and not clicks_only and not _divides(knowledge, training)
 
     def train(optimizer: OptimizerSection, place: Path) -> None:
@@ -331,17 +316,20 @@ def distill(  # noqa: PLR0913
                 "knowledge": None if knowledge_folder is None else str(knowledge_folder),
                 "trunk": trunk,
                 "clicks_only": clicks_only,
+                "first": None if first is None else str(first),
                 "optimizer": optimizer.model_dump(mode="json"),
                 "folder": str(place),
             }
 
         if alone:
-            _train(training, knowledge, clicks_only, name, optimizer, place, ALONE)
+            _train(training, knowledge, clicks_only, name, first, optimizer, place, ALONE)
             return
         with joint(f"{__name__}:train_part", dataset.folder, told) as ranks:
-            _train(training, knowledge, clicks_only, name, optimizer, place, ranks)
+            _train(training, knowledge, clicks_only, name, first, optimizer, place, ranks)
 
     search(section.optimizer, folder, train)
+    if first is not None:
+        note_before(folder, NAME, first.parent)
     built = training.built
     load_trainable(load_file(folder / "best.safetensors"), built.model)
     built.finish(dataset)
@@ -362,6 +350,7 @@ def train_part(  # noqa: PLR0913
     knowledge: str | None,
     trunk: str,
     clicks_only: bool,
+    first: str | None,
     optimizer: dict[str, Any],
     folder: str,
     ranks: Ranks,
@@ -371,7 +360,8 @@ def train_part(  # noqa: PLR0913
     known = knowledge_for(own, None if knowledge is None else Path(knowledge), prepared, clicks_only)
     training = StudentTraining(own, prepared, trunk, start_of(own.start, known), Quiet())
     tried = OptimizerSection.model_validate(optimizer)
-    _train(training, known, clicks_only, "student", tried, Path(folder), ranks)
+    began = None if first is None else Path(first)
+    _train(training, known, clicks_only, "student", began, tried, Path(folder), ranks)
 
 
 def _train(  # noqa: PLR0913
@@ -379,11 +369,16 @@ def _train(  # noqa: PLR0913
     knowledge: Knowledge | None,
     clicks_only: bool,
     name: str,
+    first: Path | None,
     optimizer: OptimizerSection,
     place: Path,
     ranks: Ranks,
 ) -> None:
-    """Train a student from its start into a folder, with one of the optimiser's tries."""
+    """Train a student from its start into a folder, with one of the optimiser's tries.
+
+    Args:
+        first: weights of its first stage; None where it has none.
+    """
     section, dataset = training.section, training.dataset
     training.begin()
     objective: Objective = Objective(section.widths, click_histories(section.histories, dataset, section.seed))
@@ -393,6 +388,8 @@ def _train(  # noqa: PLR0913
     elif knowledge is not None:
         called = "student"
         objective = objective_of(knowledge, section, dataset, training.device, training.built.own_vectors)
+        if first is not None:
+            begin_from(first, training.built.model, objective)
     training.run(objective, called, clicks_only, optimizer, place, ranks)
 
 

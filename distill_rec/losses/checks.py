@@ -8,10 +8,12 @@ from distill_rec.losses.registry import losses
 from distill_rec.losses.spec import CLICKS, KINDS, SCORES, USER_VECTORS, Kind, LossSpec
 from distill_rec.runtime.errors import RecipeError
 
+KEY = "student.loss"
+
 
 def used(section: BaseModel) -> list[LossSpec]:
-    """Losses with a weight."""
-    return [spec for spec in losses().values() if getattr(section, spec.name) > 0]
+    """Losses with a weight, of a section that may have some of them alone."""
+    return [spec for spec in losses().values() if getattr(section, spec.name, 0) > 0]
 
 
 def refuse_kind(section: BaseModel, kind: Kind) -> None:
@@ -26,8 +28,11 @@ def refuse_kind(section: BaseModel, kind: Kind) -> None:
             raise RecipeError(f"key student.loss.{spec.name}", f"a loss on {kind}", f"data of {other}", _off(spec))
 
 
-def refuse_signals(section: BaseModel, supplies: frozenset[str]) -> None:
+def refuse_signals(section: BaseModel, supplies: frozenset[str], key: str = KEY) -> None:
     """Refuse a loss that needs a signal which the teacher does not supply.
+
+    Args:
+        key: of the section.
 
     Raises:
         RecipeError: naming key and signal.
@@ -35,10 +40,10 @@ def refuse_signals(section: BaseModel, supplies: frozenset[str]) -> None:
     for spec in used(section):
         for signal in sorted(spec.needs - supplies - {CLICKS}):
             raise RecipeError(
-                f"key student.loss.{spec.name}",
+                f"key {key}.{spec.name}",
                 f"needs {signal}, and the teacher supplies {', '.join(sorted(supplies)) or 'none'}",
                 f"a teacher that supplies {signal}",
-                _off(spec),
+                _off(spec, key),
             )
 
 
@@ -67,5 +72,5 @@ def refuse_listed(section: BaseModel) -> None:
             raise RecipeError(f"key student.loss.{spec.name}", found, "a loss that has `rows` or `listed`", _off(spec))
 
 
-def _off(spec: LossSpec) -> str:
-    return f"Set student.loss.{spec.name} = 0 to leave it out."
+def _off(spec: LossSpec, key: str = KEY) -> str:
+    return f"Set {key}.{spec.name} = 0 to leave it out."

@@ -129,6 +129,11 @@ def losses() -> dict[str, LossSpec]:
     return joined(BUILT_IN, entry_points(group=GROUP))
 
 
+def item_losses() -> dict[str, LossSpec]:
+    """Those of item vectors alone, which need no click and no user."""
+    return {name: spec for name, spec in losses().items() if spec.vectors and spec.needs == {ITEM_VECTORS}}
+
+
 def joined(specs: Iterable[LossSpec], points: Iterable[EntryPoint]) -> dict[str, LossSpec]:
     """The specs and those that entry points lead to, in order of their names."""
     found = {spec.name: spec for spec in specs}
