@@ -15,6 +15,7 @@ from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, mod
 from distill_rec.kinds import validated
 from distill_rec.losses.registry import losses
 from distill_rec.losses.section import loss_section
+from distill_rec.search_section import SearchSection
 from distill_rec.section import Section as Section
 from distill_rec.section import decisive as decisive
 from distill_rec.student_sections import LearningSection, refuse_nested
@@ -354,6 +355,9 @@ class Recipe(Section):
     student: SerializeAsAny[StudentSection] | None = Field(None, description="the student; left out: no distillation")
     export: ExportSection | None = Field(None, description="the artifact; left out: no export")
     evaluate: EvaluateSection | None = Field(None, description="the report; left out: no evaluation")
+    search: SearchSection | None = Field(
+        None, description="what `distill-rec search` varies; left out: sizes and losses of the student's kind"
+    )
 
     @field_validator("teacher", "student", mode="before")
     @classmethod
