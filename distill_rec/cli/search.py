@@ -46,7 +46,7 @@ def search(  # noqa: PLR0913
 ) -> None:
     """Find a small student under a budget: kinds, losses and sizes on one teacher, and the front of what they cost.
 
-    What is varied stands in the recipe's [search] (`distill-rec keys search`). Finished trials are kept; the same
+    What is varied stands in the recipe's section search (`distill-rec keys search`). Finished trials are kept; the same
     command goes on, and may add trials.
 
     Example: distill-rec search students/static --trials 20 --within 0.01 --max-megabytes 8

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from distill_rec.search.records import Budget
 
-STEP = 1.1
-"""Latencies this much apart, by a factor, differ; nearer ones are a busy machine's noise."""
+NEAR = 1.1
+"""Latencies differ where they are further apart than by this factor; nearer ones are a busy machine's noise."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Figures:
     @property
     def pace(self) -> int:
         """Its latency in steps of a tenth."""
-        return round(math.log(max(self.milliseconds, 1e-9), STEP))
+        return round(math.log(max(self.milliseconds, 1e-9), NEAR))
 
 
 def kept_of(quality: float, teacher: float | None, chance: float) -> float | None:
@@ -72,5 +72,7 @@ def choose(points: Sequence[Figures], budget: Budget) -> int | None:
 
 
 def _dominates(one: Figures, other: Figures) -> bool:
-    mine, its = (one.quality, -one.megabytes, -one.pace), (other.quality, -other.megabytes, -other.pace)
-    return all(a >= b for a, b in zip(mine, its, strict=True)) and mine != its
+    as_good = one.quality >= other.quality and one.megabytes <= other.megabytes
+    better = one.quality > other.quality or one.megabytes < other.megabytes
+    quicker = one.milliseconds * NEAR < other.milliseconds
+    return as_good and one.milliseconds <= other.milliseconds * NEAR and (better or quicker)
