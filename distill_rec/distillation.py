@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.kinds import validated
 from distill_rec.knowledge import Knowledge
 from distill_rec.listed_objective import BothObjective, ListedObjective
+from distill_rec.loss_schedule import Ramp, values_at, with_values
 from distill_rec.losses import TeacherScores, catalogue_loss
-from distill_rec.losses.active import Active, active_losses, of_rows
+from distill_rec.losses.active import Active, active_losses, of_rows, rescaled
 from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.mixing import Mixing
 from distill_rec.nn.adapter import Kind as AdapterKind
@@ -58,6 +59,8 @@ class DistillationObjective(Objective):
             would admit the zero solution).
         own_vectors: bool `[n_items]`, items whose own vectors losses of item vectors set against the teacher's, batch
             by batch; where not given they are of texts, where these are encoded.
+        schedule: keys of `loss` that change; a loss is read where it has a weight in `loss`, so these are there at
+            their largest.
     """
 
     def __init__(  # noqa: PLR0913
@@ -72,9 +75,11 @@ class DistillationObjective(Objective):
         nested: Sequence[tuple[int, float]] = (),
         adapter: AdapterKind = "auto",
         own_vectors: NDArray[np.bool_] | None = None,
+        schedule: Mapping[str, Ramp] | None = None,
     ) -> None:
         super().__init__(nested)
         self.histories, self.mixing = histories, mixing
+        self.loss, self.schedule = loss, schedule or {}
         losses = active_losses(loss)
         self.score_losses = [one for one in losses if not one.spec.vectors]
         self.item_losses = [one for one in losses if one.spec.vectors and ITEM_VECTORS in one.spec.needs]
@@ -97,6 +102,13 @@ class DistillationObjective(Objective):
         self.dims = knowledge.user_encoder.dims if isinstance(knowledge.user_encoder, SideBySide) else None
         self.item_adapter = make_adapter(adapter, dim, knowledge.dim)
         self.user_adapter = make_adapter(adapter, dim, knowledge.dim)
+
+    def proceed(self, progress: float) -> None:
+        self.scheduled = values_at(self.schedule, progress)
+        now = with_values(self.loss, self.scheduled)
+        self.score_losses, self.item_losses, self.user_losses = (
+            rescaled(found, now) for found in (self.score_losses, self.item_losses, self.user_losses)
+        )
 
     def asked(self, batch: Batch, epoch: int, number: int) -> Batch:
         return batch if self.histories is None else self.histories.change(batch, epoch, number)
@@ -259,10 +271,10 @@ def objective_of(
     Args:
         own_vectors: see `DistillationObjective`.
     """
-    loss, scores = section.loss, knowledge.scores
+    loss, scores = section.largest_loss, knowledge.scores
     by_kind = {True: {}, False: {}} if scores is None else _apart(loss)
     if scores is not None and not {ITEM_VECTORS, USER_VECTORS} & knowledge.supplies:
-        return ListedObjective(scores["train"], loss, section.widths)
+        return ListedObjective(scores["train"], loss, section.widths, section.schedule)
     vectors = DistillationObjective(
         knowledge,
         loss.model_copy(update=by_kind[False]),
@@ -274,10 +286,12 @@ def objective_of(
         section.widths if scores is None else (),
         section.adapter,
         own_vectors,
+        section.schedule,
     )
     if scores is None:
         return vectors
-    listed = ListedObjective(scores["train"], loss.model_copy(update=by_kind[True]), section.widths)
+    of_scores = loss.model_copy(update=by_kind[True])
+    listed = ListedObjective(scores["train"], of_scores, section.widths, section.schedule)
     return BothObjective(vectors, listed)
 
 

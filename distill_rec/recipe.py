@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from distill_rec.kinds import validated
+from distill_rec.loss_schedule import at_largest, refuse_schedule
 from distill_rec.losses.registry import losses
 from distill_rec.losses.section import loss_section
 from distill_rec.search_section import SearchSection
@@ -273,6 +274,16 @@ class StudentSection(ModelSection, LearningSection, Sourced):
     def _nested_widths(self) -> Self:
         refuse_nested(self.dim, self.nested, self.nested_weights)
         return self
+
+    @model_validator(mode="after")
+    def _scheduled_keys(self) -> Self:
+        refuse_schedule(self.loss, self.schedule)
+        return self
+
+    @property
+    def largest_loss(self) -> LossSection:
+        """The losses, each scheduled key at its largest."""
+        return at_largest(self.loss, self.schedule)
 
     def sources(self) -> dict[str, tuple[str, str]]:
         return {"trunk": (self.trunk, "")} if self.trunk else {}

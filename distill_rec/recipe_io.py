@@ -72,8 +72,8 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
         for variant in teacher.get("choose", []):
             _checked({"teacher": merge(base, variant)}, where)
     if recipe.teacher is not None and recipe.student is not None:
-        refuse_kind(recipe.student.loss, kind_of(recipe.data))
-        refuse_signals(recipe.student.loss, supplies_of(recipe.teacher))
+        refuse_kind(recipe.student.largest_loss, kind_of(recipe.data))
+        refuse_signals(recipe.student.largest_loss, supplies_of(recipe.teacher))
         _refuse_start(recipe.student, recipe.teacher, where)
         if recipe.student.mix != "sum" and not recipe.teacher.parts():
             found = f"{recipe.student.mix!r}, and the recipe has one teacher"

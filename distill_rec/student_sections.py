@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from distill_rec.loss_schedule import Ramp
 from distill_rec.section import Section
 
 
@@ -61,6 +62,11 @@ class LearningSection(Section):
     nested_weights: list[float] = Field(
         default_factory=list,
         description="weight of the losses of each of nested beside the whole's; ones where not given",
+    )
+    schedule: dict[str, Ramp] = Field(
+        default_factory=dict,
+        description="weights and temperatures of loss that change while it learns, as temperature = {start = 4.0, "
+        "end = 1.0, over = 0.5}: over that share of min_updates (of all updates where decay is linear)",
     )
     histories: HistoriesSection = Field(
         default_factory=HistoriesSection, description="histories that nobody had, labelled by the teacher"

@@ -85,10 +85,10 @@ def knowledge_for(
     knowledge = Knowledge.load(folder)
     require_same(knowledge.folder, "the teacher's knowledge", knowledge.marks, dataset)
     if not clicks_only:
-        refuse_kind(section.loss, dataset.kind)
-        refuse_signals(section.loss, knowledge.supplies)
+        refuse_kind(section.largest_loss, dataset.kind)
+        refuse_signals(section.largest_loss, knowledge.supplies)
         if count_launched() > 1:
-            refuse_parts(section.loss, dataset.kind)
+            refuse_parts(section.largest_loss, dataset.kind)
         _refuse_adapter(section, knowledge)
         if knowledge.scores is not None:
             _refuse_what_was_not_asked(section, dataset)
@@ -102,7 +102,7 @@ def _refuse_what_was_not_asked(section: StudentSection, dataset: Dataset) -> Non
         RecipeError: naming the key.
     """
     if dataset.kind == "clicks":
-        refuse_listed(section.loss)
+        refuse_listed(section.largest_loss)
     if section.histories.changes:
         found = "histories that nobody had, and the teacher's scores were made once, of those that the data have"
         do = "Set swap, walk, drop and mix of student.histories to 0."
@@ -112,7 +112,7 @@ def _refuse_what_was_not_asked(section: StudentSection, dataset: Dataset) -> Non
 def _refuse_adapter(section: StudentSection, knowledge: Knowledge) -> None:
     if section.adapter != "none" or section.dim == knowledge.dim:
         return
-    if names := [spec.name for spec in used(section.loss) if spec.vectors and spec.adapter]:
+    if names := [spec.name for spec in used(section.largest_loss) if spec.vectors and spec.adapter]:
         found = f"'none', where the student has {section.dim} dimensions and the teacher {knowledge.dim}"
         do = f"Set student.loss.{names[0]} = 0 to leave that loss out, or give the student {knowledge.dim} dimensions."
         raise RecipeError("key student.adapter", found, "auto, linear or mlp", do)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -77,6 +77,12 @@ def active_losses(section: BaseModel) -> list[Active]:
     values = {key: getattr(section, key) for key in type(section).model_fields}
     found = [Active(spec, values[spec.name], spec.arguments(values)) for spec in used(section)]
     return sorted(found, key=lambda one: SCORES in one.spec.needs)
+
+
+def rescaled(found: Sequence[Active], section: BaseModel) -> list[Active]:
+    """The same losses with weights and settings of another section."""
+    values = {key: getattr(section, key) for key in type(section).model_fields}
+    return [replace(one, weight=values[one.spec.name], settings=one.spec.arguments(values)) for one in found]
 
 
 def _function(name: str) -> Callable[..., Tensor]:
