@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from distill_rec.data.dataset import Dataset
+from distill_rec.data.popularity import popularity_shares
 from distill_rec.kinds import validated
 from distill_rec.knowledge import Knowledge
 from distill_rec.listed_objective import BothObjective, ListedObjective
@@ -59,6 +60,7 @@ class DistillationObjective(Objective):
             would admit the zero solution).
         own_vectors: bool `[n_items]`, items whose own vectors losses of item vectors set against the teacher's, batch
             by batch; where not given they are of texts, where these are encoded.
+        popularity: see `data.popularity`, `[n_items]`; all alike where not given.
         schedule: keys of `loss` that change; a loss is read where it has a weight in `loss`, so these are there at
             their largest.
     """
@@ -76,6 +78,7 @@ class DistillationObjective(Objective):
         adapter: AdapterKind = "auto",
         own_vectors: NDArray[np.bool_] | None = None,
         schedule: Mapping[str, Ramp] | None = None,
+        popularity: NDArray[np.float32] | None = None,
     ) -> None:
         super().__init__(nested)
         self.histories, self.mixing = histories, mixing
@@ -90,6 +93,9 @@ class DistillationObjective(Objective):
         # A plain attribute, so that the teacher is neither trained nor saved with the student.
         self.teacher_users = [knowledge.user_encoder.to(device)]
         self.texts = texts.to(device)
+        self.popularity = torch.zeros(len(self.items), device=device)
+        if popularity is not None:
+            self.popularity = torch.from_numpy(popularity).to(device)
         self.own_vectors = None if own_vectors is None else torch.from_numpy(own_vectors.copy()).to(device)
         self.repeat = None if knowledge.repeat is None else torch.from_numpy(knowledge.repeat).to(device)
         self.knows, self.knows_texts = (
@@ -156,7 +162,7 @@ class DistillationObjective(Objective):
         self, scene: Scene, batch: SequenceBatch, place: Tensor, teacher: TeacherScores | None
     ) -> Tensor:
         target, weight = sequence_targets(scene, batch, place)
-        terms = [one.term() for one in self.score_losses]
+        terms = [one.term(self.popularity[scene.items]) for one in self.score_losses]
         places = sequence_places(batch, place) if _repeats(scene, teacher) else None
         counted = self._counted(batch, target.device)
         loss = catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher, scene.repeat, places, counted)
@@ -196,7 +202,7 @@ class DistillationObjective(Objective):
         for one in self.score_losses:
             mask = covered if SCORES in one.spec.needs else shown
             of = counted if CLICKS in one.spec.needs else None
-            value = of_rows(one, scores, taught, labels, mask, of)
+            value = of_rows(one, scores, taught, labels, mask, of, self.popularity[scene.items][candidates])
             loss = loss + (value if batch.share is None else value * _share_of(one, batch.share, of is not None))
         return loss
 
@@ -287,6 +293,7 @@ def objective_of(
         section.adapter,
         own_vectors,
         section.schedule,
+        popularity_shares(dataset.train_clicks),
     )
     if scores is None:
         return vectors

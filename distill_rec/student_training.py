@@ -101,8 +101,7 @@ def _refuse_what_was_not_asked(section: StudentSection, dataset: Dataset) -> Non
     Raises:
         RecipeError: naming the key.
     """
-    if dataset.kind == "clicks":
-        refuse_listed(section.largest_loss)
+    refuse_listed(section.largest_loss, dataset.kind)
     if section.histories.changes:
         found = "histories that nobody had, and the teacher's scores were made once, of those that the data have"
         do = "Set swap, walk, drop and mix of student.histories to 0."

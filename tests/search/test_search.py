@@ -21,7 +21,7 @@ from distill_rec.search import SearchRecord
 from distill_rec.search.records import DrawnRecord, TrialRecord
 
 SPACE = ("--set", "search.space={dim = [8, 16], loss = {kl = [0.0, 1.0]}, optimizer = {max_updates = [20]}}")
-TRIALS = ("--trials", 3)
+TRIALS = ("--trials", 2)
 
 pytestmark = pytest.mark.timeout(900)
 """A search starts processes for each trial; on a busy machine they take their time."""
@@ -49,9 +49,9 @@ def figures(run: Path) -> list[Any]:
 
 def test_trials_share_data_and_teacher_and_the_smallest_within_is_chosen(searched: Path) -> None:
     found = read_record(SearchRecord, searched / "search" / "search.json")
-    assert [one.number for one in found.found] == [0, 1, 2] and not found.failed
+    assert [one.number for one in found.found] == [0, 1] and not found.failed
     assert found.found[0].changes == {} and found.found[0].student == "the recipe’s own"
-    assert all(one.changes["optimizer.max_updates"] == one.updates == 20 for one in found.found[1:])
+    assert found.found[1].changes["optimizer.max_updates"] == found.found[1].updates == 20
     place = searched / "search" / "trials" / "0001"
     assert (place / "teach").is_symlink() and (place / "teach").resolve() == (searched / "teach").resolve()
     assert not (place / "distill" / "undistilled").exists()
@@ -72,10 +72,11 @@ def test_the_best_recipe_is_one_that_run_takes_on_the_same_run(searched: Path, t
         assert key != "dim" or best.student.dim == value
     run = tmp_path / "run"
     shutil.copytree(searched, run, symlinks=True)
-    done = cli("distill", run / "search" / "best.toml", "--out", run, "--restart", "distill", "--json")
+    best_path = run / "search" / "best.toml"
+    done = cli("run", best_path, "--out", run, "--restart", "distill", "--dry-run", "--json")
     assert done.returncode == 0, done.stderr
-    stages = {one["stage"]: one["ran"] for one in json.loads(done.stdout)["stages"]}
-    assert stages == {"prepare": False, "teach": False, "distill": True}
+    states = {one["stage"]: one["state"] for one in json.loads(done.stdout)["stages"]}
+    assert (states["prepare"], states["teach"], states["distill"]) == ("finished", "finished", "to run")
 
 
 def test_a_killed_search_goes_on_to_the_same_trials(
@@ -85,13 +86,13 @@ def test_a_killed_search_goes_on_to_the_same_trials(
     shutil.copytree(tiny_run, run, symlinks=True)
     whole = command("search", tiny_recipe, *SPACE, *TRIALS, "--within", 0.9, "--out", run)
     process = subprocess.Popen(whole, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    drawn = run / "search" / "trials" / "0001" / "drawn.json"
+    place = run / "search" / "trials" / "0001"
     until = time.monotonic() + 300
-    while not drawn.exists() and time.monotonic() < until:
+    while not any(place.glob("distill/student/checkpoint-*.json")) and time.monotonic() < until:
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert read_record(DrawnRecord, drawn).changes and not (drawn.parent / "trial.json").exists()
+    assert read_record(DrawnRecord, place / "drawn.json").changes and not (place / "trial.json").exists()
     done = cli("search", tiny_recipe, *SPACE, *TRIALS, "--within", 0.9, "--out", run)
     assert done.returncode == 0, done.stderr
     assert figures(run) == figures(searched)
@@ -109,5 +110,5 @@ def test_changed_settings_and_budgets_that_nothing_fits_are_told(
     small = cli("search", tiny_recipe, *SPACE, *TRIALS, "--max-megabytes", 0.001, "--out", run, "--json")
     assert small.returncode == 1 and "no student that fits" in small.stderr
     assert json.loads(small.stdout)["chosen"] is None and not (run / "search" / "best.toml").exists()
-    assert [one["fits"] for one in json.loads(small.stdout)["found"]] == [False] * 3
+    assert [one["fits"] for one in json.loads(small.stdout)["found"]] == [False] * 2
     tomllib.loads((searched / "search" / "best.toml").read_text("utf-8"))
