@@ -154,9 +154,10 @@ class DistillationObjective(Objective):
         real = None if batch.changed is None else torch.from_numpy(~batch.changed).to(users.device)
         if isinstance(batch, SequenceBatch):
             target, _ = sequence_targets(scene, batch, place)
-            return mixing.of_targets(users, items, target, real)
+            return mixing.of_targets(users, items, target, real, (scene.users, scene.vectors))
         candidates, shown, labels = candidates_of(scene, batch, place)
-        return mixing.of_candidates(users, functional.embedding(candidates, items), labels, shown, real)
+        student = (functional.embedding(candidates, scene.vectors) * scene.users[:, None]).sum(-1)
+        return mixing.of_candidates(users, functional.embedding(candidates, items), labels, shown, real, student)
 
     def _sequence_loss(
         self, scene: Scene, batch: SequenceBatch, place: Tensor, teacher: TeacherScores | None

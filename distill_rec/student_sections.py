@@ -44,10 +44,11 @@ class LearningSection(Section):
         description="map of its vectors to the teacher's space, for losses of vectors, of training alone: auto (linear "
         "where the dimensions differ, else none), none, linear, or two layers (mlp)",
     )
-    mix: Literal["sum", "by_loss", "by_rank"] = Field(
+    mix: Literal["sum", "by_loss", "by_rank", "by_confidence", "by_agreement"] = Field(
         "sum",
         description="several teachers: their weighted sum; or by sample, those that give the click a small "
-        "cross-entropy (by_loss), or rank it high (by_rank), count for more",
+        "cross-entropy (by_loss), or rank it high (by_rank), are sure (by_confidence), or are near what the student "
+        "says (by_agreement), count for more",
     )
     mix_temperature: float = Field(
         1.0,
