@@ -93,6 +93,20 @@ BUILT_IN = (
         rows="distill_rec.losses.listwise:listwise_rows",
     ),
     LossSpec(
+        "rd",
+        "-log sigmoid of the teacher's first items, weighted by place (RD) and agreement (DLLM2Rec)",
+        frozenset({SCORES}),
+        settings={
+            "rd_top": (int, Field(20, ge=1, description="items of the teacher that rd reads")),
+            "rd_decay": (float, Field(10.0, gt=0, description="places after which a weight has fallen to 1/e")),
+            "rd_agreement": (
+                float,
+                Field(0.0, ge=0, le=1, description="share of the weights for items among the student's first too"),
+            ),
+        },
+        rows="distill_rec.losses.rd:rd_rows",
+    ),
+    LossSpec(
         "unkd",
         "KL to the teacher's scores within groups of about equally popular items",
         frozenset({SCORES, POPULARITY}),

@@ -19,8 +19,8 @@ def unkd_rows(  # noqa: PLR0913
 ) -> Tensor:
     """Mean over groups g of T² KL(softmax_g(t / T) || softmax_g(s / T)), softmax_g over the group's candidates alone.
 
-    UnKD (Chen et al. 2023, arXiv 2211.14729, section 4.2: items are parted into groups of equal popularity, and the
-    teacher's order is learned within each); there pairs that are drawn by the teacher's ranks, here all candidates.
+    UnKD (Chen et al. 2023, arXiv 2211.14729, stratified distillation: items are parted into groups by popularity, and
+    the teacher's order is learned within each); there pairs that are drawn by the teacher's ranks, here all candidates.
     How groups stand to each other is left to the clicks.
 
     Args:

@@ -27,12 +27,18 @@ pytestmark = pytest.mark.timeout(900)
 """A search starts processes for each trial; on a busy machine they take their time."""
 
 
+def search(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run the command and wait for it."""
+    whole = command("search", *arguments)
+    return subprocess.run(whole, env=environment(), capture_output=True, text=True, timeout=800, check=False)
+
+
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, tiny_run: Path, cli: Cli) -> Path:
+def searched(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, tiny_run: Path) -> Path:
     """A run with a finished search. Not to be changed."""
     run = tmp_path_factory.mktemp("searches") / "tiny"
     shutil.copytree(tiny_run, run, symlinks=True)
-    done = cli("search", tiny_recipe, *SPACE, *TRIALS, "--within", 0.9, "--out", run)
+    done = search(tiny_recipe, *SPACE, *TRIALS, "--within", 0.9, "--out", run)
     assert done.returncode == 0, done.stderr
     assert "the front on the test" in done.stdout and "search: trials" not in done.stdout
     return run
@@ -80,7 +86,7 @@ def test_the_best_recipe_is_one_that_run_takes_on_the_same_run(searched: Path, t
 
 
 def test_a_killed_search_goes_on_to_the_same_trials(
-    searched: Path, tiny_run: Path, tiny_recipe: Path, tmp_path: Path, cli: Cli
+    searched: Path, tiny_run: Path, tiny_recipe: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     shutil.copytree(tiny_run, run, symlinks=True)
@@ -93,21 +99,21 @@ def test_a_killed_search_goes_on_to_the_same_trials(
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert read_record(DrawnRecord, place / "drawn.json").changes and not (place / "trial.json").exists()
-    done = cli("search", tiny_recipe, *SPACE, *TRIALS, "--within", 0.9, "--out", run)
+    done = search(tiny_recipe, *SPACE, *TRIALS, "--within", 0.9, "--out", run)
     assert done.returncode == 0, done.stderr
     assert figures(run) == figures(searched)
 
 
 def test_changed_settings_and_budgets_that_nothing_fits_are_told(
-    searched: Path, tiny_recipe: Path, tmp_path: Path, cli: Cli
+    searched: Path, tiny_recipe: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
     shutil.copytree(searched, run, symlinks=True)
-    changed = cli("search", tiny_recipe, *SPACE, *TRIALS, "--set", "student.table_dim=8", "--out", run)
+    changed = search(tiny_recipe, *SPACE, *TRIALS, "--set", "student.table_dim=8", "--out", run)
     assert (
         changed.returncode == 1 and "key student.table_dim: 8" in changed.stderr and "begun with 16" in changed.stderr
     )
-    small = cli("search", tiny_recipe, *SPACE, *TRIALS, "--max-megabytes", 0.001, "--out", run, "--json")
+    small = search(tiny_recipe, *SPACE, *TRIALS, "--max-megabytes", 0.001, "--out", run, "--json")
     assert small.returncode == 1 and "no student that fits" in small.stderr
     assert json.loads(small.stdout)["chosen"] is None and not (run / "search" / "best.toml").exists()
     assert [one["fits"] for one in json.loads(small.stdout)["found"]] == [False] * 2
