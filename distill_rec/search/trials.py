@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from distill_rec.children import Job, run_jobs
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
-from distill_rec.pipeline.beside import Job, run_beside
 from distill_rec.pipeline.stages import stage_named
-from distill_rec.pipeline.stages.distill import threads_of
 from distill_rec.progress import Named, Progress
 from distill_rec.recipe import EvaluateSection, Recipe
 from distill_rec.records import read_record, write_record
@@ -23,7 +22,7 @@ from distill_rec.search.records import Budget, DrawnRecord, Point, SpaceRecord, 
 from distill_rec.search.space import own_place, space_of, stripped, trial_recipe
 
 log = logging.getLogger("distill_rec")
-TRIALS = "trials"
+TRIALS, LOG = "trials", "log.txt"
 SHARED = ("prepare", "teach")
 """Stages of the run that a trial's folder has links to."""
 OWN_FAULTS = (ArtifactError, ModelError, RecipeError, TrainingError)
@@ -168,14 +167,14 @@ def _run(search: Search, begun: SpaceRecord, number: int, changes: dict[str, Any
         "evaluate": section.model_dump(mode="json"),
         "leave_out_seen": begun.leave_out_seen,
     }
-    threads, since = threads_of(recipe.student.device), time.monotonic()
-    try:
-        run_beside(
-            [Job(f"trial {number}", "distill_rec.search.trial:run_trial", arguments)], threads, progress, share=threads
-        )
-    except OWN_FAULTS as error:
+    job = Job(f"trial {number}", "distill_rec.search.trial:run_trial", arguments)
+    since = time.monotonic()
+    (ended,) = run_jobs([job], progress, stderr=place / LOG)
+    if ended.error is not None:
+        if not isinstance(ended.error, OWN_FAULTS):
+            raise ended.error
         seconds = round(time.monotonic() - since, 1)
-        failed = TrialRecord(number=number, changes=changes, failure=str(error), seconds=seconds)
+        failed = TrialRecord(number=number, changes=changes, failure=str(ended.error), seconds=seconds)
         write_record(place / "trial.json", failed)
     return read_record(TrialRecord, place / "trial.json")
 
