@@ -88,7 +88,8 @@ def _print_search(found: SearchRecord, planned: Search, as_json: bool) -> None:
         for name, path in told.items():
             console.print(f"{name}: {path}", soft_wrap=True, highlight=False)
     if found.chosen is None:
-        fail(f"{planned.folder}: no student that fits the budget. {found.verdicts[0].text}")
+        why = "within the budget" if found.found else f"ended well. {found.failed[0].why}"
+        fail(f"{planned.folder}: no trial {why}")
 
 
 def _print_plan(planned: Search, as_json: bool) -> None:

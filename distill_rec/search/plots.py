@@ -15,15 +15,15 @@ Cost = Callable[[Found], float]
 
 def size_plot(search: SearchRecord) -> str:
     """Quality on validation data by megabytes."""
-    return _plot(search, lambda one: one.point.megabytes, "MB that a service loads")
+    return _plot(search, lambda one: one.point.megabytes, "size", "MB that a service loads")
 
 
 def latency_plot(search: SearchRecord) -> str:
     """Quality on validation data by milliseconds."""
-    return _plot(search, lambda one: one.point.milliseconds, "milliseconds of ranking 100 candidates")
+    return _plot(search, lambda one: one.point.milliseconds, "latency", "milliseconds of ranking 100 candidates")
 
 
-def _plot(search: SearchRecord, cost: Cost, axis: str) -> str:
+def _plot(search: SearchRecord, cost: Cost, by: str, axis: str) -> str:
     """Every point; the steps of the best at each cost; the teacher and what is within the budget of it as lines."""
     if not search.found:
         return ""
@@ -34,7 +34,7 @@ def _plot(search: SearchRecord, cost: Cost, axis: str) -> str:
     plot = Axes(max(map(cost, search.found)), low - margin, high + margin)
     body = [*plot.marks(axis), *_lines(plot, levels), _steps(search, plot, cost)]
     body += [_dot(search, one, plot, cost) for one in sorted(search.found, key=lambda one: one.name == search.chosen)]
-    return figure(f"validation {search.metrics[search.main_metric]}", HEIGHT, body)
+    return figure(f"Validation {search.metrics[search.main_metric]} by {by}", HEIGHT, body)
 
 
 def _quality(search: SearchRecord, one: Found) -> float:

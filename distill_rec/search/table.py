@@ -23,13 +23,13 @@ def render(search: SearchRecord, console: Console) -> None:
 
 def _trials(search: SearchRecord) -> Table:
     title = search.metrics[search.main_metric]
-    names = ("trial", f"validation {title}", "kept", "MB", "ms", "new items/s", "seconds", "", "student", "ended by")
+    names = ("trial", "student", f"validation {title}", "kept", "MB", "ms", "", "new items/s", "seconds", "ended by")
     table = _sheet(f"trials (budget: {words.budget_text(search.budget)})", names, ("", "student", "ended by"))
     for one in search.found:
         cells = (words.quality_text(search, one), words.kept_text(one), words.megabytes_text(one))
-        cost = (words.milliseconds_text(one), words.rate_text(one), words.seconds_text(one))
-        last = (words.mark_text(search, one), one.student, words.ended_text(one))
-        table.add_row(one.name, *cells, *cost, *last, style="bold" if one.name == search.chosen else "")
+        cost = (words.milliseconds_text(one), words.mark_text(search, one), words.rate_text(one))
+        last = (words.seconds_text(one), words.ended_text(one))
+        table.add_row(one.name, one.student, *cells, *cost, *last, style="bold" if one.name == search.chosen else "")
     return table
 
 

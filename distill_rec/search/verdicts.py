@@ -55,8 +55,8 @@ def _on_test(search: SearchRecord) -> Verdict | None:
     one, title = search.point(search.chosen), search.metrics[search.main_metric]
     if one.test is None or one.against_teacher is None:
         return None
-    text = f"On the test {one.name} has {cell_text(one.test[search.main_metric])} {title}, less the teacher "
-    text += f"{difference_text(one.against_teacher)}"
+    text = f"On the test {one.name} has {cell_text(one.test[search.main_metric])} {title}, "
+    text += f"{difference_text(one.against_teacher)} against the teacher"
     ratio, within = one.kept_on_test, search.budget.within
     if ratio is not None and ratio.value is not None:
         text += f"; it keeps {ratio.name} = {ratio_text(ratio)}"

@@ -114,7 +114,7 @@ def test_changed_settings_and_budgets_that_nothing_fits_are_told(
         changed.returncode == 1 and "key student.table_dim: 8" in changed.stderr and "begun with 16" in changed.stderr
     )
     small = search(tiny_recipe, *SPACE, *TRIALS, "--max-megabytes", 0.001, "--out", run, "--json")
-    assert small.returncode == 1 and "no student that fits" in small.stderr
+    assert small.returncode == 1 and "no trial within the budget" in small.stderr
     assert json.loads(small.stdout)["chosen"] is None and not (run / "search" / "best.toml").exists()
     assert [one["fits"] for one in json.loads(small.stdout)["found"]] == [False] * 2
     tomllib.loads((searched / "search" / "best.toml").read_text("utf-8"))
