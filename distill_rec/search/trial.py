@@ -5,6 +5,7 @@ Quality is that of the exported student on validation data; no figure of the tes
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from distill_rec.runtime import Student
 from distill_rec.search.records import Point, TrialRecord
 from distill_rec.student_model import load_student
 
+log = logging.getLogger("distill_rec")
 HISTORY = 50
 """Clicks of the history that is timed; a student that reads fewer is timed on those."""
 TIMED_SECONDS = 2.0
@@ -51,6 +53,7 @@ def run_trial(  # noqa: PLR0913
         base: what the data's files are relative to.
         evaluate: the section whose users validation draws from.
     """
+    log.setLevel(logging.WARNING)  # what is loaded and measured along the way is not the search's news
     began, place = time.monotonic(), Path(folder)
     run_stages(recorded(recipe, f"trial {number}"), place, base=Path(base), until="export", progress=progress)
     points = points_of(place, EvaluateSection.model_validate(evaluate), leave_out_seen)

@@ -74,7 +74,7 @@ def mark_text(search: SearchRecord, found: Found) -> str:
     if found.name == search.chosen:
         return "chosen"
     marks = ["front"] if found.front else []
-    return ", ".join(marks if found.fits else [*marks, "over budget"])
+    return ", ".join(marks if found.fits else [*marks, "outside the budget"])
 
 
 def cell_text(cell: Cell | None) -> str:
