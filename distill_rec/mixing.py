@@ -171,10 +171,10 @@ def costs_of_clicks(scores: Tensor, clicks: Tensor, among: Tensor, by: By, stude
 def _without_clicks(by: By, scores: Tensor, student: Tensor | None) -> Tensor:
     """Entropy of each row's softmax `[n]`; or its KL from the student's."""
     own = torch.log_softmax(scores, 1)
-    if by == "by_confidence":
-        return -torch.linalg.vecdot(own.exp(), own)
-    assert student is not None
-    return torch.linalg.vecdot(own.exp(), own - torch.log_softmax(student, 1))
+    if by == "by_agreement":
+        assert student is not None
+        return (own.exp() * (own - torch.log_softmax(student, 1))).sum(1)
+    return -(own.exp() * own).sum(1)
 
 
 def _cross_entropy(scores: Tensor, own: Tensor) -> Tensor:

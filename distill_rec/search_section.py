@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from distill_rec.section import Section
 
@@ -57,7 +57,7 @@ def dimensions_of(space: Mapping[str, Any], prefix: str = "") -> dict[str, Dimen
         elif isinstance(value, Mapping):
             try:
                 out[key] = Range.model_validate(value)
-            except ValueError as error:
+            except ValidationError as error:
                 raise ValueError(f"{key}: {_first(error)}") from None
         elif isinstance(value, list) and value:
             out[key] = Choice(value)
@@ -66,10 +66,9 @@ def dimensions_of(space: Mapping[str, Any], prefix: str = "") -> dict[str, Dimen
     return out
 
 
-def _first(error: ValueError) -> str:
-    errors = getattr(error, "errors", list)()
-    where = ".".join(map(str, errors[0]["loc"])) if errors else ""
-    text = errors[0]["msg"].removeprefix("Value error, ") if errors else str(error)
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where, text = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
     return f"{where}: {text}" if where else text
 
 

@@ -29,12 +29,7 @@ def _chosen(search: SearchRecord) -> Verdict | None:
     if not search.found:
         return None
     if search.chosen is None:
-        text = f"No student of {len(search.found)} is within the budget ({budget_text(budget)})."
-        kept = [one for one in search.found if one.kept is not None]
-        if budget.within is not None and kept:
-            most = max(kept, key=lambda one: one.kept or 0.0)
-            text += f" {most.name} keeps most of the teacher: {percent(most.kept or 0.0)} in {_cost(most)}."
-        return Verdict(tone="bad", text=text)
+        return _none_fits(search)
     one = search.point(search.chosen)
     what = "The best"
     if budget.within is not None:
@@ -46,6 +41,16 @@ def _chosen(search: SearchRecord) -> Verdict | None:
     quality = plain(one.point.quality[search.main_metric])
     text = f"{what}: {one.name} ({one.student}), {_cost(one)}, validation {title} {quality}{kept}."
     return Verdict(tone="open" if one.rising else "note", text=text + (_open(one) if one.rising else ""))
+
+
+def _none_fits(search: SearchRecord) -> Verdict:
+    """With how near the nearest is, where it is quality that is asked for."""
+    text = f"No student of {len(search.found)} is within the budget ({budget_text(search.budget)})."
+    near = [(one.kept, one) for one in search.found if one.kept is not None]
+    if search.budget.within is not None and near:
+        kept, most = max(near, key=lambda pair: pair[0])
+        text += f" {most.name} keeps most of the teacher: {percent(kept)} in {_cost(most)}."
+    return Verdict(tone="bad", text=text)
 
 
 def _on_test(search: SearchRecord) -> Verdict | None:
