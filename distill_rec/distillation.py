@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,14 @@ from torch.nn import functional
 
 from distill_rec.cross_fitting import CrossFitting
 from distill_rec.data.dataset import Dataset
+from distill_rec.data.popularity import popularity_shares
 from distill_rec.first_stage import NAME, begin_from, require_first, train_first
 from distill_rec.kinds import validated
 from distill_rec.knowledge import Knowledge
 from distill_rec.listed_objective import BothObjective, ListedObjective
+from distill_rec.loss_schedule import Ramp, values_at, with_values
 from distill_rec.losses import TeacherScores, catalogue_loss
-from distill_rec.losses.active import Active, active_losses, of_rows
+from distill_rec.losses.active import Active, active_losses, of_rows, rescaled
 from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.mixing import Mixing
 from distill_rec.nn.adapter import Kind as AdapterKind
@@ -63,6 +65,9 @@ class DistillationObjective(Objective):
             would admit the zero solution).
         own_vectors: bool `[n_items]`, items whose own vectors losses of item vectors set against the teacher's, batch
             by batch; where not given they are of texts, where these are encoded.
+        popularity: see `data.popularity`, `[n_items]`; all alike where not given.
+        schedule: keys of `loss` that change; a loss is read where it has a weight in `loss`, so these are there at
+            their largest.
     """
 
     def __init__(  # noqa: PLR0913
@@ -78,9 +83,12 @@ class DistillationObjective(Objective):
         adapter: AdapterKind = "auto",
         own_vectors: NDArray[np.bool_] | None = None,
         cross_fitting: CrossFitting | None = None,
+        schedule: Mapping[str, Ramp] | None = None,
+        popularity: NDArray[np.float32] | None = None,
     ) -> None:
         super().__init__(nested, histories)
         self.mixing, self.cross_fitting = mixing, cross_fitting
+        self.loss, self.schedule = loss, schedule or {}
         losses = active_losses(loss)
         self.score_losses = [one for one in losses if not one.spec.vectors]
         self.item_losses = [one for one in losses if one.spec.vectors and ITEM_VECTORS in one.spec.needs]
@@ -91,6 +99,9 @@ class DistillationObjective(Objective):
         # A plain attribute, so that the teacher is neither trained nor saved with the student.
         self.teacher_users = [knowledge.user_encoder.to(device)]
         self.texts = texts.to(device)
+        self.popularity = torch.zeros(len(self.items), device=device)
+        if popularity is not None:
+            self.popularity = torch.from_numpy(popularity).to(device)
         self.own_vectors = None if own_vectors is None else torch.from_numpy(own_vectors.copy()).to(device)
         self.repeat = None if knowledge.repeat is None else torch.from_numpy(knowledge.repeat).to(device)
         self.knows, self.knows_texts = (
@@ -103,6 +114,13 @@ class DistillationObjective(Objective):
         self.dims = knowledge.user_encoder.dims if isinstance(knowledge.user_encoder, SideBySide) else None
         self.item_adapter = make_adapter(adapter, dim, knowledge.dim)
         self.user_adapter = make_adapter(adapter, dim, knowledge.dim)
+
+    def proceed(self, progress: float) -> None:
+        self.scheduled = values_at(self.schedule, progress)
+        now = with_values(self.loss, self.scheduled)
+        self.score_losses, self.item_losses, self.user_losses = (
+            rescaled(found, now) for found in (self.score_losses, self.item_losses, self.user_losses)
+        )
 
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
         teacher = self._teacher(scene, place) if self.asks_teacher else None
@@ -142,15 +160,16 @@ class DistillationObjective(Objective):
         real = None if batch.changed is None else torch.from_numpy(~batch.changed).to(users.device)
         if isinstance(batch, SequenceBatch):
             target, _ = sequence_targets(scene, batch, place)
-            return mixing.of_targets(users, items, target, real)
+            return mixing.of_targets(users, items, target, real, (scene.users, scene.vectors))
         candidates, shown, labels = candidates_of(scene, batch, place)
-        return mixing.of_candidates(users, functional.embedding(candidates, items), labels, shown, real)
+        student = (functional.embedding(candidates, scene.vectors) * scene.users[:, None]).sum(-1)
+        return mixing.of_candidates(users, functional.embedding(candidates, items), labels, shown, real, student)
 
     def _sequence_loss(
         self, scene: Scene, batch: SequenceBatch, place: Tensor, teacher: TeacherScores | None
     ) -> Tensor:
         target, weight = sequence_targets(scene, batch, place)
-        terms = [one.term() for one in self.score_losses]
+        terms = [one.term(self.popularity[scene.items]) for one in self.score_losses]
         places = sequence_places(batch, place) if _repeats(scene, teacher) else None
         counted = self._counted(batch, target.device)
         loss = catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher, scene.repeat, places, counted)
@@ -190,7 +209,7 @@ class DistillationObjective(Objective):
         for one in self.score_losses:
             mask = covered if SCORES in one.spec.needs else shown
             of = counted if CLICKS in one.spec.needs else None
-            value = of_rows(one, scores, taught, labels, mask, of)
+            value = of_rows(one, scores, taught, labels, mask, of, self.popularity[scene.items][candidates])
             loss = loss + (value if batch.share is None else value * _share_of(one, batch.share, of is not None))
         return loss
 
@@ -243,10 +262,10 @@ def objective_of(
     Args:
         own_vectors: see `DistillationObjective`.
     """
-    loss, scores = section.loss, knowledge.scores
+    loss, scores = section.largest_loss, knowledge.scores
     by_kind = {True: {}, False: {}} if scores is None else _apart(loss)
     if scores is not None and not {ITEM_VECTORS, USER_VECTORS} & knowledge.supplies:
-        return ListedObjective(scores["train"], loss, section.widths)
+        return ListedObjective(scores["train"], loss, section.widths, section.schedule)
     vectors = DistillationObjective(
         knowledge,
         loss.model_copy(update=by_kind[False]),
@@ -259,10 +278,13 @@ def objective_of(
         section.adapter,
         own_vectors,
         _cross_fitting(section, knowledge, dataset),
+        section.schedule,
+        popularity_shares(dataset.train_clicks),
     )
     if scores is None:
         return vectors
-    listed = ListedObjective(scores["train"], loss.model_copy(update=by_kind[True]), section.widths)
+    of_scores = loss.model_copy(update=by_kind[True])
+    listed = ListedObjective(scores["train"], of_scores, section.widths, section.schedule)
     return BothObjective(vectors, listed)
 
 

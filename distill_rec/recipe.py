@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from distill_rec.kinds import validated
+from distill_rec.loss_schedule import at_largest, refuse_schedule
 from distill_rec.losses.checks import used
 from distill_rec.losses.registry import item_losses, losses
 from distill_rec.losses.section import loss_section
+from distill_rec.search_section import SearchSection
 from distill_rec.section import Section as Section
 from distill_rec.section import decisive as decisive
 from distill_rec.student_sections import LearningSection, refuse_nested
@@ -308,6 +310,16 @@ class StudentSection(ModelSection, LearningSection, Sourced):
         refuse_nested(self.dim, self.nested, self.nested_weights)
         return self
 
+    @model_validator(mode="after")
+    def _scheduled_keys(self) -> Self:
+        refuse_schedule(self.loss, self.schedule)
+        return self
+
+    @property
+    def largest_loss(self) -> LossSection:
+        """The losses, each scheduled key at its largest."""
+        return at_largest(self.loss, self.schedule)
+
     def sources(self) -> dict[str, tuple[str, str]]:
         return {"trunk": (self.trunk, "")} if self.trunk else {}
 
@@ -389,6 +401,9 @@ class Recipe(Section):
     student: SerializeAsAny[StudentSection] | None = Field(None, description="the student; left out: no distillation")
     export: ExportSection | None = Field(None, description="the artifact; left out: no export")
     evaluate: EvaluateSection | None = Field(None, description="the report; left out: no evaluation")
+    search: SearchSection | None = Field(
+        None, description="what `distill-rec search` varies; left out: sizes and losses of the student's kind"
+    )
 
     @field_validator("teacher", "student", mode="before")
     @classmethod

@@ -72,8 +72,8 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
         for variant in teacher.get("choose", []):
             _checked({"teacher": merge(base, variant)}, where)
     if recipe.teacher is not None and recipe.student is not None:
-        refuse_kind(recipe.student.loss, kind_of(recipe.data))
-        refuse_signals(recipe.student.loss, supplies_of(recipe.teacher))
+        refuse_kind(recipe.student.largest_loss, kind_of(recipe.data))
+        refuse_signals(recipe.student.largest_loss, supplies_of(recipe.teacher))
         if recipe.student.first is not None:
             refuse_signals(recipe.student.first.loss, supplies_of(recipe.teacher), "student.first.loss")
         _refuse_start(recipe.student, recipe.teacher, where)

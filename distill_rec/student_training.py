@@ -89,14 +89,14 @@ def knowledge_for(
     knowledge = Knowledge.load(folder)
     require_same(knowledge.folder, "the teacher's knowledge", knowledge.marks, dataset)
     if not clicks_only:
-        refuse_kind(section.loss, dataset.kind)
-        refuse_signals(section.loss, knowledge.supplies)
-        _refuse_adapter(section, section.loss, knowledge)
+        refuse_kind(section.largest_loss, dataset.kind)
+        refuse_signals(section.largest_loss, knowledge.supplies)
+        _refuse_adapter(section, section.largest_loss, knowledge)
         if section.first is not None:
             refuse_signals(section.first.loss, knowledge.supplies, FIRST)
             _refuse_adapter(section, section.first.loss, knowledge, FIRST)
         if count_launched() > 1:
-            refuse_parts(section.loss, dataset.kind)
+            refuse_parts(section.largest_loss, dataset.kind)
         if knowledge.scores is not None:
             _refuse_what_was_not_asked(section, dataset)
     return knowledge
@@ -108,8 +108,7 @@ def _refuse_what_was_not_asked(section: StudentSection, dataset: Dataset) -> Non
     Raises:
         RecipeError: naming the key.
     """
-    if dataset.kind == "clicks":
-        refuse_listed(section.loss)
+    refuse_listed(section.largest_loss, dataset.kind)
     if section.histories.changes:
         found = "histories that nobody had, and the teacher's scores were made once, of those that the data have"
         do = "Set swap, walk, drop and mix of student.histories to 0."

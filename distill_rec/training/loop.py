@@ -122,6 +122,7 @@ class Training:
             self.state = found
         if not self.ranks.first:  # dropout falls differently on each one's rows
             torch.manual_seed(torch.initial_seed() + self.state.update * self.ranks.count + self.ranks.rank)
+        self.objective.proceed(self._progress)
         if found is None:
             if self.ranks.first:
                 save_weights(self._start, trainable(*self._modules))
@@ -170,6 +171,14 @@ class Training:
         return min(limits)
 
     @property
+    def _progress(self) -> float:
+        """Share of the schedule that is done: it ends before a plateau may end the training."""
+        whole, floor = self._total(), self.section.min_updates
+        if self.section.decay == "none" and floor:
+            whole = min(whole, floor)
+        return min(self.state.update / max(whole, 1), 1.0)
+
+    @property
     def _slowest_step(self) -> int:
         """Steps of the optimiser that steps least often: the stopping rule counts these."""
         return self.state.update if self.optimizers.window is None else self.state.window
@@ -210,6 +219,7 @@ class Training:
         """Run one window and step; windows do not cross the end of an epoch."""
         model, state, section = self.model, self.state, self.section
         model.train()
+        self.objective.proceed(self._progress)
         batches = self._next_batches()
         items = window_items(model, batches, self.warm)
         needed = torch.unique(model.item_text[items])
@@ -276,6 +286,7 @@ class Training:
         state.plateau = plateau.state()
         loss = state.loss_sum / max(state.loss_windows, 1)
         record = {"update": state.update, "seconds": round(state.seconds, 2), "loss": loss, "ndcg@10": value}
+        record |= {f"loss.{key}": value for key, value in self.objective.scheduled.items()}
         state.history.append(record | figures)
         state.since_validation, state.loss_sum, state.loss_windows = 0, 0.0, 0
 

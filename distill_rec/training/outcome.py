@@ -58,7 +58,8 @@ class Outcome(Record):
     Attributes:
         best: nDCG@10 on validation of the weights that were kept.
         updates, seconds: work done.
-        history: one record per validation (`update`, `seconds`, `loss`, `ndcg@10`, and what else the training notes).
+        history: one record per validation (`update`, `seconds`, `loss`, `ndcg@10`; of a loss's key that changes its
+            value then, as `loss.kl`; and what else the training notes).
         stopped: what ended it.
         reproducible: false where the clock ended it.
         rising: a limit ended it within the patience after a gain that counts (at the gain itself where the rate had
