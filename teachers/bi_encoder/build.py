@@ -18,7 +18,7 @@ from distill_rec.nn.text_head import TextHead
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.progress import Progress
 from distill_rec.trunks.encoder import TrunkEncoder
-from distill_rec.trunks.load import Trunk, load_trunk
+from distill_rec.trunks.load import Trunk, open_trunk
 from distill_rec.trunks.prefix import cached_pooled, cached_states
 from distill_rec.trunks.tokens import cached_tokens
 from distill_rec.trunks.vectors import is_vector_file, read_vectors
@@ -41,13 +41,12 @@ class Source:
 
 
 def open_source(section: BiEncoderSection, dataset: Dataset, device: torch.device) -> Source:
-    """Load the trunk (onto the device), or read the file of vectors."""
+    """Open the trunk (for the device), or read the file of vectors."""
     if is_vector_file(section.trunk):
         vectors, digest = read_vectors(section.trunk, dataset.items["item_id"].to_list())
         record = {"source": section.trunk, "revision": "", "digest": digest, "width": vectors.shape[1]}
         return Source(None, torch.from_numpy(vectors), record)
-    trunk = load_trunk(section.trunk, section.revision, section.pooling, section.max_tokens, section.prefix)
-    trunk.model.to(device)
+    trunk = open_trunk(section.trunk, section.revision, section.pooling, section.max_tokens, section.prefix).to(device)
     record = {
         "source": trunk.source,
         "revision": trunk.revision,
@@ -111,8 +110,7 @@ def build_teacher(
 
 def frozen(section: BiEncoderSection, trunk: Trunk) -> bool:
     """Whether nothing of the trunk learns."""
-    depth = len(trunk.layers)
-    return section.how.lowest(depth) == depth
+    return section.how.lowest(trunk.depth) == trunk.depth
 
 
 def _trunk_encoder(

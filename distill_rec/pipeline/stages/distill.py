@@ -51,14 +51,14 @@ class Distill(Stage):
     def run(self, work: Work) -> None:
         recipe = work.context.resolved
         assert recipe.student is not None
-        folder = work.folder(self.name)
+        folder, trunk = work.folder(self.name), trunk_of(recipe)
         wanted = {"student": True, "undistilled": recipe.student.undistilled, "initialised": recipe.student.initialised}
         names = [name for name, one in wanted.items() if one] if recipe.teacher is not None else ["student"]
         shared = {
             "section": recipe.student.model_dump(mode="json"),
             "teach": str(work.folder("teach")) if recipe.teacher is not None else "",
             "prepared": str(work.folder("prepare")),
-            "trunk": trunk_of(recipe),
+            "trunk": trunk,
         }
         jobs = [
             Job(f"distill/{name}", f"{__name__}:train", {**shared, "name": name, "folder": str(folder / name)})
@@ -66,7 +66,8 @@ class Distill(Stage):
             if not (folder / name / "model.json").exists()
         ]
         threads = threads_of(recipe.student.device)
-        if len(names) > 1 and threads > 1:
+        if jobs and len(names) > 1 and threads > 1:
+            _warm(recipe.student, trunk, work.folder("prepare"), work.progress)
             run_beside(jobs, threads, work.progress, share=max(1, threads // len(names)))
         else:
             for job in jobs:
@@ -110,6 +111,16 @@ def train(
         clicks_only=name == "initialised",
         progress=progress,
     )
+
+
+def _warm(section: StudentSection, trunk: str, prepared: Path, progress: Progress) -> None:
+    """See `contracts.WarmCaches`."""
+    from distill_rec.contracts import student_spec
+    from distill_rec.data import Dataset
+
+    warm = student_spec(section.kind).warm
+    if warm is not None:
+        warm.get()(section, section.trunk or trunk, Dataset.load(prepared), progress)
 
 
 def threads_of(device: str) -> int:
