@@ -29,7 +29,7 @@ class Active:
         """Its form over the catalogue."""
         reads = SCORES in self.spec.needs
         function = _function(self.spec.catalogue) if self.spec.catalogue else by_rows(_function(self.spec.rows), reads)
-        return Term(function, self.weight, reads, self.settings, CLICKS in self.spec.needs)
+        return Term(function, self.weight, reads, self.settings, CLICKS in self.spec.needs, self.spec.joins)
 
     def listed_term(self, listed: Listed) -> Term:
         """Its form over the catalogue where the teacher scores a few items of it; that of one that reads no teacher."""
