@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,7 @@ class Distill(Stage):
         threads = threads_of(recipe.student.device)
         if jobs and len(names) > 1 and threads > 1:
             _warm(recipe.student, trunk, work.folder("prepare"), work.progress)
-            run_beside(jobs, threads, work.progress, share=max(1, threads // len(names)))
+            run_beside(jobs, threads, work.progress, share=share_of(threads, len(names)))
         else:
             for job in jobs:
                 train(**job.arguments, progress=work.progress)
@@ -135,6 +136,11 @@ def threads_of(device: str) -> int:
     return torch.get_num_threads() if choose_device(device).type == "cpu" else 1
 
 
+def share_of(threads: int, students: int) -> int:
+    """Threads of each student, where they are trained beside each other."""
+    return max(1, threads // students)
+
+
 def trunk_of(recipe: Recipe) -> str:
     """The PLM of the student's tokens and first weights: its own, or else its teacher's; "" where there is none."""
     sections: tuple[Sourced | None, ...] = (recipe.student, recipe.teacher)
@@ -143,11 +149,13 @@ def trunk_of(recipe: Recipe) -> str:
 
 def _work_of(section: StudentSection, sizes: Sizes, distilled: bool) -> tuple[str, float]:
     from distill_rec.contracts import student_spec
-    from distill_rec.estimates import training_seconds
+    from distill_rec.estimates import seconds_beside, training_seconds
 
-    seconds = training_seconds(section, section.optimizer, sizes, TAUGHT if distilled else 1.0)
-    seconds += student_spec(section.kind).start_seconds
     others = {"without distillation": section.undistilled, "from the teacher's start": section.initialised}
     beside = [name for name, wanted in others.items() if distilled and wanted]
-    seconds += len(beside) * training_seconds(section, section.optimizer, sizes)
+    share = share_of(sizes.threads, 1 + len(beside)) if beside else sizes.threads
+    own = replace(sizes, threads=share)
+    each = [training_seconds(section, section.optimizer, own, TAUGHT if distilled else 1.0)]
+    each += [training_seconds(section, section.optimizer, own) for _ in beside]
+    seconds = student_spec(section.kind).start_seconds + seconds_beside(each, sizes.threads // share)
     return ", and ".join([f"{section.kind}, {section.dim} dimensions", *beside]), seconds
