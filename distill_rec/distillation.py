@@ -40,7 +40,7 @@ from distill_rec.training import Objective
 from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch, Share
 from distill_rec.training.checkpoint import load_trainable
 from distill_rec.training.histories import Histories, click_histories
-from distill_rec.training.objective import Scene, candidates_of, gather_users, sequence_targets
+from distill_rec.training.objective import Scene, candidates_of, gather_users, same_users, sequence_targets
 from distill_rec.training.outcome import note_before
 from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
 from distill_rec.training.search import search
@@ -172,7 +172,10 @@ class DistillationObjective(Objective):
         terms = [one.term(self.popularity[scene.items]) for one in self.score_losses]
         places = sequence_places(batch, place) if _repeats(scene, teacher) else None
         counted = self._counted(batch, target.device)
-        loss = catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher, scene.repeat, places, counted)
+        same = same_users(scene, batch) if self.mixing is None else None  # else the teacher differs by target
+        loss = catalogue_loss(
+            scene.users, scene.vectors, target, weight, terms, teacher, scene.repeat, places, counted, same
+        )
         return loss if batch.share is None else loss * batch.share.weight
 
     def _item_loss(self, scene: Scene, own: Tensor) -> Tensor:

@@ -163,9 +163,9 @@ def run_lower(
 def _run_lower(
     rows: RowFile, tokens: Ragged, trunk: Trunk, stop: int, pooling: str | None, progress: Progress, title: str
 ) -> NDArray[Any]:
-    device = next(trunk.model.parameters()).device
     begin = rows.done()
     if begin >= 0:
+        device = next(trunk.model.parameters()).device
         with progress.task(title, len(tokens)) as task, torch.no_grad():
             task.advance(min(begin * SHARD, len(tokens)))
             for shard in range(begin, -(-len(tokens) // SHARD)):
@@ -213,5 +213,6 @@ def cached_states(texts: list[str], tokens: Ragged, trunk: Trunk, start: int, pr
 def cached_pooled(texts: list[str], tokens: Ragged, trunk: Trunk, pooling: str, progress: Progress) -> NDArray[Any]:
     """Pooled vectors `[n_texts, width]` of the whole frozen trunk, fp32, memory-mapped."""
     folder = cache_folder() / "pooled" / _key(trunk, texts, pooling)
-    depth = len(trunk.layers)
-    return run_lower(RowFile(folder, np.float32, trunk.width), tokens, trunk, depth, pooling, progress, "frozen trunk")
+    return run_lower(
+        RowFile(folder, np.float32, trunk.width), tokens, trunk, trunk.depth, pooling, progress, "frozen trunk"
+    )
