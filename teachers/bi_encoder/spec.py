@@ -73,7 +73,7 @@ class BiEncoderSection(ModelSection, TeacherSection):
         return tuning_of(self.tuning)
 
     def sources(self) -> dict[str, tuple[str, str]]:
-        return {"trunk": (self.trunk, self.revision)}
+        return super().sources() | {"trunk": (self.trunk, self.revision)}
 
     def resolved(self, resolve: Callable[[str], str]) -> Self:
         trunks: list[dict[str, Any]] = [
