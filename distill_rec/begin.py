@@ -13,6 +13,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from distill_rec.data.dataset import Dataset
+from distill_rec.files import read_json
+from distill_rec.handover import DATA, ITEM_IDS, require_same
 from distill_rec.nn.recommender import Recommender
 from distill_rec.runtime.errors import RunError
 from distill_rec.training.checkpoint import under
@@ -45,8 +47,13 @@ class Earlier:
         if not (place / "model.json").exists() or not (place / "weights.safetensors").exists():
             found = "no finished model to begin from"
             raise RunError(place, found, "RUN/teach, RUN/teach/NAME or RUN/distill/student of a finished run")
+        dataset = Dataset.load(prepared_beside(place))
+        for marked in (place / "model.json", place / "knowledge" / "manifest.json"):
+            content = read_json(marked) if marked.exists() else {}
+            marks = {key: content.get(key, "") for key in (ITEM_IDS, DATA)}
+            require_same(place, "the model to begin from", marks, dataset)
         tensors = {name: value.clone() for name, value in load_file(place / "weights.safetensors").items()}
-        return Earlier(place, tensors, Dataset.load(prepared_beside(place)))
+        return Earlier(place, tensors, dataset)
 
     def rows(self, dataset: Dataset) -> NDArray[np.int64]:
         """The number that each item of a data set has in this one's, by its id; -1 of one that it does not have."""
@@ -92,12 +99,11 @@ def go_on_as_users(model: Recommender, earlier: Earlier, dataset: Dataset) -> No
         RunError: they are of another shape, or it has none.
     """
     earlier.fill(model.user_encoder, "user_encoder")
-    if (
-        model.repeat_term is not None
-        and (numbers := _first(earlier.tensors, "repeat", "repeat_term.numbers")) is not None
-    ):
+    numbers = _first(earlier.tensors, "repeat", "repeat_term.numbers")
+    if model.repeat_term is not None and numbers is not None:
         model.repeat_term.start_from(numbers)
-    if model.offsets is not None and (old := _first(earlier.tensors, "offsets", "offsets.weight")) is not None:
+    old = _first(earlier.tensors, "offsets", "offsets.weight")
+    if model.offsets is not None and old is not None:
         if old.shape[1] != model.offsets.weight.shape[1]:
             found, expected = f"offsets of {old.shape[1]} dimensions", f"{model.offsets.weight.shape[1]}, as here"
             raise RunError(earlier.folder, found, expected, "Set dim back, or leave begin out to train anew.")

@@ -34,7 +34,7 @@ from distill_rec.student_training import StudentTraining, knowledge_for, start_o
 from distill_rec.together import joint
 from distill_rec.training import Objective
 from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch, Share
-from distill_rec.training.checkpoint import load_trainable
+from distill_rec.training.checkpoint import load_trainable, under
 from distill_rec.training.histories import Histories
 from distill_rec.training.objective import Scene, candidates_of, gather_users, sequence_targets
 from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
@@ -388,7 +388,18 @@ def _train(  # noqa: PLR0913
     elif knowledge is not None:
         called = "student"
         objective = objective_of(knowledge, section, dataset, training.device, training.built.own_vectors)
+        if section.begin:
+            _adapt_as_before(objective, Path(section.begin) / "best.safetensors")
     training.run(objective, called, clicks_only, optimizer, place, ranks)
+
+
+def _adapt_as_before(objective: Objective, best: Path) -> None:
+    """Take over the weights that training alone needs, as adapters; those of another shape are learned anew."""
+    earlier = under(load_file(best), "1") if best.exists() else {}
+    with torch.no_grad():
+        for name, own in objective.named_parameters():
+            if name in earlier and earlier[name].shape == own.shape:
+                own.copy_(earlier[name])
 
 
 def _mixing(section: StudentSection, knowledge: Knowledge) -> Mixing | None:

@@ -393,6 +393,25 @@ class EvaluateSection(Section):
     seed: int = Field(0, description="draws users and resamples")
 
 
+class RefreshSection(Section):
+    """Against which run a refreshed student is compared, and what it takes to be published."""
+
+    run: str = Field(description="folder of the run before, whose student is compared on the newest clicks (the test)")
+    max_loss: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the main metric (nDCG@10; AUC of impressions) that the student may lose against the one "
+        "before, by the mean over users; more, and it is not published",
+    )
+    anyway: bool = Field(False, description="publish it even where it is worse")
+    into: str = Field(
+        "", description="export folder that a service follows: a student that is published becomes its next version"
+    )
+    bootstrap: int = Field(2000, ge=100, description="paired resamples of users for the intervals")
+    max_users: int | None = Field(None, description="test users drawn when there are more; all where not given")
+
+
 class Recipe(Section):
     """A whole run."""
 
@@ -402,6 +421,9 @@ class Recipe(Section):
         None, description="the teacher, or several as [[teacher]], each with a name; left out: no teaching"
     )
     student: SerializeAsAny[StudentSection] | None = Field(None, description="the student; left out: no distillation")
+    refresh: RefreshSection | None = Field(
+        None, description="what `distill-rec refresh` adds; left out: the run is no refresh"
+    )
     export: ExportSection | None = Field(None, description="the artifact; left out: no export")
     evaluate: EvaluateSection | None = Field(None, description="the report; left out: no evaluation")
 

@@ -120,15 +120,13 @@ def go_on(encoder: StaticEncoder, earlier: Earlier) -> None:
     row = old["vocabulary"].long()  # -1 - r of the fallback's row r is, from the end, its place in the reversed rows
     vectors = table[torch.where(row < 0, len(table) + row, row)]
     own = encoder.vocabulary.long()
-    into = {
-        "vocabulary": vectors[: len(own)].new_empty(len(own), encoder.table.shape[1]),
-        "no_tokens": encoder.no_tokens,
-    }
-    earlier.fill_tensors(into, {"vocabulary": vectors, "no_tokens": old["no_tokens"]})
+    mine = torch.empty(len(own), encoder.table.shape[1])
+    into = {"table": mine, "no_tokens": encoder.no_tokens}
+    earlier.fill_tensors(into, {"table": vectors, "no_tokens": old["no_tokens"]})
     with torch.no_grad():
-        encoder.table[own[own >= 0]] = vectors[own >= 0]
-        others = vectors.new_zeros(len(encoder.fallback), vectors.shape[1])
-        others[-1 - own[own < 0]] = vectors[own < 0]
+        encoder.table[own[own >= 0]] = mine[own >= 0]
+        others = torch.zeros(len(encoder.fallback), mine.shape[1])
+        others[-1 - own[own < 0]] = mine[own < 0]
         encoder.set_fallback(others)
 
 
