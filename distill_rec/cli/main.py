@@ -17,6 +17,7 @@ from distill_rec.cli import (
     keys,
     rank,
     recommend,
+    refresh,
     run,
     score,
     serve,
@@ -26,7 +27,7 @@ from distill_rec.cli.output import never_refuse
 from distill_rec.cli.stage_commands import command_of, help_of
 from distill_rec.pipeline.stages import STAGES
 
-OWN = {"export": export.export}
+OWN = {"export": export.export, "refresh": refresh.refresh}
 """Commands of stages that take options of their own."""
 
 app = typer.Typer(
