@@ -125,7 +125,8 @@ def _teacher(teacher: Settings, folder: Path, gently: Gently) -> Settings:
         teacher = merge(teacher, history.variants[history.chosen].settings) | {"choose": []}
     if "begin" not in settings_of("teacher", kind_of("teacher", teacher)).model_fields:
         return teacher
-    return _gently(teacher, history, gently) | {"begin": str(folder)}
+    section: Settings = _gently(teacher, history, gently)
+    return section | {"begin": str(folder)}
 
 
 def _student(student: Settings, run: Path, gently: Gently) -> Settings:
@@ -144,8 +145,6 @@ def taught_anew(recipe: Recipe) -> dict[str, str]:
 
 def _gently(value: Any, history: Outcome | None, gently: Gently) -> Any:
     """A section with each optimiser within it trained on gently, and the try that was chosen as its only one."""
-    if isinstance(value, list):
-        return value
     if not isinstance(value, Mapping):
         return value
     if "learning_rate" not in value or "batch_size" not in value:

@@ -15,9 +15,14 @@ import numpy as np
 import pytest
 from conftest import Cli, command, environment
 
+from distill_rec.artifact.publish import rollback
+from distill_rec.artifact.refusals import no_student
+from distill_rec.doctor import examine
 from distill_rec.files import read_json
+from distill_rec.pipeline.run_stages import run_stages
+from distill_rec.recipe import Recipe
 from distill_rec.recipe_io import load_recipe
-from distill_rec.refresh import Gently, folder_beside, refreshed_recipe
+from distill_rec.refresh import Gently, folder_beside, publish_into, refreshed_recipe
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import RecipeError, RunError
 
@@ -28,6 +33,10 @@ WEIGHTS = ("teach/weights.safetensors", "distill/student/weights.safetensors")
 def digests(folder: Path) -> dict[str, str]:
     files = [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def recorded_recipe(run: Path) -> Recipe:
+    return load_recipe(read_json(run / "recipe.json")["recipe"])
 
 
 @pytest.fixture(scope="module")
@@ -68,26 +77,20 @@ def refreshed(arguments: list[object], tiny_run: Path, tmp_path_factory: pytest.
     return folder
 
 
-def test_killed_or_not_it_ends_in_the_same_weights(
-    refreshed: Path, arguments: list[object], tmp_path: Path, cli: Cli
-) -> None:
-    done = cli(*arguments, "--out", tmp_path / "whole")
-    assert done.returncode == 0, done.stderr
+def test_killed_or_not_its_recipe_alone_gives_the_same_weights(refreshed: Path, tmp_path: Path) -> None:
+    run_stages(recorded_recipe(refreshed), tmp_path / "whole", until="distill")
     for name in WEIGHTS:
         assert (refreshed / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
-    assert "before" in done.stdout
 
 
-def test_it_knows_the_new_item_and_is_published_where_a_service_looks(
-    refreshed: Path, tiny_run: Path, arguments: list[object], cli: Cli
-) -> None:
+def test_it_knows_the_new_item_and_is_published_where_a_service_looks(refreshed: Path) -> None:
     live = refreshed.parent / "live"
     assert "late" in Student.load(live / "student").item_ids
     assert sorted(os.listdir(live / "versions")) == ["1", "2"]
     assert "late" not in Student.load(live / "versions" / "1").item_ids  # the one before, to go back to
-    assert cli("export", live, "--rollback").returncode == 0
-    again = cli(*arguments, "--out", refreshed, "--into", live)
-    assert again.returncode == 0 and os.readlink(live / "student") == "versions/1"  # what was rolled back stays so
+    assert rollback(live) == "1"
+    assert publish_into(refreshed, live, 3) == "2"
+    assert os.readlink(live / "student") == "versions/1"  # what was rolled back stays so
     history = read_json(refreshed / "distill" / "student" / "history.json")
     assert history["rates"][0]["learning_rate"] == pytest.approx(0.3 * 2e-3)
     assert history["updates"] == 20
@@ -106,13 +109,15 @@ def test_a_worse_student_is_not_published_unless_asked(
     assert done.returncode == 3
     assert "-0.0200 nDCG@10" in done.stderr and "Nothing was published" in done.stderr
     assert not (run / "export").exists()
-    assert "nDCG@10" in cli("rank", run, "--history", "1", "--candidates", "2").stderr
+    assert "-0.0200 nDCG@10" in str(no_student(run / "export" / "student"))
+    assert any("-0.0200" in one.found for one in examine(str(run))[1])
     done = cli(*arguments, "--out", run, "--anyway")
     assert done.returncode == 0, done.stderr
+    assert "before" in done.stdout
     assert (run / "export" / "student" / "manifest.json").exists()
 
 
-def test_what_cannot_be_gone_on_from_is_said(tiny_run: Path, tmp_path: Path, cli: Cli) -> None:
+def test_what_cannot_be_gone_on_from_is_said(tiny_run: Path, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no run here"):
         refreshed_recipe(tmp_path)
     copied = tmp_path / "copied"
@@ -120,7 +125,6 @@ def test_what_cannot_be_gone_on_from_is_said(tiny_run: Path, tmp_path: Path, cli
     (copied / "distill" / "stage.json").unlink()
     with pytest.raises(RunError, match="not finished"):
         refreshed_recipe(copied)
-    assert "error" in cli("refresh", copied).stderr
     summary = copied / "prepare" / "summary.json"
     summary.write_text(json.dumps(read_json(summary) | {"last_time": None}))
     shutil.copyfile(tiny_run / "distill" / "stage.json", copied / "distill" / "stage.json")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import pytest
 import torch
-from tiny import make_dataset, student_section, write_trunk
+from tiny import grown, make_dataset, student_section, write_trunk
 
 from distill_rec.begin import Earlier
 from distill_rec.data.dataset import Dataset
@@ -22,28 +20,6 @@ from distill_rec.student_model import earlier_vectors, load_student
 from distill_rec.student_training import StudentTraining
 
 QUICK = OptimizerSection(batch_size=32, window=2, max_updates=6)
-
-
-def grown(dataset: Dataset) -> Dataset:
-    """The same with a new item first, one of new words, which has clicks."""
-    texts = ["stone house 900", *dataset.texts]
-    items = pl.DataFrame({"item_id": ["first"], "title": texts[:1], "text": texts[:1]})
-    train = dataset.train
-    clicks = [
-        np.append(row + 1, [0] if number % 4 == 0 else []).astype(np.int32) for number, row in enumerate(train.items)
-    ]  # type: ignore[union-attr]
-    longer = [np.arange(len(row)) // 2 for row in clicks]
-    return replace(
-        dataset,
-        items=pl.concat([items, dataset.items]),
-        texts=texts,
-        item_text=np.append(0, dataset.item_text + 1).astype(np.int32),
-        train_clicks=np.append(20, dataset.train_clicks).astype(np.int32),
-        new=np.append(False, dataset.new),
-        train=replace(train, items=Ragged.from_rows(clicks), times=Ragged.from_rows(longer, np.int64),
-                      weights=Ragged.from_rows([np.ones(len(row)) for row in clicks], np.float32)),
-        fingerprint="grown",
-    )  # fmt: skip
 
 
 @pytest.fixture
