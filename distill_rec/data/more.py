@@ -74,18 +74,23 @@ def not_known(dataset: Dataset, known: Dataset) -> NDArray[np.bool_]:
     They are told by user, item and time (impressions by user and time); for what stands in both more than once, once
     is enough.
     """
-    mine, theirs = (_clicks_of(one) for one in (dataset, known))
+    mine, theirs = _clicks_of(dataset, dataset), _clicks_of(known, dataset)
     rows = mine.with_row_index("__row__").join(theirs, on=mine.columns, how="semi")["__row__"].to_numpy()
     fresh = np.ones(len(mine), np.bool_)
     fresh[rows] = False
     return fresh
 
 
-def _clicks_of(dataset: Dataset) -> pl.DataFrame:
-    train, users = dataset.train, dataset.users["user_id"]
+def _clicks_of(one: Dataset, dataset: Dataset) -> pl.DataFrame:
+    """A data set's training clicks, users and items by their numbers in another; -1 of those that it does not have."""
+    train, users = one.train, _numbers(one.users["user_id"], dataset.users["user_id"])
     if not isinstance(train, Sequences):
-        return pl.DataFrame({"user": users.gather(np.array(train.user)), "time": np.array(train.time)})
-    items = whole(train.items)
-    user = np.repeat(np.array(train.user), items.lengths)
-    ids = dataset.items["item_id"].gather(np.array(items.values))
-    return pl.DataFrame({"user": users.gather(user), "item": ids, "time": np.array(whole(train.times).values)})
+        return pl.DataFrame({"user": users[train.user], "time": np.array(train.time)})
+    clicks, items = whole(train.items), _numbers(one.items["item_id"], dataset.items["item_id"])
+    user = np.repeat(users[train.user], clicks.lengths)
+    return pl.DataFrame({"user": user, "item": items[clicks.values], "time": np.array(whole(train.times).values)})
+
+
+def _numbers(ids: pl.Series, among: pl.Series) -> NDArray[np.int32]:
+    numbers = ids.replace_strict(among, np.arange(len(among)), default=-1, return_dtype=pl.Int32)
+    return np.array(numbers.to_numpy())
