@@ -396,7 +396,9 @@ class EvaluateSection(Section):
 class RefreshSection(Section):
     """Against which run a refreshed student is compared, and what it takes to be published."""
 
-    run: str = Field(description="folder of the run before, whose student is compared on the newest clicks (the test)")
+    run: str = Field(
+        "", description="folder of the run before, to compare with its student on the newest clicks (test)"
+    )
     max_loss: float = Field(
         0.0,
         ge=0,

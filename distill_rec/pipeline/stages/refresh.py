@@ -33,6 +33,8 @@ class Refresh(Stage):
     def require(self, recipe: Recipe) -> None:
         if recipe.student is None:
             raise RecipeError("section refresh", "no section student to compare", "sections student and refresh")
+        if recipe.refresh is not None and not recipe.refresh.run:
+            raise RecipeError("key refresh.run", "not given", "the folder of the run before")
 
     def inputs(self, context: Context) -> dict[str, str]:
         from distill_rec.pipeline.trainings import STUDENTS
