@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator
 
 from distill_rec.section import Section
 
@@ -16,7 +16,9 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 class SliceSection(Section):
     """A column that the test is sliced by; its name alone stands for one of the items that is kept as it is."""
 
-    column: str = Field(min_length=1, description="of the items' (or clicks') file, as genres")
+    column: str = Field(
+        "", min_length=1, validate_default=True, description="of the items' (or clicks') file, as genres"
+    )
     of: Literal["items", "clicks"] = Field(
         "items",
         description="items: by the target's value (impressions: of the clicked candidates); clicks: by the value that "
@@ -35,9 +37,12 @@ class SliceSection(Section):
 class OtherSection(Section):
     """A model of elsewhere, by a file of its scores or ranked lists of test samples (Parquet, CSV, JSON lines)."""
 
-    name: str = Field(description="of its column")
+    name: str = Field("", validate_default=True, description="of its column")
     path: str = Field(
-        min_length=1, description="file: a row for each user (or sample) and item, or one row with lists of items"
+        "",
+        min_length=1,
+        validate_default=True,
+        description="file: a row for each user (or sample) and item, or one row with lists of items",
     )
     sample_column: str = Field(
         "", description="column of the sample, as Run.samples('test') names it (test-17); '': rows are a user's"
@@ -56,11 +61,16 @@ class OtherSection(Section):
         description="rows of items, users or samples that the data have not: an error, or left out and counted",
     )
 
-    @model_validator(mode="after")
-    def _plain_name(self) -> Self:
-        if not NAME.fullmatch(self.name):
+    @property
+    def key(self) -> str:
+        return self.name
+
+    @field_validator("name")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if not NAME.fullmatch(name):
             raise ValueError("a name of letters, digits, - _ and . that begins with a letter or digit")
-        return self
+        return name
 
 
 def as_slice(value: Any) -> Any:
@@ -68,8 +78,8 @@ def as_slice(value: Any) -> Any:
     return {"column": value} if isinstance(value, str) else value
 
 
-def refuse_twice(names: Sequence[str], what: str) -> None:
-    """Raise where two of a list are called the same."""
-    twice = [name for place, name in enumerate(names) if name in names[:place]]
+def refuse_twice(keys: Sequence[str]) -> None:
+    """Raise where two of a list are the same."""
+    twice = [key for place, key in enumerate(keys) if key in keys[:place]]
     if twice:
-        raise ValueError(f"{what} {twice[0]!r} once, not twice")
+        raise ValueError(f"each once, and {twice[0]!r} stands twice")

@@ -360,11 +360,11 @@ class EvaluateSection(Section):
     def _columns(cls, value: Any) -> Any:
         return [as_slice(one) for one in value] if isinstance(value, list) else value
 
-    @model_validator(mode="after")
-    def _each_once(self) -> Self:
-        refuse_twice([one.key for one in self.slices], "a slicing by")
-        refuse_twice([one.name for one in self.others], "a model called")
-        return self
+    @field_validator("slices", "others")
+    @classmethod
+    def _each_once(cls, found: list[Any]) -> list[Any]:
+        refuse_twice([one.key for one in found])
+        return found
 
 
 class Recipe(Section):

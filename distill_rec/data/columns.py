@@ -29,8 +29,6 @@ from distill_rec.recipe import DataSection
 def require_columns(
     section: DataSection, base: Path, further: Mapping[str, list[tuple[str, str]]] | None = None
 ) -> None:
-    section: DataSection, base: Path, further: Mapping[str, list[tuple[str, str]]] | None = None
-) -> None:
     """What `prepare` would find after it has read all rows, found at once.
 
     MIND has no header, and lines of JSON may each have keys of their own: neither is looked at.

@@ -91,7 +91,7 @@ AGREEMENT = {
 
 
 def of_catalogue(a: Scores, b: Scores, correlated: Items | slice) -> dict[str, float]:
-    """Every measure of two rows of scores of the whole catalogue.
+    """Every measure of two rows of scores of the whole catalogue; NaN where either model ranks nothing.
 
     Kendall's tau is over the union of both models' first 100, the correlations over `correlated`.
 
@@ -99,9 +99,9 @@ def of_catalogue(a: Scores, b: Scores, correlated: Items | slice) -> dict[str, f
         a, b: `[n_items]`; -inf where an item is left out, or has no score.
     """
     ours, theirs = first_of(a, DEPTH), first_of(b, DEPTH)
-    either = np.union1d(ours, theirs)
-    a_some, b_some = a[correlated], b[correlated]
-    return _measures(a, b, ours, theirs, either, (a_some, b_some))
+    if not len(ours) or not len(theirs):
+        return dict.fromkeys(AGREEMENT, np.nan)
+    return _measures(a, b, ours, theirs, np.union1d(ours, theirs), (a[correlated], b[correlated]))
 
 
 def of_candidates(a: Scores, b: Scores) -> dict[str, float]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import polars as pl
 from scipy.stats import norm
 
 from distill_rec.evaluation.endings import unsettled
 from distill_rec.evaluation.numerals import percent, signed
 from distill_rec.evaluation.results import Difference, Results, Slice, Slicing, Verdict
+from distill_rec.runtime.errors import RunError
 
 FEWEST = 20
-"""Users below which no difference is claimed, as of the whole test."""
+"""Users below which no difference is claimed: the bootstrap's interval is too narrow for so few."""
 HALF = 2 * float(norm.ppf(0.975))
 """Standard errors that a 95 % interval is wide."""
 WORST = 3
@@ -95,6 +97,45 @@ def _matters(results: Results, worse: list[Compared], whole: Difference) -> str:
     mean = results.test.cells[results.main_metric]["student"].mean_samples
     part = f", {-most.weight / mean:.1%} of the student's mean" if mean > 0 else ""
     return (
-        f"{most.slice.name} weighs most: times its share of targets that is {signed(most.weight)}{part}. Over all "
-        f"targets the student's difference is {signed(whole.value)} ({signed(whole.low)} to {signed(whole.high)})."
+        f"Of these {most.slice.name} weighs most: its share of targets times its difference is {signed(most.weight)}"
+        f"{part}. Over all targets the student's difference is {signed(whole.value)} ({signed(whole.low)} to "
+        f"{signed(whole.high)})."
+    )
+
+
+def kinds_frame(
+    results: Results, by: str, metric: str | None = None, first: str = "student", second: str = "teacher"
+) -> pl.DataFrame:
+    """`slice, samples, users, share`, both models' means, `difference, low, high, weight, clear`; the worst first.
+
+    Args:
+        by: a column that the test is sliced by, or one of the others of `results.slicings`.
+        metric: the main one where not given.
+
+    Raises:
+        RunError: the test was not sliced by it.
+    """
+    slicing = next((one for one in results.slicings if one.by == by), None)
+    if slicing is None:
+        known = ", ".join(repr(one.by) for one in results.slicings) or "none"
+        do = "Name the column in evaluate.slices and evaluate anew with --restart evaluate."
+        raise RunError(f"results of {results.name}", f"no slices by {by!r}; there are {known}", "", do)
+    chosen = metric or results.main_metric
+    return pl.DataFrame(
+        [
+            {
+                "slice": row.slice.name,
+                "samples": row.slice.table.samples,
+                "users": row.slice.table.users,
+                "share": row.slice.share,
+                first: row.slice.table.cells[chosen][first].mean,
+                second: row.slice.table.cells[chosen][second].mean,
+                "difference": row.difference.value,
+                "low": row.difference.low,
+                "high": row.difference.high,
+                "weight": row.weight,
+                "clear": row.clear,
+            }
+            for row in compared(slicing, chosen, first, second)
+        ]
     )

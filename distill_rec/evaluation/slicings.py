@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset, Queries
@@ -17,6 +18,7 @@ from distill_rec.evaluation.tables import build
 from distill_rec.recipe import EvaluateSection
 
 Rows = NDArray[np.bool_]
+Indices = NDArray[np.int64]
 Named = Sequence[tuple[str, Rows]]
 Found = Mapping[str, Sequence[PerSample]]
 
@@ -26,6 +28,10 @@ MOST = 30
 """Values of a column that stand alone, the most frequent ones."""
 FEWEST = 20
 """Samples below which a value does not stand alone."""
+BANDS = 5
+"""Of a column of numbers that has more values than stand alone."""
+NUMBERS = 0.9
+"""Share of a column's values at least that are numbers, where it is one of numbers; what is none is in no band."""
 
 LENGTHS, KNOWN = "clicks in the history", "users"
 NEW_USERS, OLD_USERS = "new users, without a training sample", "known users"
@@ -51,29 +57,49 @@ def _only(one: PerSample, metrics: Sequence[str]) -> PerSample:
 
 
 def _by_label(labels: Labels, found: Found, samples: Samples, kept: Rows, section: EvaluateSection) -> Slicing:
-    names, merged = _standing(labels, samples, kept)
+    sample, value = _pairs(labels, samples)
+    bands = _bands(labels, sample, value, kept)
+    names, merged = (bands, 0) if bands else _standing(labels, sample, value, kept)
     out = _slicing(labels.by, labels.of, names, found, kept, section)
     several = sum(rows.astype(np.int64) for _, rows in names) if names else np.zeros(0)
     return out.model_copy(update={"overlapping": bool((several > 1).any()), "merged": merged})
 
 
-def _standing(labels: Labels, samples: Samples, kept: Rows) -> tuple[list[tuple[str, Rows]], int]:
+def _bands(labels: Labels, sample: Indices, value: Indices, kept: Rows) -> list[tuple[str, Rows]]:
+    """A column of many numbers in bands of about as many samples each; none of any other column."""
+    numbers = pl.Series(labels.names, dtype=pl.String).cast(pl.Float64, strict=False).fill_nan(None)
+    if len(numbers) <= MOST or numbers.null_count() > (1 - NUMBERS) * len(numbers):
+        return []
+    found = numbers.to_numpy()[value]
+    sample, found = sample[~np.isnan(found)], found[~np.isnan(found)]
+    counted = kept[sample]
+    if not counted.any():
+        return []
+    edges = np.quantile(found[counted], np.arange(1, BANDS) / BANDS, method="lower")
+    band = np.searchsorted(edges, found)  # a band ends with its edge
+    out = []
+    for number in np.unique(band[counted]):
+        low, high = (f"{end(found[band == number]):.15g}" for end in (np.min, np.max))
+        out.append((low if low == high else f"{low} to {high}", _mask(sample[band == number], len(kept))))
+    return out
+
+
+def _standing(labels: Labels, sample: Indices, value: Indices, kept: Rows) -> tuple[list[tuple[str, Rows]], int]:
     """The frequent values' samples, those of all others together, and how many others there are."""
-    sample, value = _pairs(labels, samples)
     counted = kept[sample]
     counts = np.bincount(value[counted], minlength=len(labels.names))
     frequent = np.argsort(-counts, kind="stable")[:MOST]
     frequent = frequent[counts[frequent] >= FEWEST]
     rest = np.setdiff1d(np.flatnonzero(counts), frequent)
-    out = [(labels.names[one], _mask(sample[value == one], len(samples))) for one in frequent]
+    out = [(labels.names[one], _mask(sample[value == one], len(kept))) for one in frequent]
     if len(rest) == 1:
-        out.append((labels.names[rest[0]], _mask(sample[value == rest[0]], len(samples))))
+        out.append((labels.names[rest[0]], _mask(sample[value == rest[0]], len(kept))))
     elif len(rest):
-        out.append((f"{len(rest):,} other values", _mask(sample[np.isin(value, rest)], len(samples))))
+        out.append((f"{len(rest):,} other values", _mask(sample[np.isin(value, rest)], len(kept))))
     return out, len(rest) if len(rest) > 1 else 0
 
 
-def _pairs(labels: Labels, samples: Samples) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _pairs(labels: Labels, samples: Samples) -> tuple[Indices, Indices]:
     """Sample and value, one entry each time that a sample's target (a clicked candidate), or user, has it."""
     n = len(samples)
     if labels.of == "users":
@@ -88,7 +114,7 @@ def _pairs(labels: Labels, samples: Samples) -> tuple[NDArray[np.int64], NDArray
     return np.repeat(owner, values.lengths), np.asarray(values.values, dtype=np.int64)
 
 
-def _mask(rows: NDArray[np.int64], n: int) -> Rows:
+def _mask(rows: Indices, n: int) -> Rows:
     out = np.zeros(n, dtype=np.bool_)
     out[rows] = True
     return out
