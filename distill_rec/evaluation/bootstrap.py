@@ -64,7 +64,7 @@ def known_means(values: Floats, resamples: int, seed: int) -> tuple[Floats, Floa
 
 def _over(sums: Floats, counts: Floats) -> Floats:
     # resampled means are exact to float32 alone: a share of users below one in a million is none
-    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 1e-6)
+    return np.asarray(np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 1e-6))
 
 
 def interval(samples: Floats) -> Interval:
