@@ -1,15 +1,14 @@
-"""Time and memory to evaluate four models on impressions, beside ir-measures (trec_eval) and ranx.
+"""Time and memory to evaluate four models on impressions, beside ir-measures (trec_eval).
 
     python benchmarks/evaluate.py --rounds 3
 
 73,000 impressions of 37 candidates of 50,000 users, as many as MIND-small's dev has, with drawn scores that never tie.
 Each contender is a process of its own with one thread, which has the scores as arrays before its clock starts; what
 it makes of them, dictionaries for instance, is part of its time and memory. Contenders take turns; a ratio is the
-median of the rounds', in seconds of the processor, which other work on the machine changes least. `ours`,
-`ir_measures` and `ranx` find nDCG@5, nDCG@10 and the reciprocal rank of the first click of every impression, and must
-find the same. `comparison` is all that `distill-rec evaluate` does with scores: five metrics, means over users, 2000
-paired resamples, differences, ratios, slices, agreement. A library that is not installed is left out. Prints one JSON
-object.
+median of the rounds', in seconds of the processor, which other work on the machine changes least. `ours` and
+`ir_measures` find nDCG@5, nDCG@10 and the reciprocal rank of the first click of every impression, and must find the
+same. `comparison` is all that `distill-rec evaluate` does with scores: five metrics, means over users, 2000 paired
+resamples, differences, ratios, slices, agreement. A library that is not installed is left out. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -89,22 +88,8 @@ def ir_measures(drawn: Drawn) -> dict[str, Any]:
     return out
 
 
-def ranx(drawn: Drawn) -> dict[str, Any]:
-    from ranx import Qrels, Run, evaluate
-
-    names = {"ndcg@5": "ndcg@5", "ndcg@10": "ndcg@10", "mrr": "mrr_first"}
-    judged, out = Qrels(as_dicts(drawn, drawn.labels.tolist())), {}
-    for name, scores in drawn.scores.items():
-        run = Run(as_dicts(drawn, scores.tolist()))
-        found = evaluate(judged, run, list(names), return_mean=False, make_comparable=False)
-        keys = list(run.run.keys())
-        order = sorted(range(len(keys)), key=lambda place: int(keys[place]))
-        out[name] = {names[metric]: values[order] for metric, values in found.items()}
-    return out
-
-
 def as_dicts(drawn: Drawn, values: list[Any]) -> dict[str, dict[str, Any]]:
-    """What both libraries take."""
+    """What the library takes."""
     ends = drawn.offsets.tolist()
     names = [f"d{place}" for place in range(ends[1])]
     return {str(row): dict(zip(names, values[ends[row] : ends[row + 1]], strict=True)) for row in range(len(ends) - 1)}
@@ -177,7 +162,6 @@ CONTENDERS: dict[str, Callable[[Drawn], dict[str, Any]]] = {
     "ours": ours,
     "comparison": comparison,
     "ir_measures": ir_measures,
-    "ranx": ranx,
 }
 
 
@@ -231,7 +215,7 @@ def told(found: dict[str, list[dict[str, Any]]], sizes: list[int]) -> dict[str, 
         result[name] = {
             key: rounded(statistics.median(one[key] for one in rounds)) for key in ("seconds", "cpu_seconds", "mib")
         }
-        if name in ("ir_measures", "ranx"):
+        if name == "ir_measures":
             result[name]["times_ours"] = rounded(statistics.median(a / b for a, b in zip(seconds, mine, strict=True)))
             apart = (
                 abs(rounds[0]["means"][model][metric] - found["ours"][0]["means"][model][metric])
