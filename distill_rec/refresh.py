@@ -132,7 +132,7 @@ def _teacher(teacher: Settings, folder: Path, gently: Gently) -> Settings:
 def _student(student: Settings, run: Path, gently: Gently) -> Settings:
     folder = run / STUDENTS["student"]
     section: Settings = _gently(student, read_record(Outcome, folder / "history.json"), gently)
-    return section | {"begin": str(folder), "undistilled": False, "initialised": False}
+    return section | {"begin": str(folder), "undistilled": False, "initialised": False, "first": None}
 
 
 def taught_anew(recipe: Recipe) -> dict[str, str]:
