@@ -19,6 +19,7 @@ from distill_rec.runtime.errors import RunError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from distill_rec.comparison import Comparison
     from distill_rec.data.dataset import Dataset
     from distill_rec.evaluation.results import Results
     from distill_rec.runtime import Student
@@ -105,6 +106,15 @@ class Run:
         from distill_rec.runtime import Student
 
         return Student.load(self.path / "export" / "student")
+
+    def compare(self) -> Comparison:
+        """What the evaluation found, as a notebook shows it; nothing is computed anew.
+
+        `distill_rec.compare(run, models)` evaluates other models on the run's test.
+        """
+        from distill_rec.comparison import Comparison
+
+        return Comparison(self.results)
 
     def disagreements(self, n: int = 10) -> pl.DataFrame:
         """The n users on whom teacher and student differ most, by title."""

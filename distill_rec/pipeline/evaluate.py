@@ -36,6 +36,7 @@ def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Pro
         name=recipe.name,
         costs=costs,
         curves=curves_of(run.path),
+        losses=curves_of(run.path, "loss"),
         endings=endings_of(run.path),
         shares=shares_of(run.stage("teach")) if ensemble_of(run.path) is not None else None,
         remarks=remarks_of(run, dataset),
@@ -117,10 +118,9 @@ def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, ModelCost] | None:
     return measure_costs(artifact, {"folder": str(teacher)} if (teacher / "model.json").exists() else None, dataset)
 
 
-def curves_of(path: Path) -> dict[str, list[tuple[float, float]]]:
-    """Validation nDCG@10 by update of each model that was trained."""
-    found = histories_of(path)
-    return {name: [(record["update"], record["ndcg@10"]) for record in one.history] for name, one in found.items()}
+def curves_of(path: Path, key: str = "ndcg@10") -> dict[str, list[tuple[float, float]]]:
+    """Validation nDCG@10, or another figure of `history.json`, by update of each model that was trained."""
+    return {name: found for name, one in histories_of(path).items() if (found := one.curve(key))}
 
 
 def endings_of(path: Path) -> dict[str, list[Ending]]:

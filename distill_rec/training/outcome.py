@@ -97,3 +97,8 @@ class Outcome(Record):
             return 0
         best = max(self.history, key=lambda record: record["ndcg@10"], default=None)
         return None if best is None else int(best["update"])
+
+    def curve(self, key: str) -> list[tuple[float, float]]:
+        """A figure of each validation (`ndcg@10`, `loss`) by update; the start has no loss, as nothing was trained."""
+        known = [record for record in self.history if key in record]
+        return [(record["update"], record[key]) for record in known if key != "loss" or record["update"] > 0]
