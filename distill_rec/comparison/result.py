@@ -13,6 +13,7 @@ from distill_rec.evaluation.pareto import COSTS
 from distill_rec.evaluation.report import page, part_of
 from distill_rec.evaluation.results import Results
 from distill_rec.files import write_text
+from distill_rec.pages import in_notebook
 
 
 class Comparison:
@@ -56,12 +57,12 @@ class Comparison:
     @property
     def slices(self) -> Shown:
         """Quality by slice of the test, what is kept of the teacher in each, and what each adds to the difference."""
-        return self._part("slices", _listed(self.frames["ratios"]), there=bool(self.results.slices))
+        return self._part("slices", str(self.frames["ratios"]), there=bool(self.results.slices))
 
     @property
     def costs(self) -> Shown:
         """What serving costs, and quality against latency, size and memory."""
-        return self._part("costs", _listed(self.frames["costs"]), there=bool(self.results.costs))
+        return self._part("costs", str(self.frames["costs"]), there=bool(self.results.costs))
 
     @property
     def pareto(self) -> Shown:
@@ -73,23 +74,23 @@ class Comparison:
     def retention(self) -> Shown:
         """What is kept of the teacher on each slice."""
         there = bool(self.results.slices and "teacher" in self.results.models)
-        return self._part("retained", _listed(self.frames["ratios"]), self.results.slices, there=there)
+        return self._part("retained", str(self.frames["ratios"]), self.results.slices, there=there)
 
     @property
     def curves(self) -> Shown:
         """How the trainings went."""
-        return self._part("training", _listed(self.frames["curves"]), there=bool(self.results.curves))
+        return self._part("training", str(self.frames["curves"]), there=bool(self.results.curves))
 
     @property
     def likeness(self) -> Shown:
         """What top-10 lists are like, and how alike teacher and student rank."""
         there = bool(self.results.lists or self.results.agreement)
-        return self._part("likeness", _listed(self.frames["lists"]), there=there)
+        return self._part("likeness", str(self.frames["lists"]), there=there)
 
     @property
     def examples(self) -> Shown:
         """The users on whom teacher and student differ most, by title."""
-        return self._part("examples", _listed(self.frames["examples"]), there=bool(self.results.examples))
+        return self._part("examples", str(self.frames["examples"]), there=bool(self.results.examples))
 
     def save(self, path: str | Path) -> None:
         """Write the page as one HTML file, of which nothing is fetched from anywhere."""
@@ -101,12 +102,7 @@ class Comparison:
         return shown(self.results, html, text, name)
 
     def _repr_html_(self) -> str:
-        whole = page(self.results).partition("<main>")[2].rpartition("</main>")[0]
-        return shown(self.results, whole, "", "page").html
+        return in_notebook(page(self.results))
 
     def __repr__(self) -> str:
         return f"Comparison({', '.join(self.models)}; {self.results.test.users:,} users)\n{self.results.table()}"
-
-
-def _listed(frame: pl.DataFrame) -> str:
-    return str(frame)

@@ -70,6 +70,7 @@ def _templates() -> Environment:
         cost_rows=lambda: COST_ROWS,
         curve_plots=_curve_plots,
         fact=_fact,
+        legend=lambda names: Markup(legend(names)),
         kept_rows=lambda results, slices: kept(results, slices, ratio_of(results)),
         mark=MARKS.__getitem__,
         model_class=model_class,
