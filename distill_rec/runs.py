@@ -107,6 +107,13 @@ class Run:
 
         return Student.load(self.path / "export" / "student")
 
+    @property
+    def validation(self) -> dict[str, float]:
+        """Best nDCG@10 on validation data of each model that was trained: what a choice between models is made by."""
+        from distill_rec.pipeline.trainings import histories_of
+
+        return {name: one.best for name, one in histories_of(self.path).items()}
+
     def compare(self) -> Comparison:
         """What the evaluation found, as a notebook shows it; nothing is computed anew.
 

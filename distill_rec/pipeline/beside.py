@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import IO, Any, Self
@@ -23,7 +23,7 @@ from typing import IO, Any, Self
 from distill_rec.artifact import errors
 from distill_rec.pipeline.measure import children, peak_bytes
 from distill_rec.processes import PYTHON, THREADS, environment
-from distill_rec.progress import Progress, Task
+from distill_rec.progress import Progress, Task, tell
 from distill_rec.registry import Late
 from distill_rec.runtime.errors import DistillRecError, TrainingError
 
@@ -73,6 +73,8 @@ def run_beside(jobs: Sequence[Job], threads: int, progress: Progress, *, share: 
                 raise getattr(errors, event.pop("error"))(**event)
             elif "peak" in event:
                 peaks[name] = event["peak"]
+            elif "values" in event:
+                tell(progress, **event)
             elif "log" in event:
                 log.log(event["level"], event["log"])
             else:
@@ -191,6 +193,9 @@ class _Told:
     def task(self, description: str, total: int | None = None) -> Task:
         self._begun += 1
         return _ToldTask(self._tell, self._begun, description, total)
+
+    def values(self, name: str, step: int, values: Mapping[str, float]) -> None:
+        self._tell({"name": name, "step": step, "values": dict(values)})
 
 
 class _ToldTask:

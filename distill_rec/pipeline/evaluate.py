@@ -11,7 +11,7 @@ from distill_rec.artifact.manifest import Manifest
 from distill_rec.handover import ITEM_IDS, require_same
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.pipeline.trainings import STUDENTS, ensemble_of, histories_of
-from distill_rec.progress import Progress
+from distill_rec.progress import Progress, tell
 from distill_rec.recipe import Recipe, TeacherSection
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Pro
         progress=progress,
     )
     write_report(results, run.stage("evaluate"))
+    for model in results.models:
+        tell(progress, f"test/{model}", 0, {metric: cells[model].mean for metric, cells in results.test.cells.items()})
     return results
 
 

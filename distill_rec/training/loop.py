@@ -19,7 +19,7 @@ from distill_rec.evaluation.protocol import validation_means, validation_metric
 from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.files import fingerprint
 from distill_rec.nn.recommender import Recommender
-from distill_rec.progress import Progress, Quiet
+from distill_rec.progress import Progress, Quiet, tell
 from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import write_record
@@ -267,6 +267,9 @@ class Training:
         loss = state.loss_sum / max(state.loss_windows, 1)
         record = {"update": state.update, "seconds": round(state.seconds, 2), "loss": loss, "ndcg@10": value}
         state.history.append(record)
+        if self.ranks.first:
+            trained = {"loss": loss} if state.update else {}  # the start has none
+            tell(self.progress, self.name, state.update, {"ndcg@10": value, **trained})
         state.since_validation, state.loss_sum, state.loss_windows = 0, 0.0, 0
 
     def _finish(self, stopped: Stopped | None) -> Outcome:
