@@ -13,6 +13,8 @@ WIDTH = 340
 """Of every plot, in user units: one column on a phone, so that text keeps its size."""
 
 RIGHT = 20
+LONGEST = 24
+"""Letters of a label; the whole is in its title."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def intervals(points: Sequence[Point], title: str, *, zero: bool = False) -> str
     """Dots with whiskers, one row per point; `zero` draws the line that a difference must not touch."""
     marks = ticks(*_bounds([x for p in points for x in (p.low, p.high)], zero))
     height, row = 34 + 24 * len(points), 24
-    left = 18 + 6.6 * max(len(p.label) for p in points)
+    names = [p.label if len(p.label) <= LONGEST else f"{p.label[: LONGEST - 1]}\u2026" for p in points]
+    left = 18 + 6.6 * max(map(len, names))
 
     def x(value: float) -> float:
         return left + (value - marks[0]) / (marks[-1] - marks[0]) * (WIDTH - left - RIGHT)
@@ -56,11 +59,11 @@ def intervals(points: Sequence[Point], title: str, *, zero: bool = False) -> str
         f'y2="{height - 24}"/><text class="tick" x="{x(mark):.1f}" y="{height - 8}">{number(mark)}</text>'
         for mark in marks
     ]
-    for place, p in enumerate(points):
+    for place, (name, p) in enumerate(zip(names, points, strict=True)):
         y = 18 + row * place
         body.append(
             f'<g class="{model_class(p.model)}"><title>{escape(p.label)}: {p.value:.4f} ({p.low:.4f} to {p.high:.4f})'
-            f'</title><text class="name" x="{left - 10:.1f}" y="{y + 4}">{escape(p.label)}</text>'
+            f'</title><text class="name" x="{left - 10:.1f}" y="{y + 4}">{escape(name)}</text>'
             f'<line class="whisker" x1="{x(p.low):.1f}" x2="{x(p.high):.1f}" y1="{y}" y2="{y}"/>'
             f'<circle cx="{x(p.value):.1f}" cy="{y}" r="4.5"/></g>'
         )
