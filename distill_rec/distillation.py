@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from distill_rec.cross_fitting import CrossFitting
 from distill_rec.data.dataset import Dataset
 from distill_rec.kinds import validated
 from distill_rec.knowledge import Knowledge
@@ -35,7 +36,7 @@ from distill_rec.together import joint
 from distill_rec.training import Objective
 from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch, Share
 from distill_rec.training.checkpoint import load_trainable
-from distill_rec.training.histories import Histories
+from distill_rec.training.histories import Histories, click_histories
 from distill_rec.training.objective import Scene, candidates_of, gather_users, sequence_targets
 from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
 from distill_rec.training.search import search
@@ -53,6 +54,7 @@ class DistillationObjective(Objective):
         texts: indices of texts whose vectors are knowledge even where nobody clicked them; never new items'.
         histories: changes those that teacher and student are asked for; the data's own where not given.
         mixing: weighs several teachers by sample; they are summed where not given.
+        cross_fitting: has those teach about a user that did not learn from them; all of them where not given.
         nested: see `Objective`.
         adapter: map of the student's vectors to the teacher's space that is learned with it (one on the teacher's side
             would admit the zero solution).
@@ -72,9 +74,10 @@ class DistillationObjective(Objective):
         nested: Sequence[tuple[int, float]] = (),
         adapter: AdapterKind = "auto",
         own_vectors: NDArray[np.bool_] | None = None,
+        cross_fitting: CrossFitting | None = None,
     ) -> None:
-        super().__init__(nested)
-        self.histories, self.mixing = histories, mixing
+        super().__init__(nested, histories)
+        self.mixing, self.cross_fitting = mixing, cross_fitting
         losses = active_losses(loss)
         self.score_losses = [one for one in losses if not one.spec.vectors]
         self.item_losses = [one for one in losses if one.spec.vectors and ITEM_VECTORS in one.spec.needs]
@@ -97,9 +100,6 @@ class DistillationObjective(Objective):
         self.dims = knowledge.user_encoder.dims if isinstance(knowledge.user_encoder, SideBySide) else None
         self.item_adapter = make_adapter(adapter, dim, knowledge.dim)
         self.user_adapter = make_adapter(adapter, dim, knowledge.dim)
-
-    def asked(self, batch: Batch, epoch: int, number: int) -> Batch:
-        return batch if self.histories is None else self.histories.change(batch, epoch, number)
 
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
         teacher = self._teacher(scene, place) if self.asks_teacher else None
@@ -128,6 +128,9 @@ class DistillationObjective(Objective):
             users = encoder(clicked, scene.mask)
         if self.mixing is not None:
             users = self._mixed(self.mixing, users, items, scene, place)
+        if self.cross_fitting is not None:
+            assert scene.batch.number is not None
+            users = self.cross_fitting.of(users, scene.batch.number)
         return TeacherScores(users, items, self.repeat)
 
     def _mixed(self, mixing: Mixing, users: Tensor, items: Tensor, scene: Scene, place: Tensor) -> Tensor:
@@ -160,7 +163,7 @@ class DistillationObjective(Objective):
 
     def _counted(self, batch: Batch, device: torch.device) -> Tensor | None:
         """Targets (or rows) that losses of clicks learn from; None where they learn from all."""
-        if batch.changed is None or self.histories is None or self.histories.section.clicks:
+        if batch.changed is None or self.histories is None or self.histories.section.with_clicks:
             return None
         return torch.from_numpy(~batch.changed).to(device)
 
@@ -274,6 +277,7 @@ def objective_of(
         section.widths if scores is None else (),
         section.adapter,
         own_vectors,
+        _cross_fitting(section, knowledge, dataset),
     )
     if scores is None:
         return vectors
@@ -382,13 +386,29 @@ def _train(  # noqa: PLR0913
     """Train a student from its start into a folder, with one of the optimiser's tries."""
     section, dataset = training.section, training.dataset
     training.begin()
-    objective, called = Objective(section.widths), name
+    objective: Objective = Objective(section.widths, click_histories(section.histories, dataset, section.seed))
+    called = name
     if knowledge is not None and clicks_only:
         called = "student from the teacher's start"
     elif knowledge is not None:
         called = "student"
         objective = objective_of(knowledge, section, dataset, training.device, training.built.own_vectors)
     training.run(objective, called, clicks_only, optimizer, place, ranks)
+
+
+def _cross_fitting(section: StudentSection, knowledge: Knowledge, dataset: Dataset) -> CrossFitting | None:
+    """
+    Raises:
+        RecipeError: the teachers are weighed by sample for two reasons.
+    """
+    if not knowledge.folds:
+        return None
+    if section.mix != "sum":
+        found = f"{section.mix!r}, where a teacher that learned without some users is asked about these alone"
+        raise RecipeError("key student.mix", found, "sum, or teachers without fold")
+    encoder = knowledge.user_encoder
+    assert isinstance(encoder, SideBySide)
+    return CrossFitting(knowledge.folds, encoder.weights, encoder.dims, dataset)
 
 
 def _mixing(section: StudentSection, knowledge: Knowledge) -> Mixing | None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field
 
 from distill_rec.contracts import EstimateTeacher, OpenEncoder, Teach, TeacherSpec, Tuning, Untrained, tuning_of
+from distill_rec.histories_section import HistoriesSection
 from distill_rec.recipe import ModelSection, OptimizerSection, TeacherSection
 from distill_rec.registry import TUNINGS, Late, every, names
 from teachers.bi_encoder.preference.section import PreferenceSection
@@ -62,6 +63,10 @@ class BiEncoderSection(ModelSection, TeacherSection):
     optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="how the head is trained")
     trunk_optimizer: OptimizerSection | None = Field(
         None, description="how the trunk is tuned, after the head has converged; the same as optimizer where not given"
+    )
+    histories: HistoriesSection = Field(
+        default_factory=HistoriesSection,
+        description="changes the histories of training, so that fewer are learned by heart; none where not given",
     )
     preference: PreferenceSection | None = Field(
         None, description="preference tuning after that, for impressions; none where not given"

@@ -26,6 +26,7 @@ from distill_rec.runtime.errors import RecipeError
 from distill_rec.together import joint
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights, trainable
+from distill_rec.training.histories import click_histories
 from distill_rec.training.outcome import Outcome, Variant
 from distill_rec.training.search import search
 from teachers.bi_encoder.build import Source, build_teacher, empty_texts, open_source
@@ -197,7 +198,8 @@ def train_model(  # noqa: PLR0913
         weights = trainable(model, Objective())
         weights.update(load_file(warm_start))
         load_trainable(weights, model, Objective())
-    objective, name, decides = Objective(), f"teacher {variant.tuning}", decisive(variant, UNTRAINED)
+    histories = click_histories(variant.histories, dataset, variant.seed)
+    objective, name, decides = Objective(histories=histories), f"teacher {variant.tuning}", decisive(variant, UNTRAINED)
     if variant.preference is not None and warm_start is not None:
         objective = preference_objective(variant.preference, model, variant.seed)
         name = f"{name}, {variant.preference.method}"

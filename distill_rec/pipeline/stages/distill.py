@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill_rec.children import Job
 from distill_rec.kinds import validated
-from distill_rec.pipeline.beside import Job, run_beside
+from distill_rec.pipeline.beside import run_beside
 from distill_rec.pipeline.stage import Context, Estimate, Stage, Work
 from distill_rec.runtime.errors import RecipeError
 
