@@ -1,11 +1,12 @@
 """Pages that are made while the site is built: from cards, notebooks, the recipe's keys and the command line.
 
-Nothing of them is copied into `docs/`, so that none can fall behind what it is made from. Links in all pages are written
-as they work in the repository; here they are led to the site's own pages.
+Nothing of them is copied into `docs/`, so that none can fall behind what it is made from. Links in all pages are
+written as they work in the repository; here they are led to the site's own pages.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import posixpath
 import re
@@ -39,6 +40,7 @@ def made() -> Iterator[tuple[str, str]]:
             yield uri, path.read_text("utf-8") + _recipes(path.parent)
         else:
             yield uri, path.read_text("utf-8")
+    yield "systems/index.md", _systems()
     yield "reference/keys.md", _keys()
     yield "reference/commands.md", _commands()
 
@@ -73,6 +75,36 @@ def _led(match: re.Match[str], here: str, uri: str) -> str:
     if page == whole:  # outside of the site
         return text if text.startswith("`") else f"{text} (`{whole}`)"
     return f"{image}[{text}]({posixpath.relpath(page, posixpath.dirname(uri) or '.')}{mark}{anchor})"
+
+
+def on_config(config: Any) -> Any:
+    """Put the systems' pages into the navigation, which so has those that come later."""
+    for entry in config["nav"]:
+        if isinstance(entry, dict) and "Systems and kinds" in entry:
+            entry["Systems and kinds"] = ["systems/index.md", *({one.capitalize(): _cards(one)} for one in SECTIONS)]
+    return config
+
+
+def _cards(section: str) -> list[dict[str, str]]:
+    return [{Path(uri).stem: uri} for uri in sources().values() if uri.startswith(f"systems/{section}/")]
+
+
+def _systems() -> str:
+    """Every card by name, with its first sentence."""
+    out = ["# Systems and kinds\n\nEach is a folder with a card, recipes, and code where it has its own.\n"]
+    for section in SECTIONS:
+        out.append(f"\n## {section.capitalize()}\n\n| name | what it is |\n|---|---|\n")
+        for card in sorted((ROOT / section).glob("*/card.md")):
+            name = card.parent.name
+            out.append(f"| [`{section}/{name}`](../../{section}/{name}/card.md) | {_first_sentence(card)} |\n")
+    return "".join(out)
+
+
+def _first_sentence(card: Path) -> str:
+    """Of a card's text, links as they are written in it."""
+    text = card.read_text("utf-8").partition("\n")[2].strip().partition("\n\n")[0].replace("\n", " ")
+    sentence = re.split(r"(?<=\.) ", text)[0].rstrip(":.") + "."
+    return LINK.sub(lambda match: match.group(2), sentence).replace("|", "\\|")
 
 
 def _recipes(folder: Path) -> str:
@@ -113,25 +145,36 @@ def _keys() -> str:
 
 def _key(name: str, text: str, default: Any) -> str:
     shown = "" if default is None else f"`{json.dumps(default, default=str)}`"
-    cells = (f"`{name.rpartition('.')[2]}`", shown, text.replace("<", "&lt;"))
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+    return _row(f"`{name.rpartition('.')[2]}`", shown, text)
 
 
 def _commands() -> str:
-    """Help of every command, as a terminal of 100 columns shows it."""
-    import click
+    """Every command with its options, as `--help` has them."""
     import typer
 
     from distill_rec.cli.main import app
 
-    group = typer.main.get_command(app)
-    assert isinstance(group, click.Group)
-    out = ["# Commands\n\nThe same as `distill-rec COMMAND --help` prints.\n"]
+    group: Any = typer.main.get_command(app)
+    out = ["# Commands\n\nThe same as `distill-rec COMMAND --help` tells.\n"]
     for name, command in group.commands.items():
         if command.hidden:
             continue
-        context = click.Context(command, info_name=f"distill-rec {name}", terminal_width=100, max_content_width=100)
-        formatter = context.make_formatter()
-        click.Command.format_help(command, context, formatter)
-        out.append(f"\n## {name}\n\n```text\n{formatter.getvalue().rstrip()}\n```\n")
+        about, _, example = inspect.cleandoc(command.help or "").partition("Example: ")
+        out.append(f"\n## {name}\n\n{about.strip()}\n")
+        if example:
+            out.append(f"\n```bash\n{example.strip()}\n```\n")
+        out.append("\n| option | default | what it is for |\n|---|---|---|\n")
+        out += [_parameter(one) for one in command.params if one.name != "help"]
     return "".join(out)
+
+
+def _parameter(one: Any) -> str:
+    name = ", ".join(one.opts) if one.opts[0].startswith("-") else (one.metavar or one.name.upper())
+    default = (
+        "" if one.required or one.default in (None, False, [], "") or callable(one.default) else f"`{one.default}`"
+    )
+    return _row(f"`{name}`", default, one.help or "")
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in cells) + " |\n"

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
-from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
+from conftest import ROOT
+from notebooks_run import run_notebook
 
-ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ON_A_RUN = ("01_quickstart", "02_compare_teacher_student", "04_choose_a_student", "05_serve_a_student")
 
@@ -25,20 +22,6 @@ def test_it_is_committed_without_outputs_and_links_to_what_is_there(path: Path) 
         assert cell.get("execution_count") is None
     for name in re.findall(r"\]\((\w+\.ipynb)\)", "".join("".join(cell["source"]) for cell in cells)):
         assert (path.parent / name).exists(), name
-
-
-def run_notebook(name: str, where: Path, monkeypatch: pytest.MonkeyPatch, **folders: Path) -> list[dict[str, Any]]:
-    """Run a notebook in a clean kernel, in a folder of its own; the data of its outputs."""
-    for key, folder in folders.items():
-        monkeypatch.setenv(key, str(folder))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    monkeypatch.setenv("IPYTHONDIR", str(where))
-    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
-    done = NotebookClient(
-        notebook, timeout=200, kernel_name="python3", resources={"metadata": {"path": where}}
-    ).execute()
-    outputs = [output for cell in done.cells if cell.cell_type == "code" for output in cell.outputs]
-    return [output.get("data", {"text/plain": output.get("text", "")}) for output in outputs]
 
 
 @pytest.mark.parametrize("name", ON_A_RUN)
