@@ -51,4 +51,5 @@ def without(dataset: Dataset, fold: str) -> Dataset:
         return dataset
     left_out = Fold.of(fold).users(len(dataset.users))
     rows = np.flatnonzero(~left_out[np.asarray(dataset.train.user)])
-    return replace(dataset, train=dataset.train.take(rows), folder=None)
+    # what the folder holds is of all users, but for the items' columns
+    return replace(dataset, train=dataset.train.take(rows), folder=None, made_columns=dataset.columns())

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from distill_rec.histories_section import HistoriesSection
+from distill_rec.loss_schedule import Ramp
 from distill_rec.section import Section
 
 
@@ -33,10 +34,11 @@ class LearningSection(Section):
         description="map of its vectors to the teacher's space, for losses of vectors, of training alone: auto (linear "
         "where the dimensions differ, else none), none, linear, or two layers (mlp)",
     )
-    mix: Literal["sum", "by_loss", "by_rank"] = Field(
+    mix: Literal["sum", "by_loss", "by_rank", "by_confidence", "by_agreement"] = Field(
         "sum",
         description="several teachers: their weighted sum; or by sample, those that give the click a small "
-        "cross-entropy (by_loss), or rank it high (by_rank), count for more",
+        "cross-entropy (by_loss), or rank it high (by_rank), are sure (by_confidence), or are near what the student "
+        "says (by_agreement), count for more",
     )
     mix_temperature: float = Field(
         1.0,
@@ -51,6 +53,11 @@ class LearningSection(Section):
     nested_weights: list[float] = Field(
         default_factory=list,
         description="weight of the losses of each of nested beside the whole's; ones where not given",
+    )
+    schedule: dict[str, Ramp] = Field(
+        default_factory=dict,
+        description="weights and temperatures of loss that change while it learns, as temperature = {start = 4.0, "
+        "end = 1.0, over = 0.5}: over that share of min_updates (of all updates where decay is linear)",
     )
     histories: TaughtHistoriesSection = Field(
         default_factory=TaughtHistoriesSection, description="histories that nobody had, labelled by the teacher"

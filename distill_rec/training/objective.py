@@ -97,11 +97,15 @@ class Objective(nn.Module):
     Args:
         nested: widths and weights: losses of scores are added whose vectors have only their first numbers.
         histories: changes those that are learned from; the data's own where not given.
+
+    Attributes:
+        scheduled: keys of the losses that change, and their values in this window; none here.
     """
 
     def __init__(self, nested: Sequence[tuple[int, float]] = (), histories: Histories | None = None) -> None:
         super().__init__()
         self.nested, self.histories = tuple(nested), histories
+        self.scheduled: dict[str, float] = {}
 
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
         """Loss of a batch, a scalar."""
@@ -124,6 +128,13 @@ class Objective(nn.Module):
         candidates, shown, labels = candidates_of(scene, batch, place)
         loss = impression_click_loss(candidate_scores(scene, batch, candidates), None, labels, shown)
         return loss if batch.share is None else loss * batch.share.clicks
+
+    def proceed(self, progress: float) -> None:
+        """Called before each window.
+
+        Args:
+            progress: share of the schedule that is done, 0 to 1.
+        """
 
     def asked(self, batch: Batch, epoch: int, number: int) -> Batch:
         """The batch as it is trained on; a function of batch and place alone.

@@ -11,7 +11,7 @@ from distill_rec.kinds import settings_of, validated
 from distill_rec.recipe import StudentSection, TeacherSection
 from distill_rec.registry import Late
 
-OF_DISTILLING = ("loss", "start", "undistilled", "initialised", "mix", "mix_temperature", "adapter")
+OF_DISTILLING = ("loss", "start", "undistilled", "initialised", "mix", "mix_temperature", "adapter", "first")
 GIVEN = ("trunk", "seed", "device")
 """Keys that the teacher's section has itself."""
 

@@ -11,7 +11,7 @@ from conftest import ROOT
 from notebooks_run import run_notebook
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-ON_A_RUN = ("01_quickstart", "02_compare_teacher_student", "04_choose_a_student", "05_serve_a_student")
+ON_A_RUN = ("01_quickstart", "02_compare_teacher_student", "05_serve_a_student")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
