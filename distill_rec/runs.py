@@ -123,6 +123,12 @@ class Run:
 
         return Comparison(self.results)
 
+    def kinds(self, by: str, metric: str | None = None) -> pl.DataFrame:
+        """The test's slices by a column of `evaluate.slices`: student against teacher, the student's worst first."""
+        from distill_rec.evaluation.kinds_told import kinds_frame
+
+        return kinds_frame(self.results, by, metric)
+
     def disagreements(self, n: int = 10) -> pl.DataFrame:
         """The n users on whom teacher and student differ most, by title."""
         return pl.DataFrame([example.model_dump() for example in self.results.examples[:n]])

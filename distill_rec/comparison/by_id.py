@@ -16,8 +16,11 @@ from distill_rec.runtime.errors import DataError
 FEW = 3
 
 
-def student_scorer(name: str, student: Student, dataset: Dataset) -> DotScorer:
+def student_scorer(name: str, student: Student, dataset: Dataset) -> DotScorer | RankedById:
     """An exported student as the evaluation sees it: the vectors that a service ranks with, dimension and all.
+
+    One with a repeat term that reads shorter histories than the data have is asked one by one, as it knows by itself
+    how long ago a click was.
 
     Raises:
         DataError: it lacks items of the data.
@@ -29,6 +32,8 @@ def student_scorer(name: str, student: Student, dataset: Dataset) -> DotScorer:
         known = f"{len(ids) - len(missing):,} of the data's {len(ids):,} items, not {', '.join(missing[:FEW])}"
         do = "Add them by their texts first: student.add_items({id: text, ...})."
         raise DataError(f"model {name!r}", f"knows {known}", "all of them", do)
+    if student.repeat is not None and student.max_history < dataset.max_history:
+        return RankedById(name, student.rank, ids)
     vectors = np.ascontiguousarray(student.item_vectors[[place[item] for item in ids]])
 
     def users(history: Ragged) -> Floats:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import polars as pl
 
+from distill_rec.evaluation.kinds_told import kinds_frame
 from distill_rec.evaluation.results import Results, Table
-
-INTERVAL = ("value", "low", "high")
 
 
 def differences(results: Results) -> pl.DataFrame:
@@ -27,8 +26,27 @@ def costs(results: Results) -> pl.DataFrame:
 
 
 def lists(results: Results) -> pl.DataFrame:
-    """`model, coverage, novelty, popularity_lift` of top-10 lists."""
-    return _by_model({name: one.model_dump() for name, one in results.lists.items()})
+    """`model, coverage, novelty, popularity_lift, diversity, users` of top-10 lists."""
+    return _by_model({name: one.model_dump(exclude={"intervals"}) for name, one in results.lists.items()})
+
+
+def agreements(results: Results) -> pl.DataFrame:
+    """`part, measure, model, mean, low, high`: how far each other model agrees with the teacher."""
+    rows = [
+        {"part": table.title, "measure": measure, "model": model, "mean": cell.mean, "low": cell.low, "high": cell.high}
+        for table in results.agreements
+        for measure, cells in table.cells.items()
+        for model, cell in cells.items()
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def kinds(results: Results) -> pl.DataFrame:
+    """`by, slice, share, difference, low, high, weight, clear`, ...: student against teacher on each kind of sample."""
+    found = [(one.by, kinds_frame(results, one.by)) for one in results.slicings]
+    return pl.concat(
+        [frame.with_columns(pl.lit(by).alias("by")) for by, frame in found if len(frame)] or [pl.DataFrame()]
+    )
 
 
 def examples(results: Results) -> pl.DataFrame:
@@ -56,6 +74,8 @@ FRAMES: dict[str, Callable[[Results], pl.DataFrame]] = {
     "ratios": ratios,
     "costs": costs,
     "lists": lists,
+    "agreements": agreements,
+    "kinds": kinds,
     "examples": examples,
     "curves": curves,
     "users": users,
@@ -82,8 +102,12 @@ class Frames(Mapping[str, pl.DataFrame]):
 
 
 def _of_tables(results: Results, rows: Callable[[Table], list[dict[str, object]]]) -> pl.DataFrame:
-    found = [{"part": part.title, **row} for part in [*results.tables, *results.slices] for row in rows(part)]
+    found = [{"part": part.title, **row} for part in _parts(results) for row in rows(part)]
     return pl.DataFrame(found, infer_schema_length=None)
+
+
+def _parts(results: Results) -> list[Table]:
+    return [*results.tables, *results.slices, *(one.table for by in results.slicings for one in by.slices)]
 
 
 def _by_model(found: Mapping[str, dict[str, object]]) -> pl.DataFrame:

@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from distill_rec.artifact.layout import MANIFEST
 from distill_rec.artifact.link import leads_to
 from distill_rec.comparison.by_id import RankedById, student_scorer
 from distill_rec.data.dataset import Dataset
 from distill_rec.evaluation.cost import Served
+from distill_rec.evaluation.others import others_of
 from distill_rec.evaluation.results import Ending
 from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation_sections import OtherSection
 from distill_rec.handover import DATA, require_same
 from distill_rec.pipeline.evaluate import tested_parts
 from distill_rec.records import read_record
@@ -23,7 +27,7 @@ from distill_rec.student_model import StudentModel, load_student
 from distill_rec.teacher_model import Teacher
 from distill_rec.training.outcome import Outcome
 
-EXPECTED = "a Teacher, a Student, the folder of one, or an object with scores(history, candidates) or rank(...)"
+EXPECTED = "a Teacher, a Student, the folder of one, a file of scores, or an object with scores(...) or rank(...)"
 Curve = list[tuple[float, float]]
 
 
@@ -58,6 +62,9 @@ def compared(name: str, model: Any, dataset: Dataset) -> Compared:
         if not model:
             raise RunError(f"model {name!r}", "an empty list", "a model, or one for each seed")
         return _seeds([compared(name, one, dataset) for one in model])
+    if isinstance(model, str | Path) and Path(model).is_file():
+        scorers, lacking = others_of([_file(name, Path(model))], dataset, tested_parts(dataset))
+        return Compared(list(scorers.values()), remarks=lacking)
     found = _loaded(name, model) if isinstance(model, str | Path) else model
     if isinstance(found, Teacher):
         return _teacher(name, found, dataset)
@@ -71,6 +78,14 @@ def compared(name: str, model: Any, dataset: Dataset) -> Compared:
     if hasattr(found, "rank"):
         return Compared([RankedById(name, found.rank, dataset.items["item_id"].to_list())])
     raise RunError(f"model {name!r}", f"a value of type {type(found).__name__}", EXPECTED)
+
+
+def _file(name: str, path: Path) -> OtherSection:
+    """A file of scores or ranked lists, with the columns that such a file has where nothing else is said."""
+    try:
+        return OtherSection(name=name, path=str(path))
+    except ValidationError as error:
+        raise RunError(f"model {name!r}", error.errors()[0]["msg"], "such a name, as it is a file's column") from None
 
 
 def _seeds(each: Sequence[Compared]) -> Compared:

@@ -9,6 +9,7 @@ import polars as pl
 
 from distill_rec.comparison.frames import Frames
 from distill_rec.comparison.shown import Shown, shown
+from distill_rec.evaluation.kinds_told import kinds_frame
 from distill_rec.evaluation.pareto import COSTS
 from distill_rec.evaluation.report import page, part_of
 from distill_rec.evaluation.results import Results
@@ -83,9 +84,15 @@ class Comparison:
 
     @property
     def likeness(self) -> Shown:
-        """What top-10 lists are like, and how alike teacher and student rank."""
-        there = bool(self.results.lists or self.results.agreement)
-        return self._part("likeness", str(self.frames["lists"]), there=there)
+        """What top-10 lists are like, and how far models agree with the teacher."""
+        there = bool(self.results.lists or self.results.agreements)
+        return self._part("beyond", str(self.frames["lists"]), there=there)
+
+    @property
+    def kinds(self) -> Shown:
+        """Which kinds of items, histories and users the student ranks worse than the teacher, and how much they weigh."""
+        text = "\n".join(str(kinds_frame(self.results, one.by)) for one in self.results.slicings)
+        return self._part("sliced_ways", text, there=any(one.slices for one in self.results.slicings))
 
     @property
     def examples(self) -> Shown:

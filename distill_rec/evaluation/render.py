@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table as Sheet
 
+from distill_rec.evaluation.beyond_tables import agreement_sheet, list_sheet, slicing_sheet
 from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import Difference, ModelCost, Ratio, Results, Table
 from distill_rec.evaluation.retention import shown_ratios
@@ -14,12 +15,19 @@ TONES = {"good": "green", "bad": "red", "open": "yellow", "note": "cyan"}
 
 
 def render(results: Results, console: Console) -> None:
-    """Print every table, the ratios, what serving costs, and the verdicts."""
+    """Print every table, slices, lists and agreement, the ratios, what serving costs, and the verdicts."""
     for table in results.tables:
         print_table(console, _sheet(results, table))
     for metric in (results.main_metric, "recall@100"):
         if results.slices and metric in results.metrics:
             print_table(console, _slice_sheet(results, metric))
+    for slicing in results.slicings:
+        if slicing.slices:
+            print_table(console, slicing_sheet(results, slicing))
+    if results.lists:
+        print_table(console, list_sheet(results))
+    for table in results.agreements:
+        print_table(console, agreement_sheet(results, table))
     if results.shares:
         print_table(console, _share_sheet(results))
     if results.costs:

@@ -9,13 +9,24 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
+from distill_rec.evaluation.alike import AGREEMENT
+from distill_rec.evaluation.beyond_tables import (
+    agreeing,
+    agreement_title,
+    differences_by_pair,
+    list_cell,
+    list_titles,
+)
 from distill_rec.evaluation.columns import colour_rules, model_class, short_of
+from distill_rec.evaluation.kinds_told import compared
+from distill_rec.evaluation.lists import LISTS
 from distill_rec.evaluation.numerals import moment, percent, plain, signed
 from distill_rec.evaluation.pareto import COSTS, pareto
 from distill_rec.evaluation.render import COST_ROWS, cost_cell, ratio_text
 from distill_rec.evaluation.report_tables import best_of, bounds, models_of, names_of, pairs_of, why_missing
 from distill_rec.evaluation.results import Ratio, Results, Table
 from distill_rec.evaluation.retention import kept, ratio_of, retention, shown_ratios
+from distill_rec.evaluation.slicings import SLICED
 from distill_rec.evaluation.svg import Point, groups, intervals, legend, lines
 from distill_rec.files import write_text
 from distill_rec.pages import pages_in
@@ -28,7 +39,6 @@ RATIO_TITLES = {
     "Q'": "of the teacher\u2019s {} above chance kept",
     "G": "of the gap in {} closed by distillation",
 }
-SLICED = {"catalogue": ("ndcg@10", "recall@100", "percentile"), "impressions": ("auc", "ndcg@10")}
 
 
 def write_report(results: Results, folder: Path) -> None:
@@ -53,7 +63,7 @@ def part_of(results: Results, name: str, *given: Any) -> str:
     Args:
         given: what the macro takes.
     """
-    for file in ("choices.html", "examples.html"):
+    for file in ("choices.html", "examples.html", "beyond.html"):
         if (macro := getattr(_templates().get_template(file).module, name, None)) is not None:
             return str(macro(*given))
     whole = _templates().get_template("report.html").make_module({"results": results, "style": ""})
@@ -64,14 +74,22 @@ def part_of(results: Results, name: str, *given: Any) -> str:
 def _templates() -> Environment:
     return pages_in(
         HERE / "templates",
+        agreeing=agreeing,
+        agreement_explained=AGREEMENT.items,
+        agreement_title=agreement_title,
         best_of=best_of,
         bounds=bounds,
+        compared=compared,
         cost_cell=cost_cell,
         cost_rows=lambda: COST_ROWS,
         curve_plots=_curve_plots,
+        differences_by_pair=differences_by_pair,
         fact=_fact,
         legend=lambda names: Markup(legend(names)),
         kept_rows=lambda results, slices: kept(results, slices, ratio_of(results)),
+        list_cell=list_cell,
+        list_titles=list_titles,
+        lists_explained=LISTS.items,
         mark=MARKS.__getitem__,
         model_class=model_class,
         models_of=models_of,

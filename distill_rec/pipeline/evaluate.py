@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,21 +17,30 @@ from distill_rec.recipe import Recipe, TeacherSection
 
 if TYPE_CHECKING:
     from distill_rec.data.dataset import Dataset
+    from distill_rec.data.labels import Labels
     from distill_rec.evaluation.results import Ending, ModelCost, Results
     from distill_rec.evaluation.scorer import Scorer
 
 
-def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress) -> Results:
-    """Compare the run's models; write `results.json`, `per_user.parquet`, `report.html`."""
+def evaluate_run(
+    run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress, *, labels: Sequence[Labels] = ()
+) -> Results:
+    """Compare the run's models; write `results.json`, `per_user.parquet`, `report.html`.
+
+    Args:
+        labels: columns that the test is sliced by.
+    """
     from distill_rec.ensemble.sums import shares_of
     from distill_rec.evaluation.compare import compare
+    from distill_rec.evaluation.others import others_of
     from distill_rec.evaluation.report import write_report
 
     section = recipe.evaluate
     assert section is not None
     costs = costs_of(run, dataset) if section.cost else None
+    others, lacking = others_of(section.others, dataset, tested_parts(dataset))
     results = compare(
-        scorers_of(run, recipe, dataset, progress),
+        scorers_of(run, recipe, dataset, progress) | others,
         dataset,
         section,
         name=recipe.name,
@@ -39,7 +49,8 @@ def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Pro
         losses=curves_of(run.path, "loss"),
         endings=endings_of(run.path),
         shares=shares_of(run.stage("teach")) if ensemble_of(run.path) is not None else None,
-        remarks=remarks_of(run, dataset),
+        labels=labels,
+        remarks=[*remarks_of(run, dataset), *lacking],
         progress=progress,
     )
     write_report(results, run.stage("evaluate"))
