@@ -44,9 +44,8 @@ def agreements(results: Results) -> pl.DataFrame:
 def kinds(results: Results) -> pl.DataFrame:
     """`by, slice, share, difference, low, high, weight, clear`, ...: student against teacher on each kind of sample."""
     found = [(one.by, kinds_frame(results, one.by)) for one in results.slicings]
-    return pl.concat(
-        [frame.with_columns(pl.lit(by).alias("by")) for by, frame in found if len(frame)] or [pl.DataFrame()]
-    )
+    named = [frame.with_columns(pl.lit(by).alias("by")) for by, frame in found if len(frame)]
+    return pl.concat(named) if named else pl.DataFrame()
 
 
 def examples(results: Results) -> pl.DataFrame:

@@ -90,7 +90,7 @@ class Comparison:
 
     @property
     def kinds(self) -> Shown:
-        """Which kinds of items, histories and users the student ranks worse than the teacher, and how much they weigh."""
+        """Which kinds of items, histories and users the student ranks worse than the teacher, and their weight."""
         text = "\n".join(str(kinds_frame(self.results, one.by)) for one in self.results.slicings)
         return self._part("sliced_ways", text, there=any(one.slices for one in self.results.slicings))
 
