@@ -489,6 +489,11 @@ class Recipe(Section):
     """A whole run."""
 
     name: str = Field("run", description="name of the run; its folder is runs/NAME")
+    track: list[Literal["tensorboard", "mlflow", "wandb"]] = Field(
+        [],
+        description="trackers that get loss and validation nDCG@10 of each training while it runs, and the test's "
+        "means; TensorBoard reads the run's folder track/",
+    )
     data: DataSection = Field(default_factory=DataSection, description="items and clicks")
     teacher: SerializeAsAny[TeacherSection] | None = Field(
         None, description="the teacher, or several as [[teacher]], each with a name; left out: no teaching"
