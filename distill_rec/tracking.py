@@ -83,7 +83,7 @@ class Tracked:
             # Weights & Biases drops steps that go back, as a second training's do: it gets the step as a value.
             its_own = tracker.name == "wandb"
             at = {_key(f"{name}/update"): step} if its_own else {}
-            self._try(tracker, lambda one, v=named | at, s=None if its_own else step: one.log(v, step=s))  # type: ignore[misc]
+            self._try(tracker, lambda one, v=named | at, s=None if its_own else step: one.log(v, step=s))
 
     def finish(self) -> None:
         for tracker in list(self._trackers):
