@@ -25,6 +25,7 @@ from distill_rec.records import write_record
 from distill_rec.together import joint
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights
+from distill_rec.training.histories import click_histories
 from distill_rec.training.search import search
 from teachers.item_ids.spec import ItemIdsSection
 
@@ -83,7 +84,7 @@ def _training(  # noqa: PLR0913
 ) -> Training:
     return Training(
         build(section, dataset),
-        Objective(),
+        Objective(histories=click_histories(section.histories, dataset, section.seed)),
         dataset,
         optimizer,
         place,

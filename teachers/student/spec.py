@@ -11,7 +11,7 @@ from distill_rec.kinds import settings_of, validated
 from distill_rec.recipe import StudentSection, TeacherSection
 from distill_rec.registry import Late
 
-OF_DISTILLING = ("loss", "start", "undistilled", "initialised")
+OF_DISTILLING = ("loss", "start", "undistilled", "initialised", "mix", "mix_temperature", "adapter", "first")
 GIVEN = ("trunk", "seed", "device")
 """Keys that the teacher's section has itself."""
 
@@ -36,6 +36,8 @@ class StudentTeacherSection(TeacherSection):
             if getattr(self.model, key) != fields[key].get_default(call_default_factory=True):
                 what = "it learns from clicks alone" if key in OF_DISTILLING else f"teacher.{key} says it"
                 raise ValueError(f"model.{key} has no effect here: {what}")
+        if not self.model.histories.clicks:
+            raise ValueError("model.histories.clicks is true here, where all that is learned is clicks")
         return self
 
     def sources(self) -> dict[str, tuple[str, str]]:

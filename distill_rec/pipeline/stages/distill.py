@@ -21,6 +21,9 @@ RESIDENT = 1000 << 20
 TAUGHT = 1.5
 """What a batch costs with a teacher, who reads it too, over what it costs on the clicks alone."""
 
+FIRST_TEXTS_A_SECOND = 10_000
+"""Through a small student and back."""
+
 
 class Distill(Stage):
     name = "distill"
@@ -149,13 +152,19 @@ def trunk_of(recipe: Recipe) -> str:
 
 def _work_of(section: StudentSection, sizes: Sizes, distilled: bool) -> tuple[str, float]:
     from distill_rec.contracts import student_spec
-    from distill_rec.estimates import seconds_beside, training_seconds
+    from distill_rec.estimates import Sizes, seconds_beside, training_seconds, updates
 
     others = {"without distillation": section.undistilled, "from the teacher's start": section.initialised}
     beside = [name for name, wanted in others.items() if distilled and wanted]
     share = share_of(sizes.threads, 1 + len(beside)) if beside else sizes.threads
     own = replace(sizes, threads=share)
     each = [training_seconds(section, section.optimizer, own, TAUGHT if distilled else 1.0)]
+    first = ""
+    if distilled and section.first is not None:
+        optimizer = section.first.optimizer
+        texts = Sizes(sizes.clicks, sizes.items, int(sizes.items * (1 - section.first.held_out)))
+        each[0] += len(optimizer.each_try()) * updates(optimizer, texts) * optimizer.batch_size / FIRST_TEXTS_A_SECOND
+        first = ", after a first stage on item vectors"
     each += [training_seconds(section, section.optimizer, own) for _ in beside]
     seconds = student_spec(section.kind).start_seconds + seconds_beside(each, sizes.threads // share)
-    return ", and ".join([f"{section.kind}, {section.dim} dimensions", *beside]), seconds
+    return ", and ".join([f"{section.kind}, {section.dim} dimensions{first}", *beside]), seconds
