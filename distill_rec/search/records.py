@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from distill_rec.evaluation.results import Cell, Difference, Ratio, Verdict
-from distill_rec.records import Record
+from distill_rec.records import Part, Record
 from distill_rec.training.outcome import Stopped
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class Budget(Part):

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from distill_rec.evaluation.results import Cell, Difference, Verdict
-from distill_rec.records import Record
+from distill_rec.records import Part, Record
 from distill_rec.training.outcome import Stopped
 
 Unit = Literal["max_seconds", "max_updates"]
 Curve = list[tuple[float, float]]
 """Validation nDCG@10 by seconds of training."""
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class Budget(Part):
