@@ -35,9 +35,10 @@ check: $(VENV)/.installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two processes, a file of tests in one of them: each makes its own tiny run, and threads are one per process.
+# Two processes, a file of tests in one of them: each makes its own tiny run, and threads are one per process. The order
+# is that of tests/conftest.py, not xdist's, which begins the files of few tests last, and those are the longest.
 pytest: $(VENV)/.installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)

@@ -96,10 +96,10 @@ def _matters(results: Results, worse: list[Compared], whole: Difference) -> str:
     most = min(worse, key=lambda row: row.weight)
     mean = results.test.cells[results.main_metric]["student"].mean_samples
     part = f", {-most.weight / mean:.1%} of the student's mean" if mean > 0 else ""
+    which = f"Of these {most.slice.name} weighs most: its" if len(worse) > 1 else "Its"
     return (
-        f"Of these {most.slice.name} weighs most: its share of targets times its difference is {signed(most.weight)}"
-        f"{part}. Over all targets the student's difference is {signed(whole.value)} ({signed(whole.low)} to "
-        f"{signed(whole.high)})."
+        f"{which} share of targets times its difference is {signed(most.weight)}{part}. Over all "
+        f"targets the student's difference is {signed(whole.value)} ({signed(whole.low)} to {signed(whole.high)})."
     )
 
 

@@ -106,7 +106,7 @@ class Found(Part):
         front: none other is as good, as small and as quick, and better in one of them.
         test: on the test, by metric; of the front and of the recipe's own student alone.
         against_teacher, against_recipe: paired differences on the test in the main metric.
-        kept_on_test: Q (Q' of AUC) on the test.
+        kept_on_validation, kept_on_test: Q (Q' of AUC) with its interval; the first says how sure a choice can be.
     """
 
     name: str
@@ -124,6 +124,7 @@ class Found(Part):
     test: dict[str, Cell] | None = None
     against_teacher: Difference | None = None
     against_recipe: Difference | None = None
+    kept_on_validation: Ratio | None = None
     kept_on_test: Ratio | None = None
 
 
@@ -141,6 +142,7 @@ class SearchRecord(Record):
     Attributes:
         found: of every finished trial, in their order.
         baselines: popularity and teacher on the test.
+        users, validation_users: of the test, and those that trials were chosen by.
         chosen: name of the point that the budget asks for; None where none fits.
         left: why fewer trials than asked for were made; "" where all were.
     """
@@ -156,6 +158,7 @@ class SearchRecord(Record):
     failed: list[Failed]
     baselines: dict[str, dict[str, Cell]]
     users: int
+    validation_users: int
     resamples: int
     chosen: str | None
     left: str = ""

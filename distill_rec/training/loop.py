@@ -31,6 +31,7 @@ from distill_rec.training.objective import Objective
 from distill_rec.training.optimizers import NonFiniteGradientError, Optimizers, make_optimizers
 from distill_rec.training.outcome import Outcome, Stopped
 from distill_rec.training.plateau import Plateau
+from distill_rec.training.replay import replayed
 from distill_rec.training.task import Task
 from distill_rec.training.window import choose_rows, run_window, window_items
 
@@ -78,7 +79,11 @@ class Training:
         self.model, self.objective, self.dataset, self.section = model, objective, dataset, section
         self.folder, self.name, self.progress = folder, name, progress or Quiet()
         self.device = model.item_text.device
-        self.batches = make_batches(dataset, section.batch_size, seed) if task is None else task.batches
+        self.batches = (
+            replayed(make_batches(dataset, section.batch_size, seed), dataset, section.replay)
+            if task is None
+            else task.batches
+        )
         self.optimizers: Optimizers = make_optimizers(
             model, objective, section, offset_decay, self._total() if section.decay == "linear" else 0
         )
@@ -184,7 +189,8 @@ class Training:
         return self.state.update if self.optimizers.window is None else self.state.window
 
     def _note_rates(self) -> None:
-        now = {"learning_rate": self.section.learning_rate, "trunk_learning_rate": self.section.trunk_learning_rate}
+        keys = ("learning_rate", "trunk_learning_rate")
+        now = {key: getattr(self.section, key) * self.section.rate_factor for key in keys}
         if not self.state.rates or {**self.state.rates[-1], "update": 0} != {"update": 0, **now}:
             self.state.rates.append({"update": self.state.update, **now})
 

@@ -7,11 +7,12 @@ import os
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import command, environment
+from conftest import Cli, command, environment
 from notebooks_run import run_notebook
 
 from distill_rec.progress import Quiet
@@ -32,14 +33,14 @@ pytestmark = pytest.mark.timeout(900)
 """A study starts a process for each training; on a busy machine they take their time."""
 
 
-def tune_study(*arguments: object) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def tune_study(cli: Cli) -> Cli:
     """Run the command and wait for it."""
-    whole = command("tune-study", *arguments)
-    return subprocess.run(whole, env=environment(), capture_output=True, text=True, timeout=800, check=False)
+    return partial(cli, "tune-study", timeout=800)
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, cache: Path) -> Path:
+def study(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, tune_study: Cli) -> Path:
     """A finished study. Not to be changed."""
     folder = tmp_path_factory.mktemp("studies") / "tiny"
     quick = ("--set", "teacher.optimizer.checkpoint_seconds=60")
@@ -112,7 +113,7 @@ def test_the_page_holds_everything_and_fetches_nothing(study: Path) -> None:
 
 
 def test_a_study_killed_in_the_middle_goes_on_to_the_same_figures(
-    study: Path, tiny_recipe: Path, tmp_path: Path
+    study: Path, tiny_recipe: Path, tmp_path: Path, tune_study: Cli
 ) -> None:
     folder = tmp_path / "killed"
     arguments = (tiny_recipe, "--tunings", "last:1", *BUDGET, "--out", folder)
@@ -144,7 +145,9 @@ def test_finished_trainings_are_kept(study: Path, tiny_recipe: Path) -> None:
     assert len(before) > 10 and before == {path: path.stat().st_mtime_ns for path in study.glob("*/0/*")}
 
 
-def test_a_changed_setting_is_refused_by_name_and_more_seeds_are_not(study: Path, tiny_recipe: Path) -> None:
+def test_a_changed_setting_is_refused_by_name_and_more_seeds_are_not(
+    study: Path, tiny_recipe: Path, tune_study: Cli
+) -> None:
     done = tune_study(tiny_recipe, *ROWS, *BUDGET, "--out", study, "--set", "teacher.dim=8")
     assert done.returncode == 1 and "row head, key teacher.dim: 8, but study" in done.stderr, done.stderr
     assert "with 16. Set it back, or name another folder with --out" in done.stderr
