@@ -52,7 +52,9 @@ class RankedById:
         ids: of the data's items, by their number.
     """
 
-    def __init__(self, name: str, rank: Callable[[list[str], list[str]], Sequence[float]], ids: list[str]) -> None:
+    def __init__(
+        self, name: str, rank: Callable[[list[str], list[str]], Sequence[float] | Floats], ids: list[str]
+    ) -> None:
         self.name, self._rank, self._ids = name, rank, ids
 
     def scores(self, history: Ragged, candidates: Ragged) -> Floats:

@@ -103,8 +103,8 @@ def compare(
     _tell_lists(results, lists, samples, rows, dataset, section)
     _tell_agreement(results, first, lists, samples, rows, section)
     if {"teacher", "student"} <= set(lists):
-        pair = ((first[name], lists[name].items) for name in ("teacher", "student"))
-        results.examples = disagreements(*pair, samples, rows, dataset, section.examples)
+        teacher, student = ((first[name], lists[name].items) for name in ("teacher", "student"))
+        results.examples = disagreements(teacher, student, samples, rows, dataset, section.examples)
     results.slicings = slicings_of(found, samples, dataset, section, labels)
     results.shares = _shares(shares or {}, found, samples, dataset, section, results.main_metric)
     results.verdicts = [*verdicts(results), *(Verdict(tone="open", text=text) for text in remarks)]

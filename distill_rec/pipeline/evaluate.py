@@ -40,7 +40,7 @@ def evaluate_run(
     costs = costs_of(run, dataset) if section.cost else None
     others, lacking = others_of(section.others, dataset, tested_parts(dataset))
     results = compare(
-        scorers_of(run, recipe, dataset, progress) | others,
+        {**scorers_of(run, recipe, dataset, progress), **others},
         dataset,
         section,
         name=recipe.name,

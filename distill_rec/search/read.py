@@ -41,12 +41,12 @@ class Compared:
         leave_out_seen: bool = True,
     ) -> None:
         samples = drawn(samples, section)
-        self._draws = {"resamples": section.bootstrap, "seed": section.seed}
+        self._resamples, self._seed = section.bootstrap, section.seed
         self._found: dict[str, list[PerSample]] = {
             name: [evaluate(scorer, samples, dataset, leave_out_seen=leave_out_seen)]
             for name, scorer in scorers.items()
         }
-        table = build("part", "part", self._found, **self._draws)
+        table = build("part", "part", self._found, resamples=self._resamples, seed=self._seed)
         self.users = 0 if table is None else table.users
         self.cells: dict[str, dict[str, Cell]] = (
             {}
@@ -59,14 +59,14 @@ class Compared:
         if first == second or not {first, second} <= set(self.cells):
             return None
         pair = self._found[first], self._found[second]
-        return difference_of(metric, *pair, (first, second), **self._draws)
+        return difference_of(metric, *pair, (first, second), resamples=self._resamples, seed=self._seed)
 
     def kept(self, metric: str, name: str) -> Ratio | None:
         """Q, or Q' of AUC."""
         if not {name, TEACHER} <= set(self.cells):
             return None
         pair = {"student": self._found[name], TEACHER: self._found[TEACHER]}
-        table = build("part", "part", pair, **self._draws)
+        table = build("part", "part", pair, resamples=self._resamples, seed=self._seed)
         return None if table is None else table.ratio("Q'" if metric == "auc" else "Q", metric)
 
 
@@ -74,7 +74,7 @@ def read_search(search: Search, begun: SpaceRecord, metric: str, left: str, prog
     """Everything that the search found."""
     dataset = Dataset.load(search.run / "prepare")
     section = search.recipe.evaluate or EvaluateSection()
-    trials = [found for one in search.drawn() if (found := search.trial(one.number)) is not None]
+    trials = [trial for one in search.drawn() if (trial := search.trial(one.number)) is not None]
     short = short_names(space_of(search.recipe))
     pairs = [(trial, point) for trial in trials if not trial.failure for point in trial.points]
     figures = [figures_of(point, begun, metric) for _, point in pairs]
