@@ -13,12 +13,13 @@ from distill_rec.data.cautions import REPEATED
 from distill_rec.data.dataset import Dataset, Queries
 from distill_rec.data.labels import Labels
 from distill_rec.evaluation.agreements import agreement_table, of_student
+from distill_rec.evaluation.calibration import calibration_of
 from distill_rec.evaluation.columns import ordered
 from distill_rec.evaluation.disagreements import disagreements
 from distill_rec.evaluation.lists import lists_beyond
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
 from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, evaluate_both, user_means
-from distill_rec.evaluation.results import Ending, ModelCost, Results, Share, Table, Verdict
+from distill_rec.evaluation.results import Calibration, Ending, ModelCost, Results, Share, Table, Verdict
 from distill_rec.evaluation.scorer import DotScorer, Scorer
 from distill_rec.evaluation.slices import by_clicks
 from distill_rec.evaluation.slicings import slicings_of
@@ -40,6 +41,7 @@ def compare(
     endings: dict[str, list[Ending]] | None = None,
     shares: Mapping[str, tuple[float, Scorer | None]] | None = None,
     labels: Sequence[Labels] = (),
+    probabilities: Mapping[str, NDArray[np.float64]] | None = None,
     remarks: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Results:
@@ -53,6 +55,7 @@ def compare(
         shares: of several teachers each one's weight, and the sum without it.
         endings: what ended each model's trainings; verdicts on one that was still getting better stay open.
         labels: columns that the test is sliced by.
+        probabilities: of a click, for each candidate of the test's impressions, by models that predict it.
         remarks: sentences that follow the verdicts.
 
     Raises:
@@ -103,6 +106,7 @@ def compare(
     if {"teacher", "student"} <= set(lists):
         pair = ((first[name], lists[name].items) for name in ("teacher", "student"))
         results.examples = disagreements(*pair, samples, rows, dataset, section.examples)
+    results.calibrations = _calibrations(probabilities or {}, dataset, section)
     results.slicings = slicings_of(found, samples, dataset, section, labels)
     results.shares = _shares(shares or {}, found, samples, dataset, section, results.main_metric)
     results.verdicts = [*verdicts(results), *(Verdict(tone="open", text=text) for text in remarks)]
@@ -139,6 +143,19 @@ def _tell_agreement(  # noqa: PLR0913
         found.append(agreement_table("agreement-shown", title, shown, **draws))
     results.agreements = [table for table in found if table is not None]
     results.agreement = of_student(found[0])
+
+
+def _calibrations(
+    probabilities: Mapping[str, NDArray[np.float64]], dataset: Dataset, section: EvaluateSection
+) -> dict[str, Calibration]:
+    test, out = dataset.test, {}
+    for name, found in probabilities.items():
+        assert not isinstance(test, Queries)
+        known = ~np.isnan(found)
+        user = np.repeat(np.asarray(test.user, dtype=np.int64), test.candidates.lengths)[known]
+        clicked = np.asarray(test.labels.values)[known] > 0
+        out[name] = calibration_of(found[known], clicked, user, resamples=section.bootstrap, seed=section.seed)
+    return out
 
 
 def _seeds(scorers: Scorer | Sequence[Scorer]) -> list[Scorer]:
