@@ -17,7 +17,7 @@ from distill_rec.evaluation.beyond_tables import (
     list_titles,
 )
 from distill_rec.evaluation.columns import model_class, short_of
-from distill_rec.evaluation.kinds_told import compared
+from distill_rec.evaluation.kinds_told import compared, shared
 from distill_rec.evaluation.lists import LISTS
 from distill_rec.evaluation.numerals import moment, percent, plain, signed
 from distill_rec.evaluation.render import COST_ROWS, cost_cell, ratio_text
@@ -79,6 +79,7 @@ def _templates() -> Environment:
         plots=_plots,
         ratio_text=ratio_text,
         ratio_title=_ratio_title,
+        shared=shared,
         signed=signed,
         slice_plot=_slice_plot,
         sliced=lambda results: SLICED[results.protocol],
