@@ -27,7 +27,10 @@ Settings = dict[str, Any]
 
 SHELVES = ("students", "teachers")
 TRUNKS = (("teacher", "trunk"), ("student", "trunk"))
-PATHS = (("teacher", "scores"), ("teacher", "vectors"), ("teacher", "proposer"))
+PATHS = (
+    *(("teacher", key) for key in ("scores", "vectors", "proposer", "begin")),
+    *(("student", "begin"), ("data", "known"), ("refresh", "run"), ("refresh", "into")),
+)
 """Keys that name a hub id, a folder or a file; and those that name a file or folder and nothing else."""
 FILES = ("data.clicks", "data.items", "data.test")
 DEMO = "demo:"

@@ -10,13 +10,13 @@ import polars as pl
 from distill_rec.data.faults import Faults
 from distill_rec.data.mind import NEWS
 from distill_rec.data.recbole import FORM, typed
-from distill_rec.data.rows import find_files, label, stream_rows, suffix_of
+from distill_rec.data.rows import label, stream_rows, suffix_of
 from distill_rec.data.table import (
     READERS,
+    files_of,
     has_no_items,
     input_files,
     items_id,
-    pattern_of,
     require,
     unnested,
     used_columns,
@@ -53,7 +53,7 @@ def require_columns(
     for key, more in further.items():
         wanted[key if key in wanted else "clicks"] += more
     for key, columns in wanted.items():
-        for path in find_files(base / section.path, pattern_of(section, key), f"data.{key}"):
+        for path in files_of(section, base / section.path, key):
             header = _header(path, section)
             if header is not None:
                 require(header, columns, label(path))

@@ -34,6 +34,7 @@ def compare(
     name: str = "run",
     costs: dict[str, ModelCost] | None = None,
     curves: dict[str, list[tuple[float, float]]] | None = None,
+    losses: dict[str, list[tuple[float, float]]] | None = None,
     endings: dict[str, list[Ending]] | None = None,
     shares: Mapping[str, tuple[float, Scorer | None]] | None = None,
     labels: Sequence[Labels] = (),
@@ -47,7 +48,7 @@ def compare(
         scorers: by name, anything with scores; several seeds of a model as a sequence, whose values are averaged.
         dataset: test samples, training clicks, new items.
         section: resamples, most users, examples, seed.
-        costs, curves: shown beside the figures.
+        costs, curves, losses: shown beside the figures.
         shares: of several teachers each one's weight, and the sum without it.
         endings: what ended each model's trainings; verdicts on one that was still getting better stay open.
         labels: columns that the test is sliced by.
@@ -90,6 +91,7 @@ def compare(
         slices=slices,
         costs=costs or {},
         curves=curves or {},
+        losses=losses or {},
         endings=endings or {},
         repeats=_repeats(seeds),
     )

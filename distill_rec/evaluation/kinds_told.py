@@ -106,7 +106,10 @@ def _matters(results: Results, worse: list[Compared], whole: Difference) -> str:
     mean = results.test.cells[results.main_metric]["student"].mean_samples
     part = f", {-most.weight / mean:.1%} of the student's mean" if mean > 0 else ""
     which = f"Of these {most.slice.name} weighs most: its" if len(worse) > 1 else "Its"
-    return f"{which} share times its difference is {signed(most.weight)}{part}. Over all {shared(results)} the student's difference is {signed(whole.value)} ({signed(whole.low)} to {signed(whole.high)})."
+    return (
+        f"{which} share times its difference is {signed(most.weight)}{part}. Over all {shared(results)} the student's "
+        f"difference is {signed(whole.value)} ({signed(whole.low)} to {signed(whole.high)})."
+    )
 
 
 def kinds_frame(

@@ -103,7 +103,7 @@ def _mean_of(values: Floats, items: Items) -> Floats:
     there = items >= 0
     counts = there.sum(axis=1)
     sums = np.where(there, values[items], 0.0).sum(axis=1)
-    return np.divide(sums, counts, out=np.full(len(items), np.nan), where=counts > 0)
+    return np.asarray(np.divide(sums, counts, out=np.full(len(items), np.nan), where=counts > 0))
 
 
 def popularity_of_histories(samples: Samples, rows: NDArray[np.int64], dataset: Dataset) -> Floats:
@@ -112,7 +112,8 @@ def popularity_of_histories(samples: Samples, rows: NDArray[np.int64], dataset: 
     clicks = np.asarray(dataset.train_clicks, dtype=np.float64)[history.values]
     owner = np.repeat(np.arange(len(rows)), history.lengths)
     sums = np.bincount(owner, clicks, minlength=len(rows))
-    return np.divide(sums, history.lengths, out=np.full(len(rows), np.nan), where=history.lengths > 0)
+    mean = np.divide(sums, history.lengths, out=np.full(len(rows), np.nan), where=history.lengths > 0)
+    return np.asarray(mean)
 
 
 def _draws(values: Mapping[str, Mapping[str, Floats]], usual: Floats, resamples: int, seed: int) -> ByModel:

@@ -46,10 +46,15 @@ class Difference(Part):
 
 
 class Ratio(Part):
-    """Q, Q' or G; without a value where it is not defined, and why."""
+    """Q, Q' or G; without a value where it is not defined, and why.
+
+    Attributes:
+        model: whose it is.
+    """
 
     name: Literal["Q", "Q'", "G"]
     metric: str
+    model: str = "student"
     value: float | None = None
     low: float | None = None
     high: float | None = None
@@ -79,8 +84,9 @@ class Table(Part):
                 return found
         return None
 
-    def ratio(self, name: str, metric: str) -> Ratio | None:
-        return next((found for found in self.ratios if (found.name, found.metric) == (name, metric)), None)
+    def ratio(self, name: str, metric: str, model: str = "student") -> Ratio | None:
+        wanted = (name, metric, model)
+        return next((found for found in self.ratios if (found.name, found.metric, found.model) == wanted), None)
 
 
 class ModelCost(Part):
@@ -284,6 +290,7 @@ class Results(Record):
     )
     shares: list[Share] = Field(default_factory=list, description="of several teachers, what each gives to their sum")
     curves: dict[str, list[tuple[float, float]]] = Field({}, description="validation nDCG@10 by update, per model")
+    losses: dict[str, list[tuple[float, float]]] = Field({}, description="training loss by update, per model")
     endings: dict[str, list[Ending]] = Field({}, description="what ended the training of each model, by seed")
     _per_user: pl.DataFrame | None = PrivateAttr(None)
 

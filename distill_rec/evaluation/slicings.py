@@ -61,7 +61,7 @@ def _by_label(labels: Labels, found: Found, samples: Samples, kept: Rows, sectio
     bands = _bands(labels, sample, value, kept)
     names, merged = (bands, 0) if bands else _standing(labels, sample, value, kept)
     out = _slicing(labels.by, labels.of, names, found, kept, section)
-    several = sum(rows.astype(np.int64) for _, rows in names) if names else np.zeros(0)
+    several = np.asarray(np.sum([rows for _, rows in names], axis=0))
     return out.model_copy(update={"overlapping": bool((several > 1).any()), "merged": merged})
 
 

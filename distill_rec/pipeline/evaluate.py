@@ -12,7 +12,7 @@ from distill_rec.artifact.manifest import Manifest
 from distill_rec.handover import ITEM_IDS, require_same
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.pipeline.trainings import STUDENTS, ensemble_of, histories_of
-from distill_rec.progress import Progress
+from distill_rec.progress import Progress, tell
 from distill_rec.recipe import Recipe, TeacherSection
 
 if TYPE_CHECKING:
@@ -40,12 +40,13 @@ def evaluate_run(
     costs = costs_of(run, dataset) if section.cost else None
     others = others_of(section.others, dataset, tested_parts(dataset))
     results = compare(
-        scorers_of(run, recipe, dataset, progress) | others.scorers,
+        {**scorers_of(run, recipe, dataset, progress), **others.scorers},
         dataset,
         section,
         name=recipe.name,
         costs=costs,
         curves=curves_of(run.path),
+        losses=curves_of(run.path, "loss"),
         endings=endings_of(run.path),
         shares=shares_of(run.stage("teach")) if ensemble_of(run.path) is not None else None,
         labels=labels,
@@ -54,6 +55,8 @@ def evaluate_run(
         progress=progress,
     )
     write_report(results, run.stage("evaluate"))
+    for model in results.models:
+        tell(progress, f"test/{model}", 0, {metric: cells[model].mean for metric, cells in results.test.cells.items()})
     return results
 
 
@@ -129,10 +132,9 @@ def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, ModelCost] | None:
     return measure_costs(artifact, {"folder": str(teacher)} if (teacher / "model.json").exists() else None, dataset)
 
 
-def curves_of(path: Path) -> dict[str, list[tuple[float, float]]]:
-    """Validation nDCG@10 by update of each model that was trained."""
-    found = histories_of(path)
-    return {name: [(record["update"], record["ndcg@10"]) for record in one.history] for name, one in found.items()}
+def curves_of(path: Path, key: str = "ndcg@10") -> dict[str, list[tuple[float, float]]]:
+    """Validation nDCG@10, or another figure of `history.json`, by update of each model that was trained."""
+    return {name: found for name, one in histories_of(path).items() if (found := one.curve(key))}
 
 
 def endings_of(path: Path) -> dict[str, list[Ending]]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
+from distill_rec.data.more import more_files
 from distill_rec.data.rows import find_files, suffix_of
 from distill_rec.data.table import distinct_items, has_no_items
 from distill_rec.estimates import TRAINING, Sizes
 from distill_rec.files import cache_folder
 from distill_rec.pipeline.users import heavy_of, rows_of_users, windows_of
+from distill_rec.processes import usable_threads
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
 
@@ -20,17 +23,22 @@ PATTERNS = {"recbole": ("*.inter", "*.item"), "mind": ("behaviors.tsv", "news.ts
 
 
 def sizes_of(section: DataSection, base: Path) -> Sizes:
-    """Counted in the input files; of a demo's part that is not fetched yet the known sizes."""
+    """Counted in the input files, with the threads of this process."""
+    return replace(_counted(section, base), threads=usable_threads())
+
+
+def _counted(section: DataSection, base: Path) -> Sizes:
+    """Of a demo's part that is not fetched yet the known sizes."""
     folder = base / section.path
     if section.path.startswith("demo:"):
         folder = cache_folder() / "demo" / section.path.removeprefix("demo:")
         if not folder.exists():
             return Sizes(100_000, 1_682, 1_529, rated=55_375, users=942)
     clicks, items = PATTERNS.get(section.format, ("", ""))
-    files = _files(folder, section.clicks or clicks)
+    files = _files(folder, section, "clicks", clicks)
     headed = section.format != "mind"
     rows = sum(_rows(path, headed) for path in files)
-    n_items = sum(_rows(path, headed) for path in _files(folder, section.items or items))
+    n_items = sum(_rows(path, headed) for path in _files(folder, section, "items", items))
     if has_no_items(section) and files:
         n_items = distinct_items(section, folder)
     if section.sequence_column:  # one row per user, the items of its list apart by blanks
@@ -46,9 +54,11 @@ def sizes_of(section: DataSection, base: Path) -> Sizes:
     return Sizes(rows, n_items, windows_of(counts, TRAINING, section.max_history), heavy_of(counts), rated, users)
 
 
-def _files(folder: Path, pattern: str) -> list[Path]:
+def _files(folder: Path, section: DataSection, key: str, usual: str) -> list[Path]:
+    pattern = getattr(section, key) or usual
     try:
-        return find_files(folder, pattern) if pattern else []
+        found = find_files(folder, pattern) if pattern else []
+        return found + more_files(section, folder, key, found)
     except DataError:
         return []
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from distill_rec.begin import Earlier
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.nn.from_recipe import training_texts
@@ -15,9 +16,10 @@ from distill_rec.nn.projection import Projection, principal_directions, ridge
 from distill_rec.progress import Progress
 from distill_rec.runtime.tokenizer import TextTokenizer
 from distill_rec.student_build import TextTarget, start_map
+from distill_rec.training.checkpoint import under
 from distill_rec.trunks.load import Trunk
 from distill_rec.trunks.tokens import cached_tokens
-from distill_rec.trunks.vocabulary import token_embeddings, vocabulary_size, vocabulary_vectors
+from distill_rec.trunks.vocabulary import token_embeddings, vocabulary_vectors
 from students.static.encoder import StaticEncoder
 from students.static.spec import StaticSection
 
@@ -54,14 +56,13 @@ def sub_words(section: StaticSection, trunk: Trunk, dataset: Dataset, progress: 
     tokenizer = static_tokenizer(trunk.tokenizer_json, section.max_tokens)
     key = f"static|{section.max_tokens}|{trunk.tokenizer_json}"
     tokens = cached_tokens(dataset.texts, tokenizer, key)
-    counts = torch.zeros(vocabulary_size(trunk))
     seen = torch.from_numpy(tokens.take(training_texts(dataset).numpy()).values.astype(np.int64))
-    counts += torch.bincount(seen, minlength=len(counts))
-    used, others = torch.nonzero(counts > 0)[:, 0], torch.nonzero(counts == 0)[:, 0]
     if section.vocabulary == "all":
         vectors = torch.from_numpy(np.array(vocabulary_vectors(trunk, progress)))
     else:
-        vectors = vectors_from(trunk, used, progress)
+        vectors = vectors_from(trunk, torch.unique(seen), progress)
+    counts = torch.bincount(seen, minlength=len(vectors)).float()
+    used, others = torch.nonzero(counts > 0)[:, 0], torch.nonzero(counts == 0)[:, 0]
     vocabulary = torch.empty(len(vectors), dtype=torch.int32)
     vocabulary[used] = torch.arange(len(used), dtype=torch.int32)
     vocabulary[others] = -1 - torch.arange(len(others), dtype=torch.int32)
@@ -104,6 +105,28 @@ def start_static(section: StaticSection, words: SubWords, dataset: Dataset, targ
             encoder.no_tokens.copy_(unit[told].mean(0))
         projection.start_from(start_map(unit, rows, section.dim, target))
     return encoder
+
+
+def go_on(encoder: StaticEncoder, earlier: Earlier) -> None:
+    """Take over a trained encoder: its map, and its vector of each sub-word, whether that was in its catalogue or not.
+
+    Raises:
+        RunError: it is of another shape, or of another PLM's sub-words.
+    """
+    old = under(earlier.tensors, "text_encoder")
+    earlier.fill(encoder.projection, "text_encoder.projection")
+    table = torch.cat([old["table"], (old["fallback"].float() * old["fallback_scale"][:, None]).flip(0)])
+    row = old["vocabulary"].long()  # -1 - r of the fallback's row r is, from the end, its place in the reversed rows
+    vectors = table[torch.where(row < 0, len(table) + row, row)]
+    own = encoder.vocabulary.long()
+    mine = torch.empty(len(own), encoder.table.shape[1])
+    into = {"table": mine, "no_tokens": encoder.no_tokens}
+    earlier.fill_tensors(into, {"table": vectors, "no_tokens": old["no_tokens"]})
+    with torch.no_grad():
+        encoder.table[own[own >= 0]] = mine[own >= 0]
+        others = torch.zeros(len(encoder.fallback), mine.shape[1])
+        others[-1 - own[own < 0]] = mine[own < 0]
+        encoder.set_fallback(others)
 
 
 def fit_fallback(encoder: StaticEncoder, words: SubWords) -> None:

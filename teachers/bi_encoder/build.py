@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from distill_rec.begin import Earlier
 from distill_rec.contracts import Tuning
 from distill_rec.data.dataset import Dataset
 from distill_rec.nn.from_recipe import make_offsets, make_repeat, training_texts, user_settings
@@ -19,8 +20,9 @@ from distill_rec.nn.recommender import Recommender, TextEncoder
 from distill_rec.nn.text_head import TextHead
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.progress import Progress
+from distill_rec.training.checkpoint import under
 from distill_rec.trunks.encoder import TrunkEncoder
-from distill_rec.trunks.load import Trunk, load_trunk
+from distill_rec.trunks.load import Trunk, open_trunk
 from distill_rec.trunks.prefix import cached_pooled, cached_states
 from distill_rec.trunks.tokens import cached_tokens
 from distill_rec.trunks.vectors import is_vector_file, read_vectors
@@ -46,7 +48,7 @@ class Source:
 def open_source(
     section: BiEncoderSection, dataset: Dataset, device: torch.device, learned: Path | None = None
 ) -> Source:
-    """Load the trunk (onto the device), or read the file of vectors.
+    """Open the trunk (for the device), or read the file of vectors.
 
     Args:
         learned: weights of the section's post-training; None: the PLM as it is.
@@ -55,10 +57,10 @@ def open_source(
         vectors, digest = read_vectors(section.trunk, dataset.items["item_id"].to_list())
         record = {"source": section.trunk, "revision": "", "digest": digest, "width": vectors.shape[1]}
         return Source(None, torch.from_numpy(vectors), record)
-    trunk = load_trunk(section.trunk, section.revision, section.pooling, section.max_tokens, section.prefix)
+    trunk = open_trunk(section.trunk, section.revision, section.pooling, section.max_tokens, section.prefix)
     if learned is not None and section.post_training is not None:
         post_train_trunk(trunk, learned, section.post_training.tuning)
-    trunk.model.to(device)
+    trunk.to(device)
     record = {
         "source": trunk.source,
         "revision": trunk.revision,
@@ -109,6 +111,10 @@ def build_teacher(
     known = ~dataset.new if source.known is None else ~dataset.new & source.known
     fitted = torch.from_numpy(np.flatnonzero(known)) if by_item else training_texts(dataset)
     head.fit(pooled[fitted])
+    if section.begin and section.whiten:  # what the earlier head reads; the texts' vectors are made with it below
+        earlier = Earlier.load(section.begin)
+        own = under(earlier.tensors, "text_encoder.head")
+        earlier.fill_tensors({"mean": head.mean, "matrix": head.matrix}, own)
     encoder: TextEncoder
     if source.trunk is None or (frozen(section, source.trunk) and not attention):
         encoder = PooledEncoder(pooled, head)
@@ -123,8 +129,7 @@ def build_teacher(
 
 def frozen(section: BiEncoderSection, trunk: Trunk) -> bool:
     """Whether nothing of the trunk learns."""
-    depth = len(trunk.layers)
-    return section.how.lowest(depth) == depth
+    return section.how.lowest(trunk.depth) == trunk.depth
 
 
 def trunk_encoder(
