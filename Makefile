@@ -45,7 +45,7 @@ $(VENV)/.torch: $(VENV)/.python constraints.txt
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.torch pyproject.toml constraints.txt
-	$(PIP) install -q -c constraints.txt -e '.[train,serve,demo,notebooks,dev]'
+	$(PIP) install -q -c constraints.txt -e '.[train,search,serve,demo,notebooks,dev]'
 	touch $@
 
 clean:

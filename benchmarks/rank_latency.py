@@ -26,8 +26,10 @@ from typing import Any
 
 import numpy as np
 
+from distill_rec.processes import THREADS
+
 WORDS = [f"word{number}" for number in range(2000)]
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(THREADS, "1")
 
 
 def main() -> None:

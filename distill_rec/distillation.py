@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +10,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
+from distill_rec.cross_fitting import CrossFitting
 from distill_rec.data.dataset import Dataset
+from distill_rec.data.popularity import popularity_shares
+from distill_rec.first_stage import NAME, begin_from, require_first, train_first
 from distill_rec.kinds import validated
 from distill_rec.knowledge import Knowledge
 from distill_rec.listed_objective import BothObjective, ListedObjective
+from distill_rec.loss_schedule import Ramp, values_at, with_values
 from distill_rec.losses import TeacherScores, catalogue_loss
-from distill_rec.losses.active import Active, active_losses, of_rows
+from distill_rec.losses.active import Active, active_losses, of_rows, rescaled
 from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.mixing import Mixing
 from distill_rec.nn.adapter import Kind as AdapterKind
@@ -35,10 +39,12 @@ from distill_rec.together import joint
 from distill_rec.training import Objective
 from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch, Share
 from distill_rec.training.checkpoint import load_trainable, under
-from distill_rec.training.histories import Histories
+from distill_rec.training.histories import Histories, click_histories
 from distill_rec.training.objective import Scene, candidates_of, gather_users, sequence_targets
+from distill_rec.training.outcome import note_before
 from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
 from distill_rec.training.search import search
+from distill_rec.vector_losses import known_blocks, of_vectors
 
 EXTRA_TEXTS = 1024
 
@@ -53,11 +59,15 @@ class DistillationObjective(Objective):
         texts: indices of texts whose vectors are knowledge even where nobody clicked them; never new items'.
         histories: changes those that teacher and student are asked for; the data's own where not given.
         mixing: weighs several teachers by sample; they are summed where not given.
+        cross_fitting: has those teach about a user that did not learn from them; all of them where not given.
         nested: see `Objective`.
         adapter: map of the student's vectors to the teacher's space that is learned with it (one on the teacher's side
             would admit the zero solution).
         own_vectors: bool `[n_items]`, items whose own vectors losses of item vectors set against the teacher's, batch
             by batch; where not given they are of texts, where these are encoded.
+        popularity: see `data.popularity`, `[n_items]`; all alike where not given.
+        schedule: keys of `loss` that change; a loss is read where it has a weight in `loss`, so these are there at
+            their largest.
     """
 
     def __init__(  # noqa: PLR0913
@@ -72,9 +82,13 @@ class DistillationObjective(Objective):
         nested: Sequence[tuple[int, float]] = (),
         adapter: AdapterKind = "auto",
         own_vectors: NDArray[np.bool_] | None = None,
+        cross_fitting: CrossFitting | None = None,
+        schedule: Mapping[str, Ramp] | None = None,
+        popularity: NDArray[np.float32] | None = None,
     ) -> None:
-        super().__init__(nested)
-        self.histories, self.mixing = histories, mixing
+        super().__init__(nested, histories)
+        self.mixing, self.cross_fitting = mixing, cross_fitting
+        self.loss, self.schedule = loss, schedule or {}
         losses = active_losses(loss)
         self.score_losses = [one for one in losses if not one.spec.vectors]
         self.item_losses = [one for one in losses if one.spec.vectors and ITEM_VECTORS in one.spec.needs]
@@ -85,6 +99,9 @@ class DistillationObjective(Objective):
         # A plain attribute, so that the teacher is neither trained nor saved with the student.
         self.teacher_users = [knowledge.user_encoder.to(device)]
         self.texts = texts.to(device)
+        self.popularity = torch.zeros(len(self.items), device=device)
+        if popularity is not None:
+            self.popularity = torch.from_numpy(popularity).to(device)
         self.own_vectors = None if own_vectors is None else torch.from_numpy(own_vectors.copy()).to(device)
         self.repeat = None if knowledge.repeat is None else torch.from_numpy(knowledge.repeat).to(device)
         self.knows, self.knows_texts = (
@@ -98,8 +115,12 @@ class DistillationObjective(Objective):
         self.item_adapter = make_adapter(adapter, dim, knowledge.dim)
         self.user_adapter = make_adapter(adapter, dim, knowledge.dim)
 
-    def asked(self, batch: Batch, epoch: int, number: int) -> Batch:
-        return batch if self.histories is None else self.histories.change(batch, epoch, number)
+    def proceed(self, progress: float) -> None:
+        self.scheduled = values_at(self.schedule, progress)
+        now = with_values(self.loss, self.scheduled)
+        self.score_losses, self.item_losses, self.user_losses = (
+            rescaled(found, now) for found in (self.score_losses, self.item_losses, self.user_losses)
+        )
 
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
         teacher = self._teacher(scene, place) if self.asks_teacher else None
@@ -108,7 +129,7 @@ class DistillationObjective(Objective):
             loss = loss + self._item_loss(scene, self.own_vectors)
         if teacher is None:
             return loss
-        of_users = _of_vectors(self.user_losses, scene.users, teacher.users, self.user_adapter)
+        of_users = of_vectors(self.user_losses, scene.users, teacher.users, self.user_adapter)
         share = scene.batch.share
         return loss + (of_users if share is None else of_users * share.rows)
 
@@ -128,6 +149,9 @@ class DistillationObjective(Objective):
             users = encoder(clicked, scene.mask)
         if self.mixing is not None:
             users = self._mixed(self.mixing, users, items, scene, place)
+        if self.cross_fitting is not None:
+            assert scene.batch.number is not None
+            users = self.cross_fitting.of(users, scene.batch.number)
         return TeacherScores(users, items, self.repeat)
 
     def _mixed(self, mixing: Mixing, users: Tensor, items: Tensor, scene: Scene, place: Tensor) -> Tensor:
@@ -136,15 +160,16 @@ class DistillationObjective(Objective):
         real = None if batch.changed is None else torch.from_numpy(~batch.changed).to(users.device)
         if isinstance(batch, SequenceBatch):
             target, _ = sequence_targets(scene, batch, place)
-            return mixing.of_targets(users, items, target, real)
+            return mixing.of_targets(users, items, target, real, (scene.users, scene.vectors))
         candidates, shown, labels = candidates_of(scene, batch, place)
-        return mixing.of_candidates(users, functional.embedding(candidates, items), labels, shown, real)
+        student = (functional.embedding(candidates, scene.vectors) * scene.users[:, None]).sum(-1)
+        return mixing.of_candidates(users, functional.embedding(candidates, items), labels, shown, real, student)
 
     def _sequence_loss(
         self, scene: Scene, batch: SequenceBatch, place: Tensor, teacher: TeacherScores | None
     ) -> Tensor:
         target, weight = sequence_targets(scene, batch, place)
-        terms = [one.term() for one in self.score_losses]
+        terms = [one.term(self.popularity[scene.items]) for one in self.score_losses]
         places = sequence_places(batch, place) if _repeats(scene, teacher) else None
         counted = self._counted(batch, target.device)
         loss = catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher, scene.repeat, places, counted)
@@ -160,7 +185,7 @@ class DistillationObjective(Objective):
 
     def _counted(self, batch: Batch, device: torch.device) -> Tensor | None:
         """Targets (or rows) that losses of clicks learn from; None where they learn from all."""
-        if batch.changed is None or self.histories is None or self.histories.section.clicks:
+        if batch.changed is None or self.histories is None or self.histories.section.with_clicks:
             return None
         return torch.from_numpy(~batch.changed).to(device)
 
@@ -184,7 +209,7 @@ class DistillationObjective(Objective):
         for one in self.score_losses:
             mask = covered if SCORES in one.spec.needs else shown
             of = counted if CLICKS in one.spec.needs else None
-            value = of_rows(one, scores, taught, labels, mask, of)
+            value = of_rows(one, scores, taught, labels, mask, of, self.popularity[scene.items][candidates])
             loss = loss + (value if batch.share is None else value * _share_of(one, batch.share, of is not None))
         return loss
 
@@ -199,8 +224,8 @@ class DistillationObjective(Objective):
         return self._of_items(vectors, self.text_vectors[rows])
 
     def _of_items(self, vectors: Tensor, taught: Tensor) -> Tensor:
-        known = None if self.dims is None else _known_blocks(taught, self.dims)
-        return _of_vectors(self.item_losses, vectors, taught, self.item_adapter, known)
+        known = None if self.dims is None else known_blocks(taught, self.dims)
+        return of_vectors(self.item_losses, vectors, taught, self.item_adapter, known)
 
     def extra_texts(self, generator: torch.Generator) -> Tensor | None:
         if self.own_vectors is not None:
@@ -225,28 +250,6 @@ def _repeats(scene: Scene, teacher: TeacherScores | None) -> bool:
     return scene.repeat is not None or (teacher is not None and teacher.repeat is not None)
 
 
-def _known_blocks(vectors: Tensor, dims: list[int]) -> Tensor:
-    """One in the blocks of vectors `[n, d]` side by side whose teacher knows the row, zero in the others."""
-    return torch.cat([(block != 0).any(1, keepdim=True).expand_as(block) for block in vectors.split(dims, 1)], 1)
-
-
-def _of_vectors(
-    losses: list[Active], student: Tensor, teacher: Tensor, adapter: nn.Module, known: Tensor | None = None
-) -> Tensor:
-    """Sum of losses of vectors `[n, d]`, those that want it through the adapter.
-
-    Args:
-        known: bool `[n, d]`, numbers of the teacher's that mean something; all where not given.
-    """
-    loss = student.new_zeros(())
-    adapted = adapter(student) if any(one.spec.adapter for one in losses) else student
-    if known is not None and adapted.shape == known.shape:
-        adapted = adapted * known
-    for one in losses:
-        loss = loss + one.of_vectors(adapted if one.spec.adapter else student, teacher)
-    return loss
-
-
 def objective_of(
     knowledge: Knowledge,
     section: StudentSection,
@@ -259,10 +262,10 @@ def objective_of(
     Args:
         own_vectors: see `DistillationObjective`.
     """
-    loss, scores = section.loss, knowledge.scores
+    loss, scores = section.largest_loss, knowledge.scores
     by_kind = {True: {}, False: {}} if scores is None else _apart(loss)
     if scores is not None and not {ITEM_VECTORS, USER_VECTORS} & knowledge.supplies:
-        return ListedObjective(scores["train"], loss, section.widths)
+        return ListedObjective(scores["train"], loss, section.widths, section.schedule)
     vectors = DistillationObjective(
         knowledge,
         loss.model_copy(update=by_kind[False]),
@@ -274,10 +277,14 @@ def objective_of(
         section.widths if scores is None else (),
         section.adapter,
         own_vectors,
+        _cross_fitting(section, knowledge, dataset),
+        section.schedule,
+        popularity_shares(dataset.train_clicks),
     )
     if scores is None:
         return vectors
-    listed = ListedObjective(scores["train"], loss.model_copy(update=by_kind[True]), section.widths)
+    of_scores = loss.model_copy(update=by_kind[True])
+    listed = ListedObjective(scores["train"], of_scores, section.widths, section.schedule)
     return BothObjective(vectors, listed)
 
 
@@ -318,6 +325,10 @@ def distill(  # noqa: PLR0913
         return
     knowledge = knowledge_for(section, knowledge_folder, dataset, clicks_only)
     training = StudentTraining(section, dataset, trunk, start_of(section.start, knowledge), progress)
+    first = None
+    if section.first is not None and knowledge is not None and not clicks_only:
+        require_first(section, knowledge, training)
+        first = train_first(training, knowledge, folder / "first") / "best.safetensors"
     alone = knowledge is not None and not clicks_only and not _divides(knowledge, training)
 
     def train(optimizer: OptimizerSection, place: Path) -> None:
@@ -327,17 +338,20 @@ def distill(  # noqa: PLR0913
                 "knowledge": None if knowledge_folder is None else str(knowledge_folder),
                 "trunk": trunk,
                 "clicks_only": clicks_only,
+                "first": None if first is None else str(first),
                 "optimizer": optimizer.model_dump(mode="json"),
                 "folder": str(place),
             }
 
         if alone:
-            _train(training, knowledge, clicks_only, name, optimizer, place, ALONE)
+            _train(training, knowledge, clicks_only, name, first, optimizer, place, ALONE)
             return
         with joint(f"{__name__}:train_part", dataset.folder, told) as ranks:
-            _train(training, knowledge, clicks_only, name, optimizer, place, ranks)
+            _train(training, knowledge, clicks_only, name, first, optimizer, place, ranks)
 
     search(section.optimizer, folder, train)
+    if first is not None:
+        note_before(folder, NAME, first.parent)
     built = training.built
     load_trainable(load_file(folder / "best.safetensors"), built.model)
     built.finish(dataset)
@@ -358,6 +372,7 @@ def train_part(  # noqa: PLR0913
     knowledge: str | None,
     trunk: str,
     clicks_only: bool,
+    first: str | None,
     optimizer: dict[str, Any],
     folder: str,
     ranks: Ranks,
@@ -367,7 +382,8 @@ def train_part(  # noqa: PLR0913
     known = knowledge_for(own, None if knowledge is None else Path(knowledge), prepared, clicks_only)
     training = StudentTraining(own, prepared, trunk, start_of(own.start, known), Quiet())
     tried = OptimizerSection.model_validate(optimizer)
-    _train(training, known, clicks_only, "student", tried, Path(folder), ranks)
+    began = None if first is None else Path(first)
+    _train(training, known, clicks_only, "student", began, tried, Path(folder), ranks)
 
 
 def _train(  # noqa: PLR0913
@@ -375,14 +391,20 @@ def _train(  # noqa: PLR0913
     knowledge: Knowledge | None,
     clicks_only: bool,
     name: str,
+    first: Path | None,
     optimizer: OptimizerSection,
     place: Path,
     ranks: Ranks,
 ) -> None:
-    """Train a student from its start into a folder, with one of the optimiser's tries."""
+    """Train a student from its start into a folder, with one of the optimiser's tries.
+
+    Args:
+        first: weights of its first stage; None where it has none.
+    """
     section, dataset = training.section, training.dataset
     training.begin()
-    objective, called = Objective(section.widths), name
+    objective: Objective = Objective(section.widths, click_histories(section.histories, dataset, section.seed))
+    called = name
     if knowledge is not None and clicks_only:
         called = "student from the teacher's start"
     elif knowledge is not None:
@@ -390,6 +412,8 @@ def _train(  # noqa: PLR0913
         objective = objective_of(knowledge, section, dataset, training.device, training.built.own_vectors)
         if section.begin:
             _adapt_as_before(objective, Path(section.begin) / "best.safetensors")
+        if first is not None:
+            begin_from(first, training.built.model, objective)
     training.run(objective, called, clicks_only, optimizer, place, ranks)
 
 
@@ -400,6 +424,21 @@ def _adapt_as_before(objective: Objective, best: Path) -> None:
         for name, own in objective.named_parameters():
             if name in earlier and earlier[name].shape == own.shape:
                 own.copy_(earlier[name])
+
+
+def _cross_fitting(section: StudentSection, knowledge: Knowledge, dataset: Dataset) -> CrossFitting | None:
+    """
+    Raises:
+        RecipeError: the teachers are weighed by sample for two reasons.
+    """
+    if not knowledge.folds:
+        return None
+    if section.mix != "sum":
+        found = f"{section.mix!r}, where a teacher that learned without some users is asked about these alone"
+        raise RecipeError("key student.mix", found, "sum, or teachers without fold")
+    encoder = knowledge.user_encoder
+    assert isinstance(encoder, SideBySide)
+    return CrossFitting(knowledge.folds, encoder.weights, encoder.dims, dataset)
 
 
 def _mixing(section: StudentSection, knowledge: Knowledge) -> Mixing | None:

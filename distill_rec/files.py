@@ -44,6 +44,19 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def copy_linked(old: Path, place: Path) -> None:
+    """Copy a folder; the files are the same ones on disk, so that it is for those that never change."""
+    with replacing_folder(place) as temporary:
+        shutil.copytree(old, temporary, copy_function=_linked, dirs_exist_ok=True)
+
+
+def _linked(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without links
+        shutil.copy2(source, target)
+
+
 def write_text(path: Path, content: str) -> None:
     """Write UTF-8; of a path in it that is not in the locale's encoding, the bytes that it has on disk."""
     write_bytes(path, content.encode("utf-8", "surrogateescape"))

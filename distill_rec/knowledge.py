@@ -41,6 +41,7 @@ class KnowledgeRecord(Record):
         user_encoder: its kind and shape.
         repeat: numbers of its repeat term, by bucket; empty where it has none.
         scored: samples of each part of the data that scores are kept of, in `scores/`; empty where none are.
+        folds: of several teachers the users that each learned without, see `folds`; empty where all learned from all.
     """
 
     item_ids: str = ""
@@ -53,6 +54,7 @@ class KnowledgeRecord(Record):
     dim: int
     repeat: list[float] = Field(default_factory=list)
     scored: dict[str, int] = Field(default_factory=dict)
+    folds: list[str] = Field(default_factory=list)
 
 
 @dataclass
@@ -75,6 +77,7 @@ class Knowledge:
             have no dimensions.
         scores: those that were made once, by part of the data; they go before the products of the vectors. None where
             the vectors are all.
+        folds: of several teachers the users that each learned without ("" where from all); empty where none did.
     """
 
     item_vectors: NDArray[np.float32]
@@ -89,6 +92,7 @@ class Knowledge:
     knows_texts: NDArray[np.bool_] | None = None
     repeat: NDArray[np.float32] | None = None
     scores: dict[str, ListedScores] | None = None
+    folds: tuple[str, ...] = ()
 
     @property
     def dim(self) -> int:
@@ -127,6 +131,7 @@ class Knowledge:
             frozenset(manifest.supplies),
             repeat=np.array(manifest.repeat, dtype=np.float32) if manifest.repeat else None,
             scores=scores or None,
+            folds=tuple(manifest.folds),
             **{name: read_array(path) for name in KNOWN if (path := folder / f"{name}.npy").exists()},
         )
 
@@ -193,14 +198,21 @@ def write_scores(folder: Path, scores: Mapping[str, ListedScores], dataset: Data
         write_array(folder / f"{name}.npy", np.empty((rows, 0), np.float32))
     settings: dict[str, Any] = {"kind": "mean", "dim": 0, "max_history": dataset.max_history}
     encoder = make_user_encoder(**settings)
-    _write_rest(folder, encoder, settings, dataset, 0, frozenset({SCORES}), None, scored)
+    _write_rest(folder, encoder, settings, dataset, 0, frozenset({SCORES}), None, {"scored": scored})
 
 
-def write_joined(folder: Path, members: Sequence[Knowledge], weights: Sequence[float], dataset: Dataset) -> None:
+def write_joined(
+    folder: Path,
+    members: Sequence[Knowledge],
+    weights: Sequence[float],
+    dataset: Dataset,
+    folds: Sequence[str] = (),
+) -> None:
     """Write the knowledge of several teachers as that of one, whose scores are the weighted sum of theirs.
 
     Args:
         weights: factor of each one's scores.
+        folds: the users that each learned without, see `folds`; "" where from all.
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = {"knows": known_by(members), "knows_texts": known_by(members, texts=True)}
@@ -220,7 +232,8 @@ def write_joined(folder: Path, members: Sequence[Knowledge], weights: Sequence[f
         "weights": list(weights),
     }
     supplies = frozenset.intersection(*(one.supplies for one in members))
-    _write_rest(folder, encoder, settings, dataset, encoder.dim, supplies, joined_repeat(members, weights))
+    rest: dict[str, Any] = {"folds": list(folds)} if any(folds) else {}
+    _write_rest(folder, encoder, settings, dataset, encoder.dim, supplies, joined_repeat(members, weights), rest)
 
 
 def known_by(members: Sequence[Knowledge], texts: bool = False) -> NDArray[np.bool_]:
@@ -255,16 +268,20 @@ def _write_rest(  # noqa: PLR0913
     dim: int,
     supplies: frozenset[str],
     repeat: NDArray[np.float32] | None,
-    scored: dict[str, int] | None = None,
+    rest: dict[str, Any] | None = None,
 ) -> None:
-    """User encoder, item ids, and the manifest last."""
+    """User encoder, item ids, and the manifest last.
+
+    Args:
+        rest: fields of the manifest that only some knowledge has.
+    """
     save_weights(folder / "user_encoder.safetensors", dict(encoder.state_dict()))
     write_json(folder / "item_ids.json", dataset.items["item_id"].to_list())
     manifest = KnowledgeRecord(
         **marks_of(dataset),
         # so that older releases read all others
         **({} if repeat is None else {"repeat": repeat.tolist()}),
-        **({} if scored is None else {"scored": scored}),
+        **(rest or {}),
         supplies=sorted(supplies),
         user_encoder=settings,
         dtype="float32",

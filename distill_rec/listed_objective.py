@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,8 +11,9 @@ from torch.nn import functional
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.data.scores import ListedScores
+from distill_rec.loss_schedule import Ramp, values_at, with_values
 from distill_rec.losses import catalogue_loss
-from distill_rec.losses.active import active_losses, of_rows
+from distill_rec.losses.active import active_losses, of_rows, rescaled
 from distill_rec.losses.listed import Listed
 from distill_rec.losses.spec import SCORES
 from distill_rec.recipe import LossSection
@@ -31,12 +32,23 @@ class ListedObjective(Objective):
         scores: of the training samples.
         loss: weights and settings of the losses.
         nested: see `Objective`.
+        schedule: keys of `loss` that change.
     """
 
-    def __init__(self, scores: ListedScores, loss: LossSection, nested: Sequence[tuple[int, float]] = ()) -> None:
+    def __init__(
+        self,
+        scores: ListedScores,
+        loss: LossSection,
+        nested: Sequence[tuple[int, float]] = (),
+        schedule: Mapping[str, Ramp] | None = None,
+    ) -> None:
         super().__init__(nested)
-        self.scores = scores
+        self.scores, self.loss, self.schedule = scores, loss, schedule or {}
         self.losses = [one for one in active_losses(loss) if not one.spec.vectors]
+
+    def proceed(self, progress: float) -> None:
+        self.scheduled = values_at(self.schedule, progress)
+        self.losses = rescaled(self.losses, with_values(self.loss, self.scheduled))
 
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
         return self.over_widths(scene, lambda one: self._score_loss(one, place))
@@ -100,6 +112,11 @@ class BothObjective(Objective):
     def __init__(self, vectors: Objective, scores: ListedObjective) -> None:
         super().__init__()
         self.vectors, self.scores = vectors, scores
+
+    def proceed(self, progress: float) -> None:
+        for one in (self.vectors, self.scores):
+            one.proceed(progress)
+        self.scheduled = self.vectors.scheduled | self.scores.scheduled
 
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
         return self.vectors.batch_loss(scene, place) + self.scores.batch_loss(scene, place)

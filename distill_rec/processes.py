@@ -1,8 +1,10 @@
-"""Python processes that measure: they find this package, and nothing of the folder they are started in."""
+"""Python processes of ours: they find this package, and nothing of the folder they are started in."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -16,6 +18,8 @@ NUMBERS = ("RANK", "PMI_RANK", "OMPI_COMM_WORLD_RANK", "MV2_COMM_WORLD_RANK")
 """Where each is told which it is; those that it starts in turn are none of them."""
 LAUNCHED = (*COUNTS, *NUMBERS, "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 
+STATUS = Path("/proc/self/status")
+
 
 def environment(**more: str) -> dict[str, str]:
     """This process's environment less a launcher's, with the folder of this package on the path."""
@@ -23,3 +27,13 @@ def environment(**more: str) -> dict[str, str]:
     paths = os.pathsep.join(filter(None, (own, os.environ.get("PYTHONPATH"))))
     kept = {name: value for name, value in os.environ.items() if name not in LAUNCHED}
     return {**kept, "PYTHONPATH": paths, **more}
+
+
+def peak_bytes() -> int:
+    """Peak of this process's resident memory, bytes."""
+    with contextlib.suppress(OSError):
+        for line in STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -7,14 +7,17 @@ recipe, and the errors quote them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from distill_rec.kinds import validated
-from distill_rec.losses.registry import losses
+from distill_rec.loss_schedule import at_largest, refuse_schedule
+from distill_rec.losses.checks import used
+from distill_rec.losses.registry import item_losses, losses
 from distill_rec.losses.section import loss_section
+from distill_rec.search_section import SearchSection
 from distill_rec.section import Section as Section
 from distill_rec.section import decisive as decisive
 from distill_rec.student_sections import LearningSection, refuse_nested
@@ -284,6 +287,14 @@ class TeacherSection(Sourced):
         """Teachers that it is made of, by name; none where it is one itself."""
         return {}
 
+    def beside(self, earlier: Sequence[TeacherSection]) -> Self:
+        """The section less what one of these teachers of the same run has made already, for estimates."""
+        return self
+
+    def columns(self) -> list[str]:
+        """Columns of the items that it reads beside their texts."""
+        return []
+
     def supplied(self) -> frozenset[str] | None:
         """Signals that these settings hand over, where they decide it; None: all that its kind does."""
         return None
@@ -293,8 +304,31 @@ if TYPE_CHECKING:
 
     class LossSection(Section):
         """Weights of the distillation objective; its keys are those of the registered losses."""
+
+    class ItemLossSection(Section):
+        """The same of the losses of item vectors alone."""
 else:
     LossSection = loss_section(Section, losses())
+    ItemLossSection = loss_section(Section, item_losses())
+
+
+class FirstSection(Section):
+    """A first stage of distillation: the teacher's vectors of all items' texts, clicked or not, and no clicks."""
+
+    loss: ItemLossSection = Field(default_factory=ItemLossSection, description="what it is distilled by")
+    held_out: float = Field(
+        0.1, gt=0, lt=1, description="share of the texts, drawn by the seed and at most 1,000, that judge it"
+    )
+    optimizer: OptimizerSection = Field(
+        default_factory=OptimizerSection, description="how it is trained; a batch is of texts"
+    )
+
+    @field_validator("loss")
+    @classmethod
+    def _learns(cls, loss: ItemLossSection) -> ItemLossSection:
+        if not used(loss):
+            raise ValueError("a loss of item vectors with a weight above zero")
+        return loss
 
 
 class StudentSection(ModelSection, LearningSection, Sourced):
@@ -317,11 +351,24 @@ class StudentSection(ModelSection, LearningSection, Sourced):
     seed: int = Field(0, description="initial weights, order of the data, dropout")
     loss: LossSection = Field(default_factory=LossSection, description="the distillation objective")
     optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="how the student is trained")
+    first: FirstSection | None = Field(
+        None, description="a stage before that, on the teacher's item vectors alone; none where not given"
+    )
 
     @model_validator(mode="after")
     def _nested_widths(self) -> Self:
         refuse_nested(self.dim, self.nested, self.nested_weights)
         return self
+
+    @model_validator(mode="after")
+    def _scheduled_keys(self) -> Self:
+        refuse_schedule(self.loss, self.schedule)
+        return self
+
+    @property
+    def largest_loss(self) -> LossSection:
+        """The losses, each scheduled key at its largest."""
+        return at_largest(self.loss, self.schedule)
 
     def sources(self) -> dict[str, tuple[str, str]]:
         return super().sources() | ({"trunk": (self.trunk, "")} if self.trunk else {})
@@ -428,6 +475,9 @@ class Recipe(Section):
     )
     export: ExportSection | None = Field(None, description="the artifact; left out: no export")
     evaluate: EvaluateSection | None = Field(None, description="the report; left out: no evaluation")
+    search: SearchSection | None = Field(
+        None, description="what `distill-rec search` varies; left out: sizes and losses of the student's kind"
+    )
 
     @field_validator("teacher", "student", mode="before")
     @classmethod

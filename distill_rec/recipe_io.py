@@ -75,12 +75,17 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
         for variant in teacher.get("choose", []):
             _checked({"teacher": merge(base, variant)}, where)
     if recipe.teacher is not None and recipe.student is not None:
-        refuse_kind(recipe.student.loss, kind_of(recipe.data))
-        refuse_signals(recipe.student.loss, supplies_of(recipe.teacher))
+        refuse_kind(recipe.student.largest_loss, kind_of(recipe.data))
+        refuse_signals(recipe.student.largest_loss, supplies_of(recipe.teacher))
+        if recipe.student.first is not None:
+            refuse_signals(recipe.student.first.loss, supplies_of(recipe.teacher), "student.first.loss")
         _refuse_start(recipe.student, recipe.teacher, where)
         if recipe.student.mix != "sum" and not recipe.teacher.parts():
             found = f"{recipe.student.mix!r}, and the recipe has one teacher"
             raise RecipeError(f"{where}, key student.mix", found, "sum, or several teachers as [[teacher]]")
+    if recipe.teacher is None and recipe.student is not None and recipe.student.first is not None:
+        found = "a first stage of distillation, and the recipe has no teacher"
+        raise RecipeError(f"{where}, section student.first", found, "a section [teacher]", "Or leave it out.")
     return recipe
 
 

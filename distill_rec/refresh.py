@@ -118,8 +118,12 @@ def _absolute(pattern: str) -> str:
 def _teacher(teacher: Settings, folder: Path, gently: Gently) -> Settings:
     """The teacher's section, or each one's of several, begun at the trained one; its choices are made."""
     if "members" in teacher:
-        members = teacher["members"].items()
-        return teacher | {"members": {name: _teacher(one, folder / name, gently) for name, one in members}}
+        folds = teacher.get("folds", {})  # drawn anew for more users: who learned without one is taught anew
+        members = {
+            name: one if folds.get(name) else _teacher(one, folder / name, gently)
+            for name, one in teacher["members"].items()
+        }
+        return teacher | {"members": members}
     history = read_record(Outcome, folder / "history.json") if (folder / "history.json").exists() else None
     if teacher.get("choose") and history is not None and history.variants and history.chosen is not None:
         teacher = merge(teacher, history.variants[history.chosen].settings) | {"choose": []}
@@ -132,7 +136,7 @@ def _teacher(teacher: Settings, folder: Path, gently: Gently) -> Settings:
 def _student(student: Settings, run: Path, gently: Gently) -> Settings:
     folder = run / STUDENTS["student"]
     section: Settings = _gently(student, read_record(Outcome, folder / "history.json"), gently)
-    return section | {"begin": str(folder), "undistilled": False, "initialised": False}
+    return section | {"begin": str(folder), "undistilled": False, "initialised": False, "first": None}
 
 
 def taught_anew(recipe: Recipe) -> dict[str, str]:

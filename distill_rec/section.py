@@ -15,8 +15,8 @@ class Section(BaseModel):
 
 LATER = (
     *("repeat_term", "start", "prefix", "histories", "trunk_layer_decay", "vocabulary"),
-    *("mix", "mix_temperature", "nested", "nested_weights", "adapter", "preference"),
-    *("begin", "rate_factor", "replay"),
+    *("mix", "mix_temperature", "nested", "nested_weights", "adapter", "preference", "post_training", "first"),
+    *("schedule", "begin", "rate_factor", "replay"),
 )
 """Keys that came after trainings had been begun without them."""
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
+from distill_rec.folds import Fold
 from distill_rec.kinds import ENSEMBLE, validated
 from distill_rec.losses.spec import ITEM_VECTORS
 from distill_rec.recipe import TeacherSection
@@ -31,7 +32,7 @@ TAKEN = frozenset(
         "knowledge",
         "variants",
     }
-    | {"members", "weights", *TeacherSection.model_fields}
+    | {"members", "weights", "folds", *TeacherSection.model_fields}
 )
 """Names that columns, folders or keys have."""
 
@@ -39,8 +40,12 @@ OF_ONE = {
     "name": "of one of several teachers, [[teacher]]: its column in the report, its folder teach/NAME, its keys "
     "teacher.NAME.KEY",
     "weight": "of one of several teachers, [[teacher]]: factor of its scores in the sum; left out: validation chooses",
+    "fold": "of one of several teachers, [[teacher]]: it learns without these users, as 1/4, the first of four parts, "
+    "and distilling asks it about them alone",
 }
 """Keys that a teacher has where there are several, with what they are for."""
+APART = {"weights": "weight", "folds": "fold"}
+"""What the section of several keeps of each by its name, and the key that says it in [[teacher]]."""
 
 Member = Annotated[SerializeAsAny[TeacherSection], BeforeValidator(lambda value: validated("teacher", value))]
 
@@ -54,6 +59,18 @@ class EnsembleSection(TeacherSection):
         default_factory=dict,
         description="factor of a teacher's scores in their sum; those not named are fitted on validation data",
     )
+
+    folds: dict[str, str] = Field(
+        default_factory=dict,
+        description="users that a teacher learns without, as 1/4; those not named learn from all",
+    )
+
+    @field_validator("folds")
+    @classmethod
+    def _written_as_folds(cls, folds: dict[str, str]) -> dict[str, str]:
+        for fold in folds.values():
+            Fold.of(fold)
+        return folds
 
     @field_validator("members")
     @classmethod
@@ -93,7 +110,7 @@ def of_list(entries: list[Any], where: str) -> dict[str, Any]:
         RecipeError: one has no name, or one that cannot be a column's.
     """
     members: dict[str, Any] = {}
-    weights: dict[str, Any] = {}
+    apart: dict[str, dict[str, Any]] = {key: {} for key in APART}
     for number, entry in enumerate(entries, 1):
         if not isinstance(entry, Mapping):
             raise RecipeError(f"{where}, teacher {number}", f"{entry!r}", "a section [[teacher]]")
@@ -106,10 +123,8 @@ def of_list(entries: list[Any], where: str) -> dict[str, Any]:
         if name in TAKEN or name in members:
             found = f"{name!r} twice" if name in members else f"{name!r}, which is taken"
             raise RecipeError(at, found, "a name of its own, which its column in the report gets")
-        if "weight" in rest:
-            weights[name] = rest.pop("weight")
-        members[name] = rest
-    return {"kind": ENSEMBLE, "members": members, "weights": weights}
+        members[name] = _without_apart(name, rest, apart)
+    return {"kind": ENSEMBLE, "members": members, **apart}
 
 
 def with_changes(
@@ -123,7 +138,8 @@ def with_changes(
     Raises:
         RecipeError: there is no teacher of that name.
     """
-    members, weights = dict(base["members"]), dict(base.get("weights", {}))
+    members = dict(base["members"])
+    apart = {key: dict(base.get(key, {})) for key in APART}
     for name, change in changes.items():
         if name not in members or not isinstance(change, Mapping):
             first = next(iter(members))
@@ -134,8 +150,13 @@ def with_changes(
                 f"one of {', '.join(members)}",
                 f"Write the name before the key, as teacher.{first}.{key}.",
             )
-        rest = dict(change)
-        if "weight" in rest:
-            weights[name] = rest.pop("weight")
-        members[name] = merge(members[name], rest)
-    return {**base, "members": members, "weights": weights}
+        members[name] = merge(members[name], _without_apart(name, dict(change), apart))
+    return {**base, "members": members, **apart}
+
+
+def _without_apart(name: str, settings: dict[str, Any], apart: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A teacher's settings without what the list says of it, which goes to `apart`."""
+    for key, own in APART.items():
+        if own in settings:
+            apart[key][name] = settings.pop(own)
+    return settings

@@ -7,32 +7,23 @@ from typing import Literal
 
 from pydantic import Field
 
+from distill_rec.histories_section import HistoriesSection
+from distill_rec.loss_schedule import Ramp
 from distill_rec.section import Section
 
 
-class HistoriesSection(Section):
-    """Histories that nobody had, which the teacher labels: what it knows reaches further than the clicks do.
+class TaughtHistoriesSection(HistoriesSection):
+    """Histories that nobody had, which the teacher labels: what it knows reaches further than the clicks do."""
 
-    Each of the ways is a share, and they may go together; where all are zero, nothing is changed.
-    """
-
-    share: float = Field(1.0, ge=0, le=1, description="share of a batch's histories that the ways below change")
-    swap: float = Field(0.0, ge=0, le=1, description="share of their clicks that become any item with training clicks")
-    walk: float = Field(
-        0.0, ge=0, le=1, description="share of their clicks that become an item that followed theirs in training"
-    )
-    drop: float = Field(0.0, ge=0, le=1, description="share of their clicks that are left out")
-    mix: float = Field(
-        0.0, ge=0, le=1, description="share of them that go on, from a place drawn at random, as another user's"
-    )
     clicks: bool = Field(
-        True, description="losses of clicks learn from changed histories too, with the real next click; false: not"
+        True,
+        description="losses of clicks learn from changed histories too, with the real next click, and so do students "
+        "without distillation; false: not",
     )
 
     @property
-    def changes(self) -> bool:
-        """Whether any history is changed."""
-        return self.share > 0 and max(self.swap, self.walk, self.drop, self.mix) > 0
+    def with_clicks(self) -> bool:
+        return self.clicks
 
 
 class LearningSection(Section):
@@ -43,10 +34,11 @@ class LearningSection(Section):
         description="map of its vectors to the teacher's space, for losses of vectors, of training alone: auto (linear "
         "where the dimensions differ, else none), none, linear, or two layers (mlp)",
     )
-    mix: Literal["sum", "by_loss", "by_rank"] = Field(
+    mix: Literal["sum", "by_loss", "by_rank", "by_confidence", "by_agreement"] = Field(
         "sum",
         description="several teachers: their weighted sum; or by sample, those that give the click a small "
-        "cross-entropy (by_loss), or rank it high (by_rank), count for more",
+        "cross-entropy (by_loss), or rank it high (by_rank), are sure (by_confidence), or are near what the student "
+        "says (by_agreement), count for more",
     )
     mix_temperature: float = Field(
         1.0,
@@ -62,8 +54,13 @@ class LearningSection(Section):
         default_factory=list,
         description="weight of the losses of each of nested beside the whole's; ones where not given",
     )
-    histories: HistoriesSection = Field(
-        default_factory=HistoriesSection, description="histories that nobody had, labelled by the teacher"
+    schedule: dict[str, Ramp] = Field(
+        default_factory=dict,
+        description="weights and temperatures of loss that change while it learns, as temperature = {start = 4.0, "
+        "end = 1.0, over = 0.5}: over that share of min_updates (of all updates where decay is linear)",
+    )
+    histories: TaughtHistoriesSection = Field(
+        default_factory=TaughtHistoriesSection, description="histories that nobody had, labelled by the teacher"
     )
 
     @property

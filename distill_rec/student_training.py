@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
+from pydantic import BaseModel
 
 from distill_rec.begin import Earlier
 from distill_rec.contracts import student_spec
@@ -12,7 +14,7 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.handover import require_same
 from distill_rec.knowledge import Knowledge
-from distill_rec.losses.checks import refuse_kind, refuse_listed, refuse_parts, refuse_signals, used
+from distill_rec.losses.checks import KEY, refuse_kind, refuse_listed, refuse_parts, refuse_signals, used
 from distill_rec.progress import Progress
 from distill_rec.ranks import Ranks, count_launched
 from distill_rec.recipe import OptimizerSection, StudentSection, decisive
@@ -20,8 +22,10 @@ from distill_rec.runtime.errors import RecipeError
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, trainable
 
-UNTRAINED = {"optimizer", "undistilled", "initialised"}
+UNTRAINED: dict[str, Any] = {"optimizer": True, "undistilled": True, "initialised": True, "first": {"optimizer": True}}
 """Keys of a student that a checkpoint of it does not belong to."""
+
+FIRST = "student.first.loss"
 
 
 class StudentTraining:
@@ -49,6 +53,10 @@ class StudentTraining:
         load_trainable(self.start, self.built.model)
         torch.manual_seed(self.section.seed)
 
+    def decides(self, clicks_only: bool) -> list[object]:
+        """What a checkpoint of it belongs to, beside its optimizer and the data."""
+        return [decisive(self.section, UNTRAINED), clicks_only, self.built.config["trunk"]]
+
     def run(  # noqa: PLR0913
         self,
         objective: Objective,
@@ -68,11 +76,7 @@ class StudentTraining:
             seed=self.section.seed,
             name=name,
             offset_decay=self.section.offset_decay,
-            settings=[
-                decisive(self.section, UNTRAINED),
-                clicks_only,
-                self.built.config["trunk"],
-            ],
+            settings=self.decides(clicks_only),
             progress=self.progress,
             ranks=ranks,
         )
@@ -88,11 +92,14 @@ def knowledge_for(
     knowledge = Knowledge.load(folder)
     require_same(knowledge.folder, "the teacher's knowledge", knowledge.marks, dataset)
     if not clicks_only:
-        refuse_kind(section.loss, dataset.kind)
-        refuse_signals(section.loss, knowledge.supplies)
+        refuse_kind(section.largest_loss, dataset.kind)
+        refuse_signals(section.largest_loss, knowledge.supplies)
+        _refuse_adapter(section, section.largest_loss, knowledge)
+        if section.first is not None:
+            refuse_signals(section.first.loss, knowledge.supplies, FIRST)
+            _refuse_adapter(section, section.first.loss, knowledge, FIRST)
         if count_launched() > 1:
-            refuse_parts(section.loss, dataset.kind)
-        _refuse_adapter(section, knowledge)
+            refuse_parts(section.largest_loss, dataset.kind)
         if knowledge.scores is not None:
             _refuse_what_was_not_asked(section, dataset)
     return knowledge
@@ -104,20 +111,19 @@ def _refuse_what_was_not_asked(section: StudentSection, dataset: Dataset) -> Non
     Raises:
         RecipeError: naming the key.
     """
-    if dataset.kind == "clicks":
-        refuse_listed(section.loss)
+    refuse_listed(section.largest_loss, dataset.kind)
     if section.histories.changes:
         found = "histories that nobody had, and the teacher's scores were made once, of those that the data have"
         do = "Set swap, walk, drop and mix of student.histories to 0."
         raise RecipeError("section student.histories", found, "a teacher that can be asked anything", do)
 
 
-def _refuse_adapter(section: StudentSection, knowledge: Knowledge) -> None:
+def _refuse_adapter(section: StudentSection, loss: BaseModel, knowledge: Knowledge, key: str = KEY) -> None:
     if section.adapter != "none" or section.dim == knowledge.dim:
         return
-    if names := [spec.name for spec in used(section.loss) if spec.vectors and spec.adapter]:
+    if names := [spec.name for spec in used(loss) if spec.vectors and spec.adapter]:
         found = f"'none', where the student has {section.dim} dimensions and the teacher {knowledge.dim}"
-        do = f"Set student.loss.{names[0]} = 0 to leave that loss out, or give the student {knowledge.dim} dimensions."
+        do = f"Set {key}.{names[0]} = 0 to leave that loss out, or give the student {knowledge.dim} dimensions."
         raise RecipeError("key student.adapter", found, "auto, linear or mlp", do)
 
 

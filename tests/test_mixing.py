@@ -11,6 +11,7 @@ from tiny import make_dataset
 
 from distill_rec import mixing
 from distill_rec.distillation import DistillationObjective
+from distill_rec.histories_section import HistoriesSection
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses.registry import losses
 from distill_rec.mixing import Mixing, costs_of_clicks, costs_of_targets
@@ -19,7 +20,6 @@ from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.recipe import LossSection
 from distill_rec.recipe_io import check
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.student_sections import HistoriesSection
 from distill_rec.training.batches import make_batches
 from distill_rec.training.histories import Histories
 from distill_rec.training.objective import Scene
@@ -88,6 +88,25 @@ def test_costs_are_those_of_whole_rows(by, monkeypatch):
     torch.testing.assert_close(costs_of_clicks(scores, clicks, torch.ones_like(clicks), by), expected)
 
 
+def test_how_sure_and_how_near_a_teacher_is_needs_no_click(monkeypatch):
+    torch.manual_seed(0)
+    users, items, target = torch.randn(23, 5), torch.randn(11, 5), torch.randint(11, (23,))
+    student = torch.randn(23, 4), torch.randn(11, 4)
+    scores, beside = users @ items.T, student[0] @ student[1].T
+    own, other = torch.distributions.Categorical(logits=scores), torch.distributions.Categorical(logits=beside)
+    expected = {"by_confidence": own.entropy(), "by_agreement": torch.distributions.kl_divergence(own, other)}
+    monkeypatch.setattr(mixing, "rows_per_chunk", lambda n_items, size: 4)
+    more = torch.cat([scores, torch.full((23, 1), 9.0)], 1), torch.cat([beside, torch.full((23, 1), -9.0)], 1)
+    among = torch.ones(23, 12, dtype=torch.bool)
+    among[:, -1] = False
+    for by, costs in expected.items():
+        torch.testing.assert_close(costs_of_targets(users, items, target, by, student), costs)
+        torch.testing.assert_close(costs_of_clicks(more[0], torch.zeros_like(among), among, by, more[1]), costs)
+    sure = torch.tensor([[20.0, 1.0, 1.0]]) * torch.tensor([0.5, 0.5, 1.5])
+    found = factors("by_confidence", 1.0, sure, [0], real=torch.tensor([False]))
+    np.testing.assert_allclose(found[0], by_hand([0.0, math.log(3)]), rtol=1e-5)
+
+
 def test_of_candidates_only_those_shown_count():
     scores = torch.tensor([[3.0, 1.0, 2.0, 9.0]])
     clicks, shown = torch.tensor([[True, True, False, False]]), torch.tensor([[True, True, True, False]])
@@ -120,13 +139,14 @@ def asked(kind, by, histories=None):
         objective = DistillationObjective(knowledge, section, 5, torch.arange(3), device, histories, way)
         mask, items = torch.from_numpy(batch.mask), torch.arange(dataset.n_items)
         history = torch.where(mask, torch.from_numpy(batch.history), 0)
-        scene = Scene(items, torch.randn(dataset.n_items, 5), history, mask, torch.empty(0), batch)
+        users = torch.randn(len(batch.row) if kind == "clicks" else len(mask), 5)
+        scene = Scene(items, torch.randn(dataset.n_items, 5), history, mask, users, batch)
         found.append(objective._teacher(scene, items).users.split([4, 3], 1))
     return torch.stack([(one * two).sum(1) / one.square().sum(1) for one, two in zip(*found, strict=True)], 1), batch
 
 
 @pytest.mark.parametrize("kind", ["clicks", "impressions"])
-@pytest.mark.parametrize("by", ["by_loss", "by_rank"])
+@pytest.mark.parametrize("by", ["by_loss", "by_rank", "by_confidence", "by_agreement"])
 def test_the_objective_weighs_teachers_where_the_click_follows_on_the_history(kind, by):
     found, _ = asked(kind, by)
     np.testing.assert_allclose(found.sum(1), 2.0, rtol=1e-4)
@@ -134,6 +154,9 @@ def test_the_objective_weighs_teachers_where_the_click_follows_on_the_history(ki
     histories = Histories(HistoriesSection(swap=0.3, share=0.5), make_dataset(kind), 0)
     found, batch = asked(kind, by, histories)
     changed = torch.from_numpy(batch.changed)
+    if by in ("by_confidence", "by_agreement"):  # which speak of these too
+        assert (found[changed] - 1).abs().max() > 0.2
+        return
     np.testing.assert_allclose(found[changed], 1.0, rtol=1e-5)
     assert changed.any() and (found[~changed] - 1).abs().max() > 0.2
 

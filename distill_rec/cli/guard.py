@@ -20,6 +20,7 @@ EXTRAS = {
     **dict.fromkeys(("peft", "sklearn", "torch", "transformers"), "train"),
     **dict.fromkeys(("matplotlib", "nbclient", "nbformat", "pandas"), "notebooks"),
     **dict.fromkeys(("fastapi", "httptools", "orjson", "prometheus_client", "starlette", "uvicorn"), "serve"),
+    "optuna": "search",
     "ray": "ray",
 }
 FULL = {

@@ -21,6 +21,7 @@ from distill_rec.cli import (
     refresh,
     run,
     score,
+    search,
     serve,
     tune_study,
 )
@@ -60,6 +61,7 @@ for command in (demo.demo, init.init, keys.keys, run.run):
 for stage in STAGES:
     app.command(stage.name, help=help_of(stage))(OWN.get(stage.name) or command_of(stage))
 app.command("tune-study")(tune_study.tune_study)
+app.command()(search.search)
 for later in (
     compare.compare,
     rank.rank,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from distill_rec.cli.guard import guarded
-from distill_rec.cli.options import ArtifactArgument, JsonOption
+from distill_rec.cli.options import ArtifactArgument, DimOption, JsonOption
 from distill_rec.cli.output import print_json
 
 
@@ -41,6 +41,7 @@ def score(
     time_column: Annotated[
         str, typer.Option("--time-column", help="column of a click's time; '' where the file is in order")
     ] = "timestamp",
+    dim: DimOption = None,
     batch: Annotated[int, typer.Option("--batch", min=1, help="users ranked at once")] = 1024,
     part_users: Annotated[int, typer.Option("--part-users", min=1, help="users per file of the output")] = 65_536,
     threads: Annotated[int, typer.Option("--threads", min=1, help="batches ranked at the same time, in a process")] = 1,
@@ -65,7 +66,7 @@ def score(
 
     columns = Columns(user_column, history_column, item_column, time_column)
     wanted = None if only is None else read_ids(only)
-    settings = Settings(k, include_history, wanted, columns, part_users, batch, threads)
+    settings = Settings(k, include_history, wanted, columns, part_users, batch, threads, dim)
     began = time.monotonic()
     found = score_users(
         artifact_folder(artifact), users, out, settings, ray=ray, workers=workers, progress=make_progress()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from distill_rec.recipe import (
     LossSection,
     OptimizerSection,
 )
+from distill_rec.recipe_toml import toml_of
 
 NOTE = 1000
 TRAINED = ("batch_size", "window", "learning_rate", "decay", "max_epochs", "max_updates", "max_seconds", "patience")
@@ -61,7 +61,7 @@ def recipe_text(data: Mapping[str, Any], folder: Path, notes: Sequence[str] = ()
     """The text of a recipe for the guessed `[data]`; files below its folder are named relative to it."""
     lines = [
         "# Written by `distill-rec init`. Keys that are commented out show their defaults; others: `distill-rec keys`.",
-        f"name = {_toml(name)}",
+        f"name = {toml_of(name)}",
         "",
         "[data]",
         *(f"# {shown(note, NOTE)}" for note in notes),
@@ -84,12 +84,6 @@ def _line(model: type[BaseModel], key: str, value: Any = None) -> str:
     field = model.model_fields[key]
     description = kinds_in_words("student") if model is STUDENT and key == "kind" else field.description or ""
     if value is not None:
-        return f"{key} = {_toml(value)}  # {description}"
+        return f"{key} = {toml_of(value)}  # {description}"
     default = field.get_default(call_default_factory=True)
-    return f"# {key} =   # {description}" if default is None else f"# {key} = {_toml(default)}  # {description}"
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(str(key))} = {_toml(inner)}" for key, inner in value.items()) + "}"
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # the one control that JSON leaves
+    return f"# {key} =   # {description}" if default is None else f"# {key} = {toml_of(default)}  # {description}"

@@ -8,6 +8,7 @@ their number.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -21,14 +22,17 @@ from distill_rec.artifact.item_ids import digest_of_ids
 from distill_rec.data.click_log import ClickLog
 from distill_rec.data.dataset_record import DatasetRecord
 from distill_rec.data.ragged import Ragged
+from distill_rec.data.rows import named
 from distill_rec.data.slices import Rows, Slices
-from distill_rec.files import read_array, write_array
+from distill_rec.files import fingerprint, read_array, write_array
 from distill_rec.frames import read_frame, write_frame
 from distill_rec.records import read_record, write_record
 from distill_rec.runtime.errors import RunError
 
 FRESH = "fresh.npy"
 NAMES_OF_1 = {"seen": "exclude"}
+COLUMNS_FILE = "columns.parquet"
+"""Not in data sets that older releases prepared."""
 
 
 class _Columns:
@@ -185,6 +189,8 @@ class Dataset:
             trained on; None where there is no such run.
         unescape_html: HTML entities in texts were read as characters.
         folder: that it was read from; None where it was made in this process.
+        made_columns: the items' own columns, as their files have them, of one that was made in this process; see
+            `columns`.
     """
 
     kind: Literal["clicks", "impressions"]
@@ -206,6 +212,7 @@ class Dataset:
     unescape_html: bool = False
     fresh: NDArray[np.bool_] | None = None
     folder: Path | None = None
+    made_columns: pl.DataFrame | None = None
 
     @property
     def n_items(self) -> int:
@@ -221,11 +228,35 @@ class Dataset:
         """Items with a training click: those that may hold an offset and be drawn as negatives."""
         return self.train_clicks > 0
 
+    def columns(self, names: Sequence[str] | None = None) -> pl.DataFrame | None:
+        """The items' own columns, as their files have them, row = item index; None where nothing has kept them.
+
+        Args:
+            names: those to read; all where not given.
+
+        Raises:
+            polars.exceptions.ColumnNotFoundError: there is no such column.
+        """
+        if self.made_columns is not None:
+            return self.made_columns if names is None else self.made_columns.select(*map(named, names))
+        path = None if self.folder is None else self.folder / COLUMNS_FILE
+        return read_frame(path, names) if path is not None and path.exists() else None
+
+    def columns_digest(self, names: Sequence[str]) -> str:
+        """Of what these columns hold; "" where one of them is not there."""
+        try:
+            found = self.columns(names)
+        except pl.exceptions.PolarsError:
+            return ""
+        return "" if found is None else fingerprint(found.to_dict(as_series=False))
+
     def write(self, folder: Path) -> None:
         """Write all arrays, then the manifest: a folder without one is not a data set."""
         write_frame(folder / "items.parquet", self.items)
         write_frame(folder / "users.parquet", self.users)
         write_frame(folder / "texts.parquet", pl.DataFrame({"text": self.texts}, schema={"text": pl.String}))
+        if self.made_columns is not None:
+            write_frame(folder / COLUMNS_FILE, self.made_columns)
         for name in ("item_text", "train_clicks", "new"):
             write_array(folder / f"{name}.npy", getattr(self, name))
         if self.fresh is not None:

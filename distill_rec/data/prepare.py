@@ -70,7 +70,7 @@ def prepare(  # noqa: PLR0913
         parts = divide(log, section, catalogue["item_id"])
         log.faults.check(section.max_refused)
         task.advance()
-        dataset = _dataset(section, catalogue, texts, parts)
+        dataset = _dataset(section, catalogue, texts, parts, log.items.select(*map(named, columns)))
         summary = _summary(dataset, log, parts)
         with replacing_folder(folder) as temporary:
             summary.write(temporary)
@@ -110,7 +110,9 @@ def read_inputs_fingerprint(section: DataSection, base: Path) -> str:
     return fingerprint([sha256_file(path) for path in input_files(section, base)])
 
 
-def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, parts: Divided) -> Dataset:
+def _dataset(
+    section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, parts: Divided, columns: pl.DataFrame
+) -> Dataset:
     distinct = texts.unique(maintain_order=True)
     item_text = texts.replace_strict(distinct, np.arange(len(distinct)), return_dtype=pl.Int32).to_numpy()
     title = named(template_fields(section.text)[0]).cast(pl.String).fill_null("").alias("title")
@@ -141,6 +143,7 @@ def _dataset(section: DataSection, catalogue: pl.DataFrame, texts: pl.Series, pa
         template=section.text,
         fingerprint=name,
         unescape_html=section.unescape_html,
+        made_columns=columns,
     )
     if not section.known:
         return found

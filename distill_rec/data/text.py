@@ -14,10 +14,14 @@ from distill_rec.runtime.template import EMPTY_BRACKETS, SPACES, field, fields_o
 _SPACE = r"[\s\x1c-\x1f]"
 _RUST_BRACKETS = EMPTY_BRACKETS.replace(r"\s", _SPACE)
 _RUST_SPACES = SPACES.replace(r"\s", _SPACE)
+TEXT = "data.text"
 
 
-def template_fields(template: str) -> list[str]:
+def template_fields(template: str, key: str = TEXT) -> list[str]:
     """Fields of a template.
+
+    Args:
+        key: of the recipe that the template is of, for messages.
 
     Raises:
         RecipeError: it cannot be read.
@@ -25,26 +29,27 @@ def template_fields(template: str) -> list[str]:
     try:
         return fields_of(template)
     except ValueError as error:
-        raise RecipeError("data.text", f"{template!r}: {error}", "field names in braces") from error
+        raise RecipeError(key, f"{template!r}: {error}", "field names in braces") from error
 
 
-def check_template(template: str, columns: list[str], do: str = "") -> list[str]:
+def check_template(template: str, columns: list[str], do: str = "", key: str = TEXT) -> list[str]:
     """Fields of a template, all of which the items have.
 
     Args:
         do: what else to say where they have not.
+        key: of the recipe that the template is of.
 
     Raises:
         RecipeError: it cannot be read, has no field, or names a field that the items do not have.
     """
-    names = template_fields(template)
+    names = template_fields(template, key)
     if not names:
-        raise RecipeError("data.text", f"{template!r} has no field", f"one of {', '.join(columns)}, in braces")
+        raise RecipeError(key, f"{template!r} has no field", f"one of {', '.join(columns)}, in braces")
     for name in names:
         if name not in columns:
             near = difflib.get_close_matches(name, columns, 1)
             hint = f"Did you mean {field(near[0])}? {do}".strip() if near else do
-            raise RecipeError("data.text", f"unknown field {{{name}}}", f"one of {', '.join(columns)}", hint)
+            raise RecipeError(key, f"unknown field {{{name}}}", f"one of {', '.join(columns)}", hint)
     return names
 
 

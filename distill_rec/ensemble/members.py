@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 from distill_rec.contracts import teacher_spec
 from distill_rec.data.dataset import Dataset
 from distill_rec.ensemble.record import MemberRecord
-from distill_rec.files import fingerprint, replacing_folder
+from distill_rec.files import copy_linked, fingerprint
+from distill_rec.folds import without
 from distill_rec.progress import Named, Progress
 from distill_rec.recipe import TeacherSection
 from distill_rec.records import read_record, write_record
@@ -28,7 +27,7 @@ def train_members(section: EnsembleSection, dataset: Dataset, folder: Path, prog
     Returns:
         Their folders, in the recipe's order.
     """
-    marks = {name: mark_of(one, dataset) for name, one in section.members.items()}
+    marks = {name: mark_of(one, dataset, section.folds.get(name, "")) for name, one in section.members.items()}
     earlier = _earlier(folder)
     unchanged = bool(earlier) and all(_mark(earlier[0] / name) == mark for name, mark in marks.items())
     for name, one in section.members.items():
@@ -37,15 +36,16 @@ def train_members(section: EnsembleSection, dataset: Dataset, folder: Path, prog
             continue
         found = next((old / name for old in earlier if _mark(old / name) == marks[name]), None)
         if found is not None and not unchanged and not place.exists():
-            _take_over(found, place)
+            copy_linked(found, place)
             continue
-        teacher_spec(one.kind).teach.get()(one, dataset, place, progress=Named(name, progress))
+        learned = without(dataset, section.folds.get(name, ""))
+        teacher_spec(one.kind).teach.get()(one, learned, place, progress=Named(name, progress))
         write_record(place / NOTE, MemberRecord(fingerprint=marks[name]))
     return [folder / name for name in section.members]
 
 
-def mark_of(section: TeacherSection, dataset: Dataset) -> str:
-    """What decides a teacher: keys that are not at their default, the content of its sources, the data."""
+def mark_of(section: TeacherSection, dataset: Dataset, fold: str = "") -> str:
+    """What decides a teacher: keys that are not at their default, the content of its sources, the data and its fold."""
     usual = {name: field.get_default(call_default_factory=True) for name, field in type(section).model_fields.items()}
     sources = section.sources()
     settings = {
@@ -53,7 +53,9 @@ def mark_of(section: TeacherSection, dataset: Dataset) -> str:
         for key, value in section.model_dump(exclude={"device", *sources}).items()
         if getattr(section, key) != usual[key]
     }
-    return fingerprint(section.kind, settings, source_hashes(section, "teacher"), dataset.fingerprint)
+    more = [fold] if fold else []
+    more += [dataset.columns_digest(section.columns())] if section.columns() else []
+    return fingerprint(section.kind, settings, source_hashes(section, "teacher"), dataset.fingerprint, *more)
 
 
 def _mark(place: Path) -> str:
@@ -65,16 +67,3 @@ def _earlier(folder: Path) -> list[Path]:
     """Folders of this stage that were set aside, the latest first."""
     found = [path for path in folder.parent.glob(f"{folder.name}.old-*") if path.name.rpartition("-")[2].isdigit()]
     return sorted(found, key=lambda path: -int(path.name.rpartition("-")[2]))
-
-
-def _take_over(old: Path, place: Path) -> None:
-    """The same files in a new folder: the same ones on disk, since a finished teacher's never change."""
-    with replacing_folder(place) as temporary:
-        shutil.copytree(old, temporary, copy_function=_linked, dirs_exist_ok=True)
-
-
-def _linked(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without links
-        shutil.copy2(source, target)

@@ -30,8 +30,9 @@ def teach(section: EnsembleSection, dataset: Dataset, folder: Path, *, progress:
         TrainingError: a loss that is not finite.
         RecipeError: a weight names no teacher.
     """
-    if unknown := set(section.weights) - set(section.members):
-        raise RecipeError(f"key teacher.weights.{min(unknown)}", "no such teacher", " or ".join(section.members))
+    for key, named in (("weights", section.weights), ("folds", section.folds)):
+        if unknown := set(named) - set(section.members):
+            raise RecipeError(f"key teacher.{key}.{min(unknown)}", "no such teacher", " or ".join(section.members))
     progress = progress or Quiet()
     folders = train_members(section, dataset, folder, progress)
     teachers = [Teacher.load(one) for one in folders]
@@ -41,7 +42,8 @@ def teach(section: EnsembleSection, dataset: Dataset, folder: Path, *, progress:
         weights = fit(members, dataset, fixed, seed=section.seed)
         validation = _validation(section, members, dataset, fixed, weights)
         task.advance()
-    write_joined(folder / "knowledge", members, weights, dataset)
+    folds = [section.folds.get(name, "") for name in section.members]
+    write_joined(folder / "knowledge", members, weights, dataset, folds)
     noted = dict(zip(section.members, weights, strict=True))
     fitted = [name for name, weight in zip(section.members, fixed, strict=True) if weight is None]
     write_record(folder / "ensemble.json", EnsembleRecord(weights=noted, fitted=fitted, validation=validation))

@@ -16,7 +16,7 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.evaluation.results import ModelCost
 from distill_rec.evaluation.unseen import Unseen
 from distill_rec.files import read_json
-from distill_rec.processes import PYTHON, environment
+from distill_rec.processes import PYTHON, THREADS, environment
 from distill_rec.runtime.errors import DistillRecError
 
 CANDIDATES = 100
@@ -107,7 +107,7 @@ def _size(of: Callable[[Path], Size], path: Path) -> Size:
 
 
 def _measure(kind: str, path: Path, request: dict[str, Any], size: Size) -> ModelCost:
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    threads = dict.fromkeys(THREADS, "1")
     shape: dict[str, Any] = {"candidates": len(request["candidates"]), "history": len(request["history"])}
     parameters, disk = size
     try:

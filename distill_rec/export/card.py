@@ -10,11 +10,15 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.export.report import ExportReport
 
 
-def model_card(manifest: Manifest, dataset: Dataset, report: ExportReport) -> str:
-    """What the student is, what it was measured to do, and what it is not for."""
+def model_card(kind: str, manifest: Manifest, dataset: Dataset, report: ExportReport) -> str:
+    """What the student is, what it was measured to do, and what it is not for.
+
+    Args:
+        kind: the student's own, as its recipe names it; the manifest's is that of the artifact, which others share.
+    """
     size = sum(record.size for record in manifest.files.values())
     lines = [
-        f"# A {manifest.kind} student",
+        f"# A {kind} student",
         "",
         f"Ranks {manifest.items:,} items for users known by their clicks; exported by distill-rec, format version "
         f"{manifest.format_version}. {manifest.parameters:,} parameters, {size / 1e6:.1f} MB on disk with everything "

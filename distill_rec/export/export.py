@@ -101,7 +101,7 @@ def export_student(  # noqa: PLR0913
             write_text(folder / GOLDEN, golden_inputs(folder, dataset, kept).to_json())
             manifest = seal(_described(manifest, measured, gates, teacher, yardstick, folder), folder)
             digest = sha256_file(folder / MANIFEST)
-            write_text(folder / CARD, model_card(manifest, dataset, report))
+            write_text(folder / CARD, model_card(model.kind, manifest, dataset, report))
             task.advance()
         link = export_folder / LINK
         report = replace(report, version=link.resolve().name, digest=digest)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -14,7 +14,7 @@ from torch import Tensor
 from distill_rec.losses.checks import used
 from distill_rec.losses.chunk import Term, by_rows
 from distill_rec.losses.listed import Listed, by_listed
-from distill_rec.losses.spec import CLICKS, SCORES, LossSpec
+from distill_rec.losses.spec import CLICKS, POPULARITY, SCORES, LossSpec
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,15 @@ class Active:
     weight: float
     settings: dict[str, Any]
 
-    def term(self) -> Term:
-        """Its form over the catalogue."""
+    def term(self, popularity: Tensor | None = None) -> Term:
+        """Its form over the catalogue.
+
+        Args:
+            popularity: of the items `[n_items]`, for a loss that needs it.
+        """
         reads = SCORES in self.spec.needs
         function = _function(self.spec.catalogue) if self.spec.catalogue else by_rows(_function(self.spec.rows), reads)
-        return Term(function, self.weight, reads, self.settings, CLICKS in self.spec.needs)
+        return Term(function, self.weight, reads, self._arguments(popularity), CLICKS in self.spec.needs)
 
     def listed_term(self, listed: Listed) -> Term:
         """Its form over the catalogue where the teacher scores a few items of it; that of one that reads no teacher."""
@@ -41,12 +45,15 @@ class Active:
             function = by_listed(_function(self.spec.rows), listed)
         return Term(function, self.weight, False, self.settings, CLICKS in self.spec.needs)
 
-    def of_candidates(self, student: Tensor, teacher: Tensor | None, clicks: Tensor, mask: Tensor) -> Tensor:
+    def of_candidates(
+        self, student: Tensor, teacher: Tensor | None, clicks: Tensor, mask: Tensor, popularity: Tensor | None = None
+    ) -> Tensor:
         """Its value over shown candidates, times its weight."""
+        settings = self._arguments(popularity)
         if self.spec.impressions:
-            loss: Tensor = _function(self.spec.impressions)(student, teacher, clicks, mask, **self.settings)
+            loss: Tensor = _function(self.spec.impressions)(student, teacher, clicks, mask, **settings)
         else:
-            loss = _function(self.spec.rows)(student, teacher, clicks, mask, **self.settings).mean()
+            loss = _function(self.spec.rows)(student, teacher, clicks, mask, **settings).mean()
         return self.weight * loss
 
     def of_vectors(self, student: Tensor, teacher: Tensor) -> Tensor:
@@ -54,21 +61,31 @@ class Active:
         loss: Tensor = _function(self.spec.vectors)(student, teacher, **self.settings)
         return self.weight * loss
 
+    def _arguments(self, popularity: Tensor | None) -> dict[str, Any]:
+        return self.settings | ({"popularity": popularity} if POPULARITY in self.spec.needs else {})
+
 
 def of_rows(  # noqa: PLR0913
-    loss: Active, student: Tensor, teacher: Tensor | None, clicks: Tensor, mask: Tensor, counted: Tensor | None
+    loss: Active,
+    student: Tensor,
+    teacher: Tensor | None,
+    clicks: Tensor,
+    mask: Tensor,
+    counted: Tensor | None,
+    popularity: Tensor | None = None,
 ) -> Tensor:
     """A loss over shown candidates, times its weight, to which the rows that are not counted are zero.
 
     Args:
         counted: bool `[batch]`; all where not given.
+        popularity: of the candidates, for a loss that needs it.
     """
     if counted is None:
-        return loss.of_candidates(student, teacher, clicks, mask)
+        return loss.of_candidates(student, teacher, clicks, mask, popularity)
     rows = counted.nonzero()[:, 0]
     if not len(rows):
         return student.sum() * 0.0
-    parts = (None if one is None else one.index_select(0, rows) for one in (student, teacher, clicks, mask))
+    parts = (None if one is None else one.index_select(0, rows) for one in (student, teacher, clicks, mask, popularity))
     return loss.of_candidates(*parts) * (len(rows) / len(counted))  # type: ignore[arg-type]
 
 
@@ -77,6 +94,12 @@ def active_losses(section: BaseModel) -> list[Active]:
     values = {key: getattr(section, key) for key in type(section).model_fields}
     found = [Active(spec, values[spec.name], spec.arguments(values)) for spec in used(section)]
     return sorted(found, key=lambda one: SCORES in one.spec.needs)
+
+
+def rescaled(found: Sequence[Active], section: BaseModel) -> list[Active]:
+    """The same losses with weights and settings of another section."""
+    values = {key: getattr(section, key) for key in type(section).model_fields}
+    return [replace(one, weight=values[one.spec.name], settings=one.spec.arguments(values)) for one in found]
 
 
 def _function(name: str) -> Callable[..., Tensor]:

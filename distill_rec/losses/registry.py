@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 from pydantic import Field
 
-from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS, LossSpec
+from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, POPULARITY, SCORES, USER_VECTORS, LossSpec
 from distill_rec.runtime.errors import RecipeError
 
 GROUP = "distill_rec.losses"
@@ -93,6 +93,32 @@ BUILT_IN = (
         rows="distill_rec.losses.listwise:listwise_rows",
     ),
     LossSpec(
+        "rd",
+        "-log sigmoid of the teacher's first items, weighted by place (RD) and agreement (DLLM2Rec)",
+        frozenset({SCORES}),
+        settings={
+            "rd_top": (int, Field(20, ge=1, description="items of the teacher that rd reads")),
+            "rd_decay": (float, Field(10.0, gt=0, description="places after which a weight has fallen to 1/e")),
+            "rd_agreement": (
+                float,
+                Field(0.0, ge=0, le=1, description="share of the weights for items among the student's first too"),
+            ),
+        },
+        rows="distill_rec.losses.rd:rd_rows",
+    ),
+    LossSpec(
+        "unkd",
+        "KL to the teacher's scores within groups of about equally popular items",
+        frozenset({SCORES, POPULARITY}),
+        settings={
+            "unkd_groups": (int, Field(4, ge=2, description="groups, each with about as many training clicks")),
+            "unkd_temperature": (float, Field(1.0, gt=0, description="temperature of both sides of unkd")),
+        },
+        rows="distill_rec.losses.unkd:unkd_rows",
+        catalogue="distill_rec.losses.unkd:catalogue_unkd",
+        at_teacher="zero",
+    ),
+    LossSpec(
         "bce",
         "binary cross-entropy of each item with the teacher's sigmoid as target",
         frozenset({SCORES}),
@@ -127,6 +153,11 @@ def losses() -> dict[str, LossSpec]:
         RecipeError: another package's loss cannot be loaded, is no `LossSpec`, or takes a key that is taken.
     """
     return joined(BUILT_IN, entry_points(group=GROUP))
+
+
+def item_losses() -> dict[str, LossSpec]:
+    """Those of item vectors alone, which need no click and no user."""
+    return {name: spec for name, spec in losses().items() if spec.vectors and spec.needs == {ITEM_VECTORS}}
 
 
 def joined(specs: Iterable[LossSpec], points: Iterable[EntryPoint]) -> dict[str, LossSpec]:

@@ -7,7 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 SCORES, ITEM_VECTORS, USER_VECTORS, CLICKS = "scores", "item vectors", "user vectors", "clicks"
-"""Signals: the first three are a teacher's, clicks are the data's."""
+POPULARITY = "popularity"
+"""Signals: the first three are a teacher's, clicks and popularity are the data's."""
+
+OF_DATA = frozenset({CLICKS, POPULARITY})
+"""Those that are there with any teacher."""
 
 ALL_SUPPLIED = frozenset({SCORES, ITEM_VECTORS, USER_VECTORS})
 """What a teacher with item vectors and a user encoder supplies."""
@@ -33,10 +37,13 @@ class LossSpec:
       (`distill_rec.losses.listed`); others have `rows` of those items alone.
     - `vectors(student, teacher, **settings)` -> scalar: `[n, d]` each, row i of both being the same item or user.
 
+    A loss of scores that needs popularity also gets `popularity`, the share of all training clicks that fell on less
+    clicked items: `[n_items]` over the catalogue, `[batch, n_candidates]` of shown candidates.
+
     Attributes:
         name: its key below `student.loss`, whose value is its weight.
         description: of that key.
-        needs: signals; `clicks` are there with any teacher.
+        needs: signals; `clicks` and `popularity` are there with any teacher.
         weight: default; zero: it is off unless a recipe names it.
         settings: further keys with type and pydantic's `Field(default, description=...)`. A key begins with the loss's
             name and an underscore; the function gets it without them.

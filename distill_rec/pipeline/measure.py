@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import resource
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-STATUS = Path("/proc/self/status")
+from distill_rec.processes import peak_bytes
 
 
 @dataclass
@@ -52,13 +50,3 @@ def measured() -> Iterator[Measured]:
     finally:
         found.seconds = round(time.monotonic() - began, 3)
         found.peak_bytes = peak_bytes() + children.peak_bytes
-
-
-def peak_bytes() -> int:
-    """Peak of resident memory, bytes."""
-    with contextlib.suppress(OSError):
-        for line in STATUS.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

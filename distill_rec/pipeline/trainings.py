@@ -63,6 +63,8 @@ def print_trainings(folder: Path, console: Any) -> None:
     for name in ("trained", "validation nDCG@10", "updates", "kept", "seconds", "ended by"):
         table.add_column(name, justify="left" if name in ("trained", "ended by") else "right")
     for name, found in trainings_of(folder).items():
+        for before, first in found.before.items():
+            table.add_row(f"{name}, {before}", *_figures(first, first.best, first.kept))
         if not found.variants:
             table.add_row(name, *_figures(found, found.best, found.kept))
         for number, one in enumerate(found.variants or []):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -124,16 +125,8 @@ class NrmsUserEncoder(AttentionUserEncoder):
         return _softened(super().prepare(history))
 
     def _gathered(self, history: Floats) -> Floats:
-        length, dim = history.shape
-        qkv = self._qkv(history).reshape(length, 3, self._heads, dim // self._heads)
-        query, key, value = qkv.transpose(1, 2, 0, 3)
-        scores: Floats = query @ key.transpose(0, 2, 1)
-        scores *= np.float32((dim // self._heads) ** -0.5)
-        scores += np.triu(np.full((length, length), -np.inf, dtype=np.float32), 1)
-        scores -= np.maximum.reduce(scores, -1, keepdims=True)
-        np.exp(scores, out=scores)
-        scores /= np.add.reduce(scores, -1, keepdims=True)
-        return history + self._out((scores @ value).transpose(1, 0, 2).reshape(length, dim))
+        attention, value = _attend(self._qkv(history), self._heads)
+        return history + self._out(_joined(attention, value))
 
 
 class _Block:
@@ -144,32 +137,51 @@ class _Block:
         self._qkv = _Map.of(weights, name + "qkv", name + "norm1")
         self._out, self._down = _Map.of(weights, name + "out"), _Map.of(weights, name + "down")
         self._up = _Map.of(weights, name + "up", name + "norm2")
-        width = len(self._qkv.weight) // heads
-        self._root = np.float32(1 / np.sqrt(width))
 
-    def attend(self, x: Floats, mask: Floats, last: bool) -> tuple[Floats, Floats]:
-        """Attention `[heads, queries, length]` and values `[heads, length, width]`; `last` asks for the last alone."""
-        length, dim = x.shape
-        qkv = self._qkv(_normed(x)).reshape(length, 3, self._heads, dim // self._heads)
-        query, key, value = qkv.transpose(1, 2, 0, 3)
-        scores: Floats = (query[:, -1:] if last else query) @ key.transpose(0, 2, 1)
-        scores *= self._root
-        if not last:
-            scores += mask[:length, :length]
-        scores -= np.maximum.reduce(scores, -1, keepdims=True)
-        np.exp(scores, out=scores)
-        scores /= np.add.reduce(scores, -1, keepdims=True)
-        return scores, value
+    def attend(self, x: Floats, last: bool) -> tuple[Floats, Floats]:
+        """See `_attend`."""
+        return _attend(self._qkv(_normed(x)), self._heads, last)
 
-    def __call__(self, x: Floats, mask: Floats, last: bool) -> Floats:
-        attention, value = self.attend(x, mask, last)
+    def __call__(self, x: Floats, last: bool) -> Floats:
+        attention, value = self.attend(x, last)
         if last:
             x = x[-1:]
-        x = x + self._out((attention @ value).transpose(1, 0, 2).reshape(x.shape))
+        x = x + self._out(_joined(attention, value))
         up = self._up(_normed(x))
         np.maximum(up, 0, out=up)
         x += self._down(up)
         return x
+
+
+def _attend(qkv: Floats, heads: int, last: bool = False) -> tuple[Floats, Floats]:
+    """Attention of clicks to themselves and those before `[heads, queries, length]`; values `[heads, length, width]`.
+
+    Args:
+        qkv: `[length, 3 dim]`.
+        last: ask for the last click alone.
+    """
+    length, width = len(qkv), qkv.shape[1] // 3 // heads
+    query, key, value = qkv.reshape(length, 3, heads, width).transpose(1, 2, 0, 3)
+    scores: Floats = (query[:, -1:] if last else query) @ key.transpose(0, 2, 1)
+    scores *= np.float32(1 / np.sqrt(width))
+    if not last:
+        scores += _later(1 << (length - 1).bit_length())[:length, :length]
+    scores -= np.maximum.reduce(scores, -1, keepdims=True)
+    np.exp(scores, out=scores)
+    scores /= np.add.reduce(scores, -1, keepdims=True)
+    return scores, value
+
+
+@cache
+def _later(length: int) -> Floats:
+    """Minus infinity where a later click would be seen `[length, length]`; asked for powers of two, so few are made."""
+    return np.triu(np.full((length, length), -np.inf, dtype=np.float32), 1)
+
+
+def _joined(attention: Floats, value: Floats) -> Floats:
+    """What the heads gathered, side by side, `[queries, dim]`."""
+    gathered: Floats = (attention @ value).transpose(1, 0, 2).reshape(attention.shape[1], -1)
+    return gathered
 
 
 class CausalUserEncoder:
@@ -184,8 +196,6 @@ class CausalUserEncoder:
         )
         self._position = weights["position"].astype(np.float32)
         self._root = np.float32(np.sqrt(len(self._empty)))
-        length = len(self._position)
-        self._mask = np.triu(np.full((length, length), -np.inf, dtype=np.float32), 1)
 
     def prepare(self, vectors: Floats) -> Floats | None:
         return None
@@ -194,11 +204,11 @@ class CausalUserEncoder:
         if not len(history):
             return self._empty
         x = self._below(history)
-        x = self._blocks[-1](x, self._mask, last=True)
+        x = self._blocks[-1](x, last=True)
         return np.asarray(_normed(x)[0] * self._weight + self._bias, dtype=np.float32)
 
     def shares(self, history: Floats, prepared: Floats | None) -> Floats:
-        attention = self._blocks[-1].attend(self._below(history), self._mask, last=True)[0]
+        attention = self._blocks[-1].attend(self._below(history), last=True)[0]
         return np.asarray(attention.mean(0)[0] * self._scale, dtype=np.float32)
 
     def _below(self, history: Floats) -> Floats:
@@ -206,7 +216,7 @@ class CausalUserEncoder:
         x = history * self._root
         x += self._position[: len(history)]
         for block in self._blocks[:-1]:
-            x = block(x, self._mask, last=False)
+            x = block(x, last=False)
         return x
 
 

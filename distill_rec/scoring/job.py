@@ -33,6 +33,7 @@ class Settings:
         part_users: users per file of the output.
         batch: users ranked at once; memory grows with it, results do not change.
         threads: batches ranked at the same time.
+        dim: of the student's dimensions, those that it scores by; all where None.
     """
 
     k: int = 10
@@ -42,6 +43,7 @@ class Settings:
     part_users: int = 65_536
     batch: int = 1024
     threads: int = 1
+    dim: int | None = None
 
 
 def identity(source: Input, settings: Settings, digest: str) -> dict[str, Any]:
@@ -55,6 +57,7 @@ def identity(source: Input, settings: Settings, digest: str) -> dict[str, Any]:
         "only": None if settings.only is None else fingerprint(settings.only),
         "columns": {name: columns[name] for name in sorted(columns)},
         "part users": settings.part_users,
+        "dimensions": settings.dim,
     }
 
 

@@ -28,7 +28,7 @@ class Worker:
     """Holds the student; the map over batches of part numbers."""
 
     def __init__(self, artifact: str, digest: str, settings: Settings, out: str) -> None:
-        student = Student.load(artifact, threads=settings.threads, digest=digest)
+        student = Student.load(artifact, threads=settings.threads, digest=digest, dim=settings.dim)
         self.ranker = BatchRanker(student, RankingOptions(settings.k, settings.seen, settings.only))
         self.settings, self.folder = settings, Folder(Path(out))
 

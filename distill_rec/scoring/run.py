@@ -50,7 +50,7 @@ def score(
         from distill_rec.scoring.on_ray import require_cluster
 
         require_cluster(ray)
-    student = Student.load(artifact, threads=settings.threads)
+    student = Student.load(artifact, threads=settings.threads, dim=settings.dim)
     ranker = BatchRanker(student, RankingOptions(settings.k, settings.seen, settings.only))
     source = open_input(users, settings.columns)
     folder = Folder(out)

@@ -1,15 +1,10 @@
-"""The process that trains one cell, a row with one seed: its order as a line of JSON on stdin, progress on stdout.
+"""Train one cell, a row with one seed, in a process of its own.
 
-A process of its own has a peak of memory of its own, and where it dies the other cells go on. Its stdin stays open as
-long as the study lives: when that ends, so does it, and no orphan trains on beside the command that takes over.
+Its peak of memory is then its own, and where it dies the other cells go on.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +13,15 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.kinds import settings_of
 from distill_rec.progress import Progress
 from distill_rec.records import read_record
-from distill_rec.runtime.errors import DistillRecError
 from distill_rec.study.plan import HEAD
 from distill_rec.study.records import Budget
-from distill_rec.study.told import Teller
 from distill_rec.training.outcome import Outcome
+
+
+def run_cell(section: dict[str, Any], data: str, folder: str, budget: dict[str, Any], progress: Progress) -> None:
+    """`train_cell` from JSON: what a study's process is asked for."""
+    settings = settings_of("teacher", section["kind"]).model_validate(section)
+    train_cell(settings, Dataset.load(Path(data)), Path(folder), Budget.model_validate(budget), progress)
 
 
 def train_cell(section: Any, dataset: Dataset, folder: Path, budget: Budget, progress: Progress) -> None:
@@ -55,32 +54,3 @@ def _limited(section: Any, key: str, budget: Budget, amount: float) -> Any:
     limit = amount if budget.unit == "max_seconds" else int(amount)
     optimizer = getattr(section, key).model_copy(update={budget.unit: limit})
     return section.model_copy(update={key: optimizer})
-
-
-def _end_with_the_study() -> None:
-    def wait() -> None:
-        sys.stdin.read()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def main() -> None:
-    """Train what stdin says; a failure of ours is told as such, any other has its traceback on stderr."""
-    order = json.loads(sys.stdin.readline())
-    _end_with_the_study()
-    teller = Teller(sys.stdout)
-    try:
-        section = settings_of("teacher", order["section"]["kind"]).model_validate(order["section"])
-        dataset = Dataset.load(Path(order["data"]))
-        train_cell(section, dataset, Path(order["folder"]), Budget.model_validate(order["budget"]), teller)
-    except (DistillRecError, MemoryError) as error:
-        teller.tell({"failure": str(error) or "out of memory"})
-        sys.stdout.flush()
-        os._exit(1)
-    sys.stdout.flush()
-    os._exit(0)  # at once: the thread that waits for the study's end holds stdin
-
-
-if __name__ == "__main__":
-    main()

@@ -44,22 +44,22 @@ def curve_plot(study: StudyRecord) -> str:
     if not points or max(at for at, _ in points) <= 0:
         return ""
     values = [value for _, value in points]
-    plot = _Axes(max(at for at, _ in points), min(values), max(values))
+    plot = Axes(max(at for at, _ in points), min(values), max(values))
     body = [*plot.marks("seconds of training, the head’s warm-up in them"), *plot.upright(study.equal_seconds)]
     for place, found in curves.items():
         body.append(plot.band(found, study.rows[place].name, colour(place), dashed=place >= 7))
     return figure("validation nDCG@10", HEIGHT, body)
 
 
-class _Axes:
-    """From seconds and values to places on the plot."""
+class Axes:
+    """From values across, which begin at zero, and values up to places on the plot."""
 
-    def __init__(self, seconds: float, low: float, high: float) -> None:
-        self.across = ticks(0, seconds)
+    def __init__(self, most: float, low: float, high: float) -> None:
+        self.across = ticks(0, most)
         self.up = ticks(low, high if high > low else low + 0.01)
 
-    def x(self, seconds: float) -> float:
-        return LEFT + seconds / self.across[-1] * (WIDTH - LEFT - RIGHT)
+    def x(self, value: float) -> float:
+        return LEFT + value / self.across[-1] * (WIDTH - LEFT - RIGHT)
 
     def y(self, value: float) -> float:
         share = (value - self.up[0]) / (self.up[-1] - self.up[0])

@@ -69,7 +69,12 @@ def forms_of(spec: LossSpec) -> list[Form]:
     forms = []
     if spec.works_on("impressions"):
         forms.append(
-            Form("impressions", lambda one: active.of_candidates(one.student, one.teacher, one.clicks, one.mask))
+            Form(
+                "impressions",
+                lambda one: active.of_candidates(
+                    one.student, one.teacher, one.clicks, one.mask, _popularity(one).expand_as(one.student)
+                ),
+            )
         )
     if spec.works_on("clicks"):
         forms.append(Form("catalogue", lambda one: _over_catalogue(active, one)))
@@ -80,7 +85,15 @@ def _over_catalogue(active: Active, one: Sample) -> Tensor:
     """Items are unit vectors, so that users are the logits; a row's target is its first click."""
     items = torch.eye(one.student.shape[1], dtype=one.student.dtype)
     target = one.clicks.to(torch.uint8).argmax(1)
-    return catalogue_loss(one.student, items, target, None, [active.term()], TeacherScores(one.teacher, items))
+    return catalogue_loss(
+        one.student, items, target, None, [active.term(_popularity(one))], TeacherScores(one.teacher, items)
+    )
+
+
+def _popularity(one: Sample) -> Tensor:
+    """Of the items: each more popular than the one before."""
+    columns = one.student.shape[1]
+    return torch.arange(columns, dtype=one.student.dtype) / columns
 
 
 def sample_of(form: Form, dtype: torch.dtype = torch.float64) -> Sample:

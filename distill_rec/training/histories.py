@@ -13,13 +13,18 @@ from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.followers import Followers
-from distill_rec.student_sections import HistoriesSection
+from distill_rec.histories_section import HistoriesSection
 from distill_rec.training.batches import Batch, ImpressionBatch, Indices, SequenceBatch
 
 Flags = NDArray[np.bool_]
 
 STREAM = 0x415
 """Parts the draws from those of the epochs' order; not zero, because a seed's trailing zeros count for nothing."""
+
+
+def click_histories(section: HistoriesSection, dataset: Dataset, seed: int) -> Histories | None:
+    """What changes the histories of a model that learns from clicks alone; None where it learns from the data's own."""
+    return Histories(section, dataset, seed) if section.changes and section.with_clicks else None
 
 
 class Histories:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import write_record
 from distill_rec.runtime.errors import TrainingError
-from distill_rec.training.batches import Batch, make_batches
+from distill_rec.training.batches import Batch, Batches, make_batches
 from distill_rec.training.checkpoint import Checkpoints, LoopState, load_trainable, save_weights, trainable, under
 from distill_rec.training.movement import parts_of, relative_change
 from distill_rec.training.objective import Objective
@@ -32,6 +32,7 @@ from distill_rec.training.optimizers import NonFiniteGradientError, Optimizers, 
 from distill_rec.training.outcome import Outcome, Stopped
 from distill_rec.training.plateau import Plateau
 from distill_rec.training.replay import replayed
+from distill_rec.training.task import Task
 from distill_rec.training.window import choose_rows, run_window, window_items
 
 RESAMPLES = 2000
@@ -53,6 +54,8 @@ class Training:
         settings: what else decides the result, for the checkpoint's fingerprint.
         offset_decay: AdamW's decay of offsets.
         ranks: processes that each have a part of every batch; the first alone validates and writes.
+        task: what it learns from and is judged by; the data set's clicks where not given.
+        keep: updates after which the weights are kept as they are then; see `kept_at`.
     """
 
     def __init__(  # noqa: PLR0913
@@ -69,12 +72,18 @@ class Training:
         settings: object = None,
         progress: Progress | None = None,
         ranks: Ranks = ALONE,
+        task: Task | None = None,
+        keep: Sequence[int] = (),
     ) -> None:
-        self.ranks = ranks
+        self.ranks, self.task, self.keep = ranks, task, keep
         self.model, self.objective, self.dataset, self.section = model, objective, dataset, section
         self.folder, self.name, self.progress = folder, name, progress or Quiet()
         self.device = model.item_text.device
-        self.batches = replayed(make_batches(dataset, section.batch_size, seed), dataset, section.replay)
+        self.batches: Batches
+        if task is None:
+            self.batches = replayed(make_batches(dataset, section.batch_size, seed), dataset, section.replay)
+        else:
+            self.batches = task.batches
         self.optimizers: Optimizers = make_optimizers(
             model, objective, section, offset_decay, self._total() if section.decay == "linear" else 0
         )
@@ -86,7 +95,8 @@ class Training:
         plateau = Plateau(section.patience, section.min_gain, section.patience_updates)
         self.state = LoopState(plateau=plateau.state())
         decides = decisive(section, {"checkpoint_seconds", *RATES})
-        self.checkpoints = Checkpoints(folder, fingerprint(decides, dataset.fingerprint, seed, settings))
+        data = dataset.fingerprint if task is None else task.fingerprint
+        self.checkpoints = Checkpoints(folder, fingerprint(decides, data, seed, settings))
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -117,6 +127,7 @@ class Training:
             self.state = found
         if not self.ranks.first:  # dropout falls differently on each one's rows
             torch.manual_seed(torch.initial_seed() + self.state.update * self.ranks.count + self.ranks.rank)
+        self.objective.proceed(self._progress)
         if found is None:
             if self.ranks.first:
                 save_weights(self._start, trainable(*self._modules))
@@ -128,13 +139,14 @@ class Training:
         began, before = time.monotonic(), self.state.seconds
         saved = began
         stopped = self._limit()
-        with self.progress.task(self.name, self._total()) as task:
-            task.advance(self.state.update)
+        with self.progress.task(self.name, self._total()) as bar:
+            bar.advance(self.state.update)
             while stopped is None:
                 done = self.state.update
                 loss = self._window()
-                task.advance(self.state.update - done)
-                task.note(f"loss {loss:.3f} best {Plateau.from_state(self.state.plateau).best:.4f}")
+                self._keep_since(done)
+                bar.advance(self.state.update - done)
+                bar.note(f"loss {loss:.3f} best {Plateau.from_state(self.state.plateau).best:.4f}")
                 self.state.seconds = self.ranks.same(before + time.monotonic() - began)
                 if self.state.since_validation >= (self.section.validate_every or self.batches.per_epoch):
                     self._validate()
@@ -147,6 +159,12 @@ class Training:
             self._validate()
         return stopped
 
+    def _keep_since(self, done: int) -> None:
+        """Keep the weights where the last window, before which so many updates were done, came to one of `keep`."""
+        for update in self.keep:
+            if self.ranks.first and done < update <= self.state.update:
+                save_weights(kept_at(self.folder, update), trainable(*self._modules))
+
     @property
     def _epochs(self) -> int:
         return self.section.epochs(self.batches.per_epoch)
@@ -156,6 +174,14 @@ class Training:
         if self.section.max_updates is not None:
             limits.append(self.section.max_updates)
         return min(limits)
+
+    @property
+    def _progress(self) -> float:
+        """Share of the schedule that is done: it ends before a plateau may end the training."""
+        whole, floor = self._total(), self.section.min_updates
+        if self.section.decay == "none" and floor:
+            whole = min(whole, floor)
+        return min(self.state.update / max(whole, 1), 1.0)
 
     @property
     def _slowest_step(self) -> int:
@@ -199,6 +225,7 @@ class Training:
         """Run one window and step; windows do not cross the end of an epoch."""
         model, state, section = self.model, self.state, self.section
         model.train()
+        self.objective.proceed(self._progress)
         batches = self._next_batches()
         items = window_items(model, batches, self.warm)
         needed = torch.unique(model.item_text[items])
@@ -258,18 +285,23 @@ class Training:
 
     def _validate(self) -> None:
         state = self.state
-        value = 0.0
-        if self.ranks.first:
-            value = validation_metric(scorer_of(self.model, self.name), self.validation, self.dataset)
-        value = self.ranks.same(value)
+        value, figures = self.ranks.same(self._judged() if self.ranks.first else (0.0, {}))
         plateau = Plateau.from_state(state.plateau)
         if plateau.update(value, self._slowest_step) and self.ranks.first:
             save_weights(self.folder / "best.safetensors", trainable(*self._modules))
         state.plateau = plateau.state()
         loss = state.loss_sum / max(state.loss_windows, 1)
         record = {"update": state.update, "seconds": round(state.seconds, 2), "loss": loss, "ndcg@10": value}
-        state.history.append(record)
+        record |= {f"loss.{key}": value for key, value in self.objective.scheduled.items()}
+        state.history.append(record | figures)
         state.since_validation, state.loss_sum, state.loss_windows = 0, 0.0, 0
+
+    def _judged(self) -> tuple[float, dict[str, float]]:
+        """The validation's nDCG@10, and what else is noted of it."""
+        if self.task is None:
+            return validation_metric(scorer_of(self.model, self.name), self.validation, self.dataset), {}
+        found = self.task.judge(self.model.eval())
+        return float(found.ndcg.mean()), found.figures
 
     def _finish(self, stopped: Stopped | None) -> Outcome:
         moved_last = self._moved()
@@ -311,10 +343,18 @@ class Training:
         found = []
         for path in (self._start, self.folder / "best.safetensors"):
             load_trainable(load_file(path), *self._modules)
-            found.append(validation_means(scorer_of(self.model, self.name), self.validation, self.dataset))
+            if self.task is None:
+                found.append(validation_means(scorer_of(self.model, self.name), self.validation, self.dataset))
+            else:
+                found.append(self.task.judge(self.model.eval()).ndcg)
         difference = (found[1] - found[0])[:, None]
         low, high = interval(resampled_means(difference, RESAMPLES, 0)[:, 0])
         return [float(difference.mean()) if len(difference) else 0.0, low, high]
+
+
+def kept_at(folder: Path, update: int) -> Path:
+    """Weights of a training as they were after so many updates, or at the end of the window that held the last."""
+    return folder / f"at-{update:09d}.safetensors"
 
 
 @contextlib.contextmanager

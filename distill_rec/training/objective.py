@@ -12,6 +12,7 @@ from torch.nn import functional
 from distill_rec.losses import catalogue_loss, impression_click_loss
 from distill_rec.nn.recommender import Recommender
 from distill_rec.training.batches import Batch, ImpressionBatch, Indices, SequenceBatch
+from distill_rec.training.histories import Histories
 from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
 
 
@@ -95,11 +96,16 @@ class Objective(nn.Module):
 
     Args:
         nested: widths and weights: losses of scores are added whose vectors have only their first numbers.
+        histories: changes those that are learned from; the data's own where not given.
+
+    Attributes:
+        scheduled: keys of the losses that change, and their values in this window; none here.
     """
 
-    def __init__(self, nested: Sequence[tuple[int, float]] = ()) -> None:
+    def __init__(self, nested: Sequence[tuple[int, float]] = (), histories: Histories | None = None) -> None:
         super().__init__()
-        self.nested = tuple(nested)
+        self.nested, self.histories = tuple(nested), histories
+        self.scheduled: dict[str, float] = {}
 
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
         """Loss of a batch, a scalar."""
@@ -123,13 +129,20 @@ class Objective(nn.Module):
         loss = impression_click_loss(candidate_scores(scene, batch, candidates), None, labels, shown)
         return loss if batch.share is None else loss * batch.share.clicks
 
+    def proceed(self, progress: float) -> None:
+        """Called before each window.
+
+        Args:
+            progress: share of the schedule that is done, 0 to 1.
+        """
+
     def asked(self, batch: Batch, epoch: int, number: int) -> Batch:
-        """The batch as it is trained on: as the data has it here; a function of batch and place alone.
+        """The batch as it is trained on; a function of batch and place alone.
 
         Args:
             epoch: of the training. number: of the batch within it.
         """
-        return batch
+        return batch if self.histories is None else self.histories.change(batch, epoch, number)
 
     def text_loss(self, rows: Tensor, vectors: Tensor) -> Tensor | None:
         """Loss of text vectors `[n, dim]` themselves, added where the text encoder is run with its graph."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from distill_rec.records import Record
+from distill_rec.records import Record, read_record, write_record
 
 Stopped = Literal["plateau", "max_epochs", "max_updates", "max_seconds"]
 
@@ -57,7 +58,8 @@ class Outcome(Record):
     Attributes:
         best: nDCG@10 on validation of the weights that were kept.
         updates, seconds: work done.
-        history: one record per validation (`update`, `seconds`, `loss`, `ndcg@10`).
+        history: one record per validation (`update`, `seconds`, `loss`, `ndcg@10`; of a loss's key that changes its
+            value then, as `loss.kl`; and what else the training notes).
         stopped: what ended it.
         reproducible: false where the clock ended it.
         rising: a limit ended it within the patience after a gain that counts (at the gain itself where the rate had
@@ -69,6 +71,8 @@ class Outcome(Record):
         gain: of the best weights over the start's, mean and 95 % interval over users; where `keep_start` asks for it.
         kept_start: that interval held zero or less, and the start was kept.
         tries, chosen_try: trainings that it was chosen from; None where there was one.
+        before: how trainings that it goes on from ended, by name ("post-training" of a teacher's trunk, "first stage"
+            of a student); their nDCG@10 is that of finding what belongs to a text.
         variants, chosen: teachers that it was chosen from; None for anything else.
     """
 
@@ -87,6 +91,7 @@ class Outcome(Record):
     kept_start: bool = False
     tries: list[Try] | None = None
     chosen_try: int | None = None
+    before: dict[str, Outcome] = Field(default_factory=dict)
     variants: list[Variant] | None = None
     chosen: int | None = None
 
@@ -97,3 +102,10 @@ class Outcome(Record):
             return 0
         best = max(self.history, key=lambda record: record["ndcg@10"], default=None)
         return None if best is None else int(best["update"])
+
+
+def note_before(folder: Path, name: str, earlier: Path) -> None:
+    """Write into a training's history that of the one in `earlier`, which it went on from."""
+    outcome = read_record(Outcome, folder / "history.json")
+    before = {**outcome.before, name: read_record(Outcome, earlier / "history.json")}
+    write_record(folder / "history.json", outcome.model_copy(update={"before": before}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_rec.begin import Earlier
+from distill_rec.contracts import Tuning
 from distill_rec.data.dataset import Dataset
 from distill_rec.nn.from_recipe import make_offsets, make_repeat, training_texts, user_settings
 from distill_rec.nn.pooled_encoder import PooledEncoder
@@ -24,6 +26,7 @@ from distill_rec.trunks.load import Trunk, load_trunk
 from distill_rec.trunks.prefix import cached_pooled, cached_states
 from distill_rec.trunks.tokens import cached_tokens
 from distill_rec.trunks.vectors import is_vector_file, read_vectors
+from teachers.bi_encoder.post_training.trunk import post_train_trunk
 from teachers.bi_encoder.spec import BiEncoderSection
 
 
@@ -42,13 +45,21 @@ class Source:
     known: NDArray[np.bool_] | None = None
 
 
-def open_source(section: BiEncoderSection, dataset: Dataset, device: torch.device) -> Source:
-    """Load the trunk (onto the device), or read the file of vectors."""
+def open_source(
+    section: BiEncoderSection, dataset: Dataset, device: torch.device, learned: Path | None = None
+) -> Source:
+    """Load the trunk (onto the device), or read the file of vectors.
+
+    Args:
+        learned: weights of the section's post-training; None: the PLM as it is.
+    """
     if is_vector_file(section.trunk):
         vectors, digest = read_vectors(section.trunk, dataset.items["item_id"].to_list())
         record = {"source": section.trunk, "revision": "", "digest": digest, "width": vectors.shape[1]}
         return Source(None, torch.from_numpy(vectors), record)
     trunk = load_trunk(section.trunk, section.revision, section.pooling, section.max_tokens, section.prefix)
+    if learned is not None and section.post_training is not None:
+        post_train_trunk(trunk, learned, section.post_training.tuning)
     trunk.model.to(device)
     record = {
         "source": trunk.source,
@@ -108,7 +119,8 @@ def build_teacher(
     if source.trunk is None or (frozen(section, source.trunk) and not attention):
         encoder = PooledEncoder(pooled, head)
     else:
-        encoder = _trunk_encoder(section, source.trunk, head, dataset, progress)
+        chunk = (section.trunk_optimizer or section.optimizer).item_chunk
+        encoder = trunk_encoder(section.how, source.trunk, dataset.texts, head, chunk, progress)
     item_text = torch.arange(dataset.n_items) if by_item else torch.from_numpy(dataset.item_text.astype(np.int64))
     users = make_user_encoder(**user_settings(section, dataset))
     offsets = make_offsets(section, dataset)
@@ -121,15 +133,20 @@ def frozen(section: BiEncoderSection, trunk: Trunk) -> bool:
     return section.how.lowest(depth) == depth
 
 
-def _trunk_encoder(
-    section: BiEncoderSection, trunk: Trunk, head: TextHead, dataset: Dataset, progress: Progress
+def trunk_encoder(
+    how: Tuning, trunk: Trunk, texts: list[str], head: TextHead, chunk: int, progress: Progress
 ) -> TrunkEncoder:
-    tokens = cached_tokens(dataset.texts, trunk.tokenizer(), _tokens_key(trunk))
-    optimizer = section.trunk_optimizer or section.optimizer
-    lowest = section.how.lowest(len(trunk.layers))
-    states = None if lowest is None else cached_states(dataset.texts, tokens, trunk, lowest, progress)
-    tuned = section.how.prepare(trunk)
-    encoder = TrunkEncoder(trunk, tokens, head, tuned, lowest or 0, states, optimizer.item_chunk)
+    """An encoder of texts from the cached states of the layers that do not learn on.
+
+    Args:
+        how: changes the trunk so that something of it learns.
+        chunk: texts encoded at once.
+    """
+    tokens = cached_tokens(texts, trunk.tokenizer(), _tokens_key(trunk))
+    lowest = how.lowest(len(trunk.layers))
+    states = None if lowest is None else cached_states(texts, tokens, trunk, lowest, progress)
+    tuned = how.prepare(trunk)
+    encoder = TrunkEncoder(trunk, tokens, head, tuned, lowest or 0, states, chunk)
     encoder.to(next(trunk.model.parameters()).device)
     encoder.check_states()
     return encoder

@@ -18,6 +18,7 @@ from distill_rec.training.checkpoint import under
 from distill_rec.trunks.encoder import TrunkEncoder
 from distill_rec.trunks.load import load_trunk
 from distill_rec.trunks.tokens import tokenize
+from teachers.bi_encoder.post_training.trunk import POST_TRAINED, post_train_trunk
 from teachers.bi_encoder.spec import BiEncoderSection
 
 
@@ -32,6 +33,8 @@ def open_encoder(teacher: Teacher) -> Callable[[list[str]], NDArray[np.float32]]
     if "pooling" not in record:
         raise ModelError(record["source"], "a file of vectors cannot encode new texts", "a trunk that is a model")
     trunk = load_trunk(section.trunk, section.revision, section.pooling, section.max_tokens, section.prefix)
+    if section.post_training is not None:
+        post_train_trunk(trunk, teacher.folder / POST_TRAINED, section.post_training.tuning)
     if trunk.digest != record["digest"]:
         raise ModelError(section.trunk, f"weights {trunk.digest[:12]}", f"weights {record['digest'][:12]}, as trained")
     hidden = section.hidden if section.projection == "mlp" else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from distill_rec.contracts import tuning_of
 from distill_rec.estimates import TEXTS_A_SECOND, Sizes, training_seconds, updates
 from distill_rec.recipe import OptimizerSection
 from teachers.bi_encoder.spec import BiEncoderSection
@@ -14,6 +15,8 @@ OPENING = 5.0
 """Seconds until torch, transformers and the PLM are loaded."""
 REFERENCE = 1.3
 """A batch of preference tuning over one on the clicks alone: the reference encodes its users too, without a graph."""
+USUAL_TOKENS = 32
+"""Of the texts that `TEXTS_A_SECOND` counts."""
 USUAL_LAYERS = {"demo:": 6}
 """Of trunks that are not here yet, by how their names begin; 12 of all others."""
 
@@ -27,11 +30,33 @@ def estimate(section: BiEncoderSection, sizes: Sizes) -> tuple[str, float]:
     before = {str(plain): plain for plain in (one.model_copy(update={"preference": None}) for one in variants)}
     seconds += sum(_tuning_seconds(one, one.trunk_optimizer or one.optimizer, sizes) for one in before.values())
     seconds += sum(_preference_seconds(variant, sizes) for variant in variants)
+    # and those with the same post-training that
+    posts = {str(one.post_trained): one for one in variants if one.post_training is not None}
+    seconds += sum(_post_training_seconds(one, sizes) for one in posts.values())
     return f"{sizes.items:,} texts through the PLM, tuning {', '.join(map(_told, variants))}", seconds
 
 
 def _told(variant: BiEncoderSection) -> str:
-    return variant.tuning if variant.preference is None else f"{variant.tuning}, then {variant.preference.method}"
+    first = "" if variant.post_training is None else f"post-training {variant.post_training.tuning}, then "
+    last = "" if variant.preference is None else f", then {variant.preference.method}"
+    return f"{first}{variant.tuning}{last}"
+
+
+def _post_training_seconds(variant: BiEncoderSection, sizes: Sizes) -> float:
+    """Both views of every item once through the layers below, then those of each batch through the others and back."""
+    post = variant.post_training
+    if post is None:
+        return 0.0
+    depth = depth_of(variant.trunk)
+    lowest = tuning_of(post.tuning).lowest(depth) or 0
+    longer = (post.max_tokens or variant.max_tokens) / USUAL_TOKENS
+    draws = post.draws if post.divides else 1
+    each = max(1.0, sizes.items * (1 - post.held_out) / post.optimizer.batch_size)
+    most = min(post.floored.epochs(each) * each, post.optimizer.max_updates or float("inf"))
+    # there and back is three times there, after a pass without a graph
+    texts = 2 * sizes.items * draws * lowest / depth + most * 2 * post.optimizer.batch_size * 4 * (1 - lowest / depth)
+    seconds = OPENING + texts * longer / TEXTS_A_SECOND
+    return min(seconds, post.optimizer.max_seconds or seconds)
 
 
 def _preference_seconds(variant: BiEncoderSection, sizes: Sizes) -> float:

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
 
 from distill_rec.contracts import EstimateTeacher, OpenEncoder, Teach, TeacherSpec, Tuning, Untrained, tuning_of
+from distill_rec.histories_section import HistoriesSection
 from distill_rec.recipe import ModelSection, OptimizerSection, TeacherSection
-from distill_rec.registry import TUNINGS, Late, every, names
+from distill_rec.registry import Late
+from teachers.bi_encoder.post_training.section import PostTrainingSection
 from teachers.bi_encoder.preference.section import PreferenceSection
-
-
-def tuning_forms() -> str:
-    """How recipes write the tunings that are installed."""
-    *others, last = sorted((spec.form for spec in every(TUNINGS).values()), key=lambda form: (form == "full", form))
-    return f"{', '.join(others)}, or {last}"
-
-
-def known_tuning(text: str) -> str:
-    """A recipe's string that names a tuning, as it is; ValueError where none has the name."""
-    name, _, layers = text.partition(":")
-    if name == "qlora" and name not in names(TUNINGS):
-        others = f"lora{':' if layers else ''}{layers}"
-        raise ValueError(
-            "qlora keeps a trunk in 4 bits, which needs a GPU and bitsandbytes and is not offered; "
-            f"{others} learns the same weights on the trunk as it is"
-        )
-    if name not in names(TUNINGS):
-        raise ValueError(f"one of {tuning_forms()}")
-    tuning_of(text)
-    return text
+from teachers.bi_encoder.tuning.names import known_tuning, tuning_forms
 
 
 class BiEncoderSection(ModelSection, TeacherSection):
@@ -63,14 +45,38 @@ class BiEncoderSection(ModelSection, TeacherSection):
     trunk_optimizer: OptimizerSection | None = Field(
         None, description="how the trunk is tuned, after the head has converged; the same as optimizer where not given"
     )
+    histories: HistoriesSection = Field(
+        default_factory=HistoriesSection,
+        description="changes the histories of training, so that fewer are learned by heart; none where not given",
+    )
     preference: PreferenceSection | None = Field(
         None, description="preference tuning after that, for impressions; none where not given"
+    )
+
+    post_training: PostTrainingSection | None = Field(
+        None,
+        description="contrastive matching of two views of each item, before all else; none where not given. Teachers "
+        "with the same one share it",
     )
 
     @property
     def how(self) -> Tuning:
         """The tuning that `tuning` names."""
         return tuning_of(self.tuning)
+
+    @property
+    def post_trained(self) -> tuple[object, ...]:
+        """What its post-training is known by, but for which of the snapshots is taken."""
+        post = self.post_training
+        base = self.trunk, self.revision, self.pooling, self.prefix, self.max_tokens, self.seed
+        return (*base, None if post is None else post.model_copy(update={"snapshot": None}))
+
+    def beside(self, earlier: Sequence[TeacherSection]) -> Self:
+        others = [one.post_trained for one in earlier if isinstance(one, BiEncoderSection)]
+        return self.model_copy(update={"post_training": None}) if self.post_trained in others else self
+
+    def columns(self) -> list[str]:
+        return [] if self.post_training is None else self.post_training.columns
 
     def sources(self) -> dict[str, tuple[str, str]]:
         return super().sources() | {"trunk": (self.trunk, self.revision)}

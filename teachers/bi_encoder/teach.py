@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from distill_rec.begin import Earlier, go_on_as_users
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.evaluation.protocol import targets_repeat
-from distill_rec.files import fingerprint, sha256_file, write_text
+from distill_rec.files import fingerprint, replacing, sha256_file, write_text
 from distill_rec.knowledge import write_knowledge
 from distill_rec.model_records import TeacherRecord
 from distill_rec.nn.from_recipe import user_settings
@@ -27,9 +28,13 @@ from distill_rec.runtime.errors import RecipeError
 from distill_rec.together import joint
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights, trainable
+from distill_rec.training.histories import click_histories
 from distill_rec.training.outcome import Outcome, Variant
 from distill_rec.training.search import search
 from teachers.bi_encoder.build import Source, build_teacher, empty_texts, open_source
+from teachers.bi_encoder.places import place_of
+from teachers.bi_encoder.post_training.train import NAME, post_train, weights_of
+from teachers.bi_encoder.post_training.trunk import POST_TRAINED
 from teachers.bi_encoder.preference.objective import preference_objective, require_preferences
 from teachers.bi_encoder.spec import BiEncoderSection
 from teachers.bi_encoder.variants import variants_of
@@ -39,6 +44,7 @@ UNTRAINED: dict[str, Any] = {
     "optimizer": True,
     "trunk_optimizer": True,
     "preference": {"optimizer": True},
+    "post_training": True,
 }
 """Keys that a checkpoint does not belong to."""
 
@@ -48,7 +54,8 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
 
     Raises:
         ModelError: the trunk cannot be used.
-        RecipeError: variants that no one figure can choose between; preferences that the data do not have.
+        RecipeError: variants that no one figure can choose between; preferences, or views of items, that the data do
+            not have.
         TrainingError: a loss that is not finite.
     """
     progress = progress or Quiet()
@@ -57,7 +64,9 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
     for variant in variants:
         if variant.preference is not None:
             require_preferences(variant.preference, dataset)
-    folders = [_train(variant, dataset, folder, progress) for variant in variants]
+    post = [None if variant.begin else post_train(variant, dataset, folder, progress) for variant in variants]
+    learned = [_post_trained(variant, place) for variant, place in zip(variants, post, strict=True)]
+    folders = [_train(variant, dataset, folder, progress, own) for variant, own in zip(variants, learned, strict=True)]
     outcomes = [read_record(Outcome, path / "history.json") for path in folders]
     best = max(range(len(variants)), key=lambda number: outcomes[number].best)
     choice = [
@@ -65,8 +74,18 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
                 updates=o.updates, stopped=o.stopped, rising=o.rising, kept_start=o.kept_start)
         for v, o in zip(variants, outcomes, strict=True)
     ]  # fmt: skip
-    _publish(variants[best], dataset, folders[best], folder, progress)
-    write_record(folder / "history.json", outcomes[best].model_copy(update={"variants": choice, "chosen": best}))
+    _publish(variants[best], dataset, folders[best], folder, progress, learned[best])
+    noted: dict[str, Any] = {"variants": choice, "chosen": best}
+    if (before := post[best]) is not None:
+        noted["before"] = {NAME: read_record(Outcome, before / "history.json")}
+    write_record(folder / "history.json", outcomes[best].model_copy(update=noted))
+
+
+def _post_trained(variant: BiEncoderSection, place: Path | None) -> Path | None:
+    """Weights of a variant's post-training: of its own, or of the teacher that it goes on from."""
+    if variant.begin:
+        return None if variant.post_training is None else Path(variant.begin) / POST_TRAINED
+    return weights_of(variant, place)
 
 
 def _require_one_protocol(variants: list[BiEncoderSection], dataset: Dataset) -> None:
@@ -81,23 +100,26 @@ def _differences(variant: BiEncoderSection, section: BiEncoderSection) -> dict[s
     return {key: value for key, value in variant.model_dump(exclude={"choose"}).items() if value != base[key]}
 
 
-def _train(variant: BiEncoderSection, dataset: Dataset, root: Path, progress: Progress) -> Path:
+def _train(variant: BiEncoderSection, dataset: Dataset, root: Path, progress: Progress, learned: Path | None) -> Path:
     """Train one variant in a folder named by its settings; a finished one is not trained again.
 
     Trunk tuning starts from the head alone, trained to its plateau on cached activations: that training has the
     same folder as the variant `tuning = "head"`, so that the two share it. In the same way preference tuning starts
     from the teacher without it.
+
+    Args:
+        learned: weights of its post-training, which comes before all of these.
     """
-    folder = _folder_of(variant, dataset, root)
+    folder = _folder_of(variant, dataset, root, learned)
     if (folder / "history.json").exists():
         return folder
     before = _before(variant)
-    warm_start = None if before is None else _train(before, dataset, root, progress) / "best.safetensors"
+    warm_start = None if before is None else _train(before, dataset, root, progress, learned) / "best.safetensors"
     tunes = warm_start is not None or (bool(variant.begin) and variant.tuning != "head")
     optimizer = (variant.trunk_optimizer if tunes else None) or variant.optimizer
     if variant.preference is not None:
         optimizer = variant.preference.optimizer
-    search(optimizer, folder, partial(_train_together, variant, dataset, warm_start, progress))
+    search(optimizer, folder, partial(_train_together, variant, dataset, learned, warm_start, progress))
     return folder
 
 
@@ -110,53 +132,56 @@ def _before(variant: BiEncoderSection) -> BiEncoderSection | None:
     return None
 
 
-def _folder_of(variant: BiEncoderSection, dataset: Dataset, root: Path) -> Path:
-    """A variant's folder. An unfinished one that differs by its rates alone becomes it: its checkpoint serves both."""
+def _folder_of(variant: BiEncoderSection, dataset: Dataset, root: Path, learned: Path | None) -> Path:
     rates = set(RATES)
     tuned: dict[str, Any] = {"optimizer": rates, "trunk_optimizer": rates, "preference": {"optimizer": rates}}
-    plain = decisive(variant, {"kind": True, **tuned})
+    plain = decisive(variant, {"kind": True, "post_training": True, **tuned})
     method = "" if variant.preference is None else f"-{variant.preference.method}"
-    start = f"{variant.tuning.replace(':', '-')}{method}-{fingerprint(plain, dataset.fingerprint)}"
-    folder = root / "variants" / f"{start}-{fingerprint(decisive(variant, {'kind'}))[:8]}"
-    if not folder.exists() and folder.parent.exists():
-        for other in sorted(folder.parent.iterdir()):
-            if other.name.startswith(start) and not (other / "history.json").exists():
-                other.rename(folder)
-                break
-    return folder
+    after = [] if learned is None else [sha256_file(learned)]
+    start = f"{variant.tuning.replace(':', '-')}{method}-{fingerprint(plain, dataset.fingerprint, *after)}"
+    return place_of(root, start, fingerprint(decisive(variant, {"kind"}))[:8])
 
 
 def _train_together(  # noqa: PLR0913
     variant: BiEncoderSection,
     dataset: Dataset,
+    learned: Path | None,
     warm_start: Path | None,
     progress: Progress,
     optimizer: OptimizerSection,
     folder: Path,
 ) -> None:
     if variant.preference is not None:  # against a reference, which the first process alone holds
-        _train_once(variant, dataset, warm_start, progress, optimizer, folder)
+        _train_once(variant, dataset, learned, warm_start, progress, optimizer, folder)
         return
 
     def told() -> dict[str, Any]:
         return {
             "variant": variant.model_dump(mode="json"),
+            "learned": None if learned is None else str(learned),
             "warm_start": None if warm_start is None else str(warm_start),
             "optimizer": optimizer.model_dump(mode="json"),
             "folder": str(folder),
         }
 
     with joint(f"{__name__}:train_part", dataset.folder, told) as ranks:
-        _train_once(variant, dataset, warm_start, progress, optimizer, folder, ranks)
+        _train_once(variant, dataset, learned, warm_start, progress, optimizer, folder, ranks)
 
 
-def train_part(
-    variant: dict[str, Any], data: str, warm_start: str | None, optimizer: dict[str, Any], folder: str, ranks: Ranks
+def train_part(  # noqa: PLR0913
+    variant: dict[str, Any],
+    data: str,
+    learned: str | None,
+    warm_start: str | None,
+    optimizer: dict[str, Any],
+    folder: str,
+    ranks: Ranks,
 ) -> None:
     """What a further process does of a training: the same, with its own part of every batch."""
     _train_once(
         BiEncoderSection.model_validate(variant),
         Dataset.load(data),
+        None if learned is None else Path(learned),
         None if warm_start is None else Path(warm_start),
         Quiet(),
         OptimizerSection.model_validate(optimizer),
@@ -168,13 +193,14 @@ def train_part(
 def _train_once(  # noqa: PLR0913
     variant: BiEncoderSection,
     dataset: Dataset,
+    learned: Path | None,
     warm_start: Path | None,
     progress: Progress,
     optimizer: OptimizerSection,
     folder: Path,
     ranks: Ranks = ALONE,
 ) -> None:
-    source = open_source(variant, dataset, choose_device(variant.device))
+    source = open_source(variant, dataset, choose_device(variant.device), learned)
     train_model(variant, source, dataset, warm_start, progress, optimizer, folder, ranks)
 
 
@@ -203,11 +229,14 @@ def train_model(  # noqa: PLR0913
         weights = trainable(model, Objective())
         weights.update(load_file(warm_start))
         load_trainable(weights, model, Objective())
-    objective, name, decides = Objective(), f"teacher {variant.tuning}", decisive(variant, UNTRAINED)
+    histories = click_histories(variant.histories, dataset, variant.seed)
+    objective, name, decides = Objective(histories=histories), f"teacher {variant.tuning}", decisive(variant, UNTRAINED)
     if variant.preference is not None and warm_start is not None:
         objective = preference_objective(variant.preference, model, variant.seed)
         name = f"{name}, {variant.preference.method}"
         decides["reference"] = sha256_file(warm_start)
+    if variant.post_training is not None:
+        decides["post_training"] = source.record["digest"]
     torch.manual_seed(variant.seed)
     training = Training(
         model,
@@ -227,10 +256,12 @@ def train_model(  # noqa: PLR0913
         training.checkpoints.clear()
 
 
-def _publish(variant: BiEncoderSection, dataset: Dataset, trained: Path, folder: Path, progress: Progress) -> None:
+def _publish(  # noqa: PLR0913
+    variant: BiEncoderSection, dataset: Dataset, trained: Path, folder: Path, progress: Progress, learned: Path | None
+) -> None:
     """Write the chosen variant as the teacher, with its knowledge."""
     device = choose_device(variant.device)
-    source = open_source(variant, dataset, device)
+    source = open_source(variant, dataset, device, learned)
     model = build_teacher(variant, source, dataset, device, progress)
     weights = load_file(trained / "best.safetensors")
     load_trainable(weights, model, Objective())
@@ -245,6 +276,9 @@ def _publish(variant: BiEncoderSection, dataset: Dataset, trained: Path, folder:
     neutral = model.text_encoder.neutral
     tensors = dict(model.state_dict()) | ({} if neutral is None else {"neutral": neutral})
     save_weights(folder / "weights.safetensors", tensors)
+    if learned is not None:
+        with replacing(folder / POST_TRAINED) as temporary:
+            shutil.copyfile(learned, temporary)
     if source.trunk is not None:
         write_text(folder / "tokenizer.json", source.trunk.tokenizer_json)
     write_record(folder / "model.json", _record(variant, source, dataset, model, settings))

@@ -40,4 +40,7 @@ def _check(section: BiEncoderSection) -> BiEncoderSection:
             "a trunk that is a file of vectors has no layers and no tokens",
             "tuning = 'head' and pooling = 'auto'",
         )
+    if is_vector_file(section.trunk) and section.post_training is not None:
+        found = "a trunk that is a file of vectors, of which nothing can learn"
+        raise RecipeError("teacher.post_training", found, "a trunk that is a model", "Leave the section out.")
     return section

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from distill_rec.contracts import EstimateTeacher, OpenRanker, Teach, TeacherSpec
 from distill_rec.recipe import OptimizerSection, TeacherSection
 from distill_rec.registry import Late
-from teachers.bi_encoder.spec import known_tuning, tuning_forms
+from teachers.bi_encoder.tuning.names import known_tuning, tuning_forms
 
 
 class CrossEncoderSection(TeacherSection):

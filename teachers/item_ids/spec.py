@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from distill_rec.contracts import EstimateTeacher, Teach, TeacherSpec
+from distill_rec.histories_section import HistoriesSection
 from distill_rec.recipe import OptimizerSection, TeacherSection, UserSection
 from distill_rec.registry import Late
 
@@ -16,6 +17,10 @@ class ItemIdsSection(UserSection, TeacherSection):
 
     kind: Literal["item_ids"] = Field("item_ids", description="what the teacher is")
     optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="how it is trained")
+    histories: HistoriesSection = Field(
+        default_factory=HistoriesSection,
+        description="changes the histories of training, so that fewer are learned by heart; none where not given",
+    )
 
 
 _teach: Late[Teach] = Late("teachers.item_ids.teach:teach")

@@ -26,6 +26,7 @@ from distill_rec.records import write_record
 from distill_rec.together import joint
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights
+from distill_rec.training.histories import click_histories
 from distill_rec.training.search import search
 from teachers.item_ids.spec import ItemIdsSection
 
@@ -87,7 +88,7 @@ def _training(  # noqa: PLR0913
         go_on_as_users(model, Earlier.load(section.begin), dataset)
     return Training(
         model,
-        Objective(),
+        Objective(histories=click_histories(section.histories, dataset, section.seed)),
         dataset,
         optimizer,
         place,

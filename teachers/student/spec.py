@@ -14,7 +14,7 @@ from distill_rec.registry import Late
 
 TRAINED = "trained"
 """Folder of the student itself, within the teacher's."""
-OF_DISTILLING = ("loss", "start", "undistilled", "initialised")
+OF_DISTILLING = ("loss", "start", "undistilled", "initialised", "mix", "mix_temperature", "adapter", "first")
 GIVEN = ("trunk", "seed", "device", "begin")
 """Keys that the teacher's section has itself."""
 
@@ -42,6 +42,8 @@ class StudentTeacherSection(TeacherSection):
             if getattr(self.model, key) != fields[key].get_default(call_default_factory=True):
                 what = "it learns from clicks alone" if key in OF_DISTILLING else f"teacher.{key} says it"
                 raise ValueError(f"model.{key} has no effect here: {what}")
+        if not self.model.histories.clicks:
+            raise ValueError("model.histories.clicks is true here, where all that is learned is clicks")
         return self
 
     def sources(self) -> dict[str, tuple[str, str]]:

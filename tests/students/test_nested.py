@@ -7,6 +7,7 @@ import os
 import shutil
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from pydantic import ValidationError
@@ -166,7 +167,7 @@ def test_widths_that_are_none_are_refused(wrong):
         student_section(dim=8, **wrong)
 
 
-def test_commands_score_by_them(world):
+def test_commands_score_by_them(world, tmp_path):
     from typer.testing import CliRunner
 
     from distill_rec.cli.main import app
@@ -183,5 +184,13 @@ def test_commands_score_by_them(world):
     )
     done = CliRunner().invoke(app, ["recommend", place, "--history", "i1", "-k", "3", "--dim", "2", "--json"])
     assert [one["id"] for one in json.loads(done.stdout)] == [item for item, _ in student.recommend(["i1"], 3)]
+    (tmp_path / "users.csv").write_text("user_id,history\nsomebody,i1 i4\n")
+    asked = ["score", place, "--users", str(tmp_path / "users.csv"), "--out", str(tmp_path / "out"), "-k", "3"]
+    assert CliRunner().invoke(app, [*asked, "--dim", "2"]).exit_code == 0
+    assert pl.read_parquet(tmp_path / "out" / "part-00000.parquet")["item_id"].to_list() == [
+        i for i, _ in student.recommend(["i1", "i4"], 3)
+    ]
+    refused = CliRunner().invoke(app, asked)
+    assert refused.exit_code == 1 and "dimensions = 2, and now dimensions = None" in " ".join(refused.output.split())
     assert serving_load(folder / "export" / "student", {"dim": 2}).info.dim == 2
     assert load(Settings(place, dim=2), 1).info.dim == 2

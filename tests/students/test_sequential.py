@@ -160,6 +160,7 @@ def test_the_light_install_ranks_and_takes_new_items(world: Any, exported: Path)
 
 
 def test_an_artifact_of_it_is_sound_timed_and_scored(exported: Path, cli: Cli, tmp_path: Path) -> None:
+    assert (exported / "README.md").read_text().startswith("# A sequential student\n")
     doctor = cli("doctor", exported)
     assert doctor.returncode == 0, doctor.stdout + doctor.stderr
     quick = ("--batches", "2", "--histories", "3", "--rounds", "1", "--seconds", "0.1")

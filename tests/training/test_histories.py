@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import load_file
 from tiny import make_dataset, student_section, write_trunk
 
@@ -14,13 +15,14 @@ from distill_rec.losses.registry import losses
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.recipe import LossSection, OptimizerSection
 from distill_rec.section import decisive
-from distill_rec.student_sections import HistoriesSection
+from distill_rec.student_sections import TaughtHistoriesSection
 from distill_rec.training.batches import SequenceBatch, make_batches
 from distill_rec.training.histories import Histories
 from distill_rec.training.loop import Training
 from distill_rec.training.objective import Scene, gather_users
 from teachers.item_ids.spec import ItemIdsSection
 from teachers.item_ids.teach import teach
+from teachers.student.spec import StudentTeacherSection
 
 KINDS = ("clicks", "impressions")
 OFF = {spec.name: 0.0 for spec in losses().values()}
@@ -32,7 +34,7 @@ def changed_by(kind, **ways):
     dataset = make_dataset(kind)
     batches = make_batches(dataset, 32, seed=0)
     batch = batches.make(batches.epoch(0)[0])
-    return dataset, batch, Histories(HistoriesSection(**ways), dataset, seed=3).change(batch, 2, 1)
+    return dataset, batch, Histories(TaughtHistoriesSection(**ways), dataset, seed=3).change(batch, 2, 1)
 
 
 def seen(batch):
@@ -111,11 +113,12 @@ def test_a_mixed_history_goes_on_as_one_other():
 
 def test_each_place_in_a_training_has_changes_of_its_own():
     dataset, batch, one = changed_by("clicks", swap=0.5)
-    histories = Histories(HistoriesSection(swap=0.5), dataset, seed=3)
+    histories = Histories(TaughtHistoriesSection(swap=0.5), dataset, seed=3)
     np.testing.assert_array_equal(histories.change(batch, 2, 1).history, one.history)
     for place in ((2, 0), (2, 2), (1, 1)):
         assert (histories.change(batch, *place).history != one.history).any()
-    assert (Histories(HistoriesSection(swap=0.5), dataset, seed=4).change(batch, 2, 1).history != one.history).any()
+    other = Histories(TaughtHistoriesSection(swap=0.5), dataset, seed=4)
+    assert (other.change(batch, 2, 1).history != one.history).any()
 
 
 def asked_of(kind, weights, **ways):
@@ -125,7 +128,7 @@ def asked_of(kind, weights, **ways):
     encoder = make_user_encoder("causal" if kind == "clicks" else "attention", 8, dataset.max_history).eval()
     vectors = torch.randn(dataset.n_items, 8)
     knowledge = Knowledge(vectors.numpy(), vectors.numpy(), None, encoder.requires_grad_(False), {})
-    histories = Histories(HistoriesSection(**ways), dataset, seed=3)
+    histories = Histories(TaughtHistoriesSection(**ways), dataset, seed=3)
     device = torch.device("cpu")
     objective = DistillationObjective(knowledge, LossSection(**OFF | weights), 8, torch.arange(3), device, histories)
     mask, items = torch.from_numpy(batch.mask), torch.arange(dataset.n_items)
@@ -166,9 +169,9 @@ def world(tmp_path, monkeypatch):
     trunk, dataset = str(write_trunk(tmp_path / "trunk")), make_dataset()
     teach(ItemIdsSection(dim=8, optimizer=QUICK), dataset, tmp_path / "teach")
 
-    def train(name, **histories):
+    def train(name, *, knowledge=tmp_path / "teach" / "knowledge", **histories):
         section = student_section("static", optimizer=QUICK, histories=histories)
-        distill(section, tmp_path / "teach" / "knowledge", dataset, tmp_path / name, trunk=trunk)
+        distill(section, knowledge, dataset, tmp_path / name, trunk=trunk)
         return load_file(tmp_path / name / "weights.safetensors")
 
     return train
@@ -182,6 +185,28 @@ def test_no_share_is_as_before_and_a_share_is_not(world):
     plain = world("plain")
     assert same(plain, world("none", share=0.0, swap=0.5, drop=0.5))
     assert not same(plain, world("swapped", swap=0.2))
+
+
+def test_a_student_without_distillation_learns_from_the_histories_that_the_distilled_one_does(world):
+    plain, half = world("plain", knowledge=None), {"swap": 0.5}
+    assert not same(plain, world("swapped", knowledge=None, **half))
+    assert same(plain, world("clicks of the data alone", knowledge=None, clicks=False, **half))
+
+
+def test_a_teacher_learns_from_changed_histories_where_it_is_told_to(tmp_path):
+    def taught(name, **histories):
+        section = ItemIdsSection(dim=8, optimizer=QUICK, histories=histories)
+        teach(section, make_dataset(), tmp_path / name)
+        return load_file(tmp_path / name / "weights.safetensors")
+
+    plain = taught("plain")
+    assert same(plain, taught("none", swap=0.5, share=0.0))
+    assert not same(plain, taught("dropped", drop=0.3))
+
+
+def test_a_student_as_a_teacher_has_no_losses_of_its_own_to_keep_apart():
+    with pytest.raises(ValidationError, match=r"histories\.clicks"):
+        StudentTeacherSection(model={"histories": {"swap": 0.2, "clicks": False}})
 
 
 def test_a_killed_training_goes_on_with_the_same_histories(world, monkeypatch):

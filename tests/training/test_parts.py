@@ -16,7 +16,7 @@ from distill_rec.nn.from_recipe import training_texts
 from distill_rec.progress import Quiet
 from distill_rec.ranks import Ranks
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.student_sections import HistoriesSection
+from distill_rec.student_sections import TaughtHistoriesSection
 from distill_rec.training import Objective
 from distill_rec.training.batches import make_batches
 from distill_rec.training.histories import Histories
@@ -63,7 +63,7 @@ def test_parts_add_up_to_the_batch(world, count, taught, changed):
     batch, objective = batch_of(dataset), Objective()
     if hasattr(batch, "weight"):
         batch = replace(batch, weight=np.linspace(0.1, 2.0, len(batch.weight), dtype=np.float32))
-    histories = HistoriesSection(share=0.5, swap=0.5, clicks=changed == "some")
+    histories = TaughtHistoriesSection(share=0.5, swap=0.5, clicks=changed == "some")
     asked = None if changed == "none" else Histories(histories, dataset, 0)
     if taught:
         settings = section.loss.model_copy(update={"margin_mse": 0.3})

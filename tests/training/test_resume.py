@@ -71,7 +71,8 @@ def test_killed_teacher_resumes_to_the_same_weights(world, monkeypatch, windows,
 def test_killed_student_resumes_to_the_same_weights(world, monkeypatch):
     dataset, section, folder = world
     teach(section.model_copy(update={"tuning": "head"}), dataset, folder / "teach")
-    student = StaticSection(dim=8, table_dim=8, optimizer=QUICK)
+    ramps = {"kl": {"start": 0.0, "end": 1.0, "over": 0.5}, "temperature": {"start": 4.0, "end": 1.0}}
+    student = StaticSection(dim=8, table_dim=8, optimizer=QUICK, schedule=ramps)
     knowledge = folder / "teach" / "knowledge"
     distill(student, knowledge, dataset, folder / "whole", trunk=section.trunk)
     with monkeypatch.context() as patch, pytest.raises(Killed):
@@ -80,6 +81,10 @@ def test_killed_student_resumes_to_the_same_weights(world, monkeypatch):
     distill(student, knowledge, dataset, folder / "killed", trunk=section.trunk)
     one, other = weights(folder / "whole"), weights(folder / "killed")
     assert all(torch.equal(one[name], other[name]) for name in one)
+    history = json.loads((folder / "killed" / "history.json").read_text())["history"]
+    begun = [max(0, record["update"] - 2) / history[-1]["update"] for record in history]  # of each one's last window
+    assert [record["loss.kl"] for record in history] == pytest.approx([min(2 * one, 1.0) for one in begun])
+    assert [record["loss.temperature"] for record in history] == pytest.approx([4 - 3 * one for one in begun])
 
 
 def test_a_checkpoint_is_a_record_which_older_ones_are_too(world, monkeypatch):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from distill_rec.children import Job
 from distill_rec.kinds import validated
-from distill_rec.pipeline.beside import Job, run_beside
+from distill_rec.pipeline.beside import run_beside
 from distill_rec.pipeline.stage import Context, Estimate, Stage, Work
 from distill_rec.runtime.errors import RecipeError
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 RESIDENT = 1000 << 20
 TAUGHT = 1.5
 """What a batch costs with a teacher, who reads it too, over what it costs on the clicks alone."""
+
+FIRST_TEXTS_A_SECOND = 10_000
+"""Through a small student and back."""
 
 
 class Distill(Stage):
@@ -147,11 +151,17 @@ def trunk_of(recipe: Recipe) -> str:
 
 def _work_of(section: StudentSection, sizes: Sizes, distilled: bool) -> tuple[str, float]:
     from distill_rec.contracts import student_spec
-    from distill_rec.estimates import training_seconds
+    from distill_rec.estimates import Sizes, training_seconds, updates
 
     seconds = training_seconds(section, section.optimizer, sizes, TAUGHT if distilled else 1.0)
     seconds += student_spec(section.kind).start_seconds
+    first = ""
+    if distilled and section.first is not None:
+        optimizer = section.first.optimizer
+        texts = Sizes(sizes.clicks, sizes.items, int(sizes.items * (1 - section.first.held_out)))
+        seconds += len(optimizer.each_try()) * updates(optimizer, texts) * optimizer.batch_size / FIRST_TEXTS_A_SECOND
+        first = ", after a first stage on item vectors"
     others = {"without distillation": section.undistilled, "from the teacher's start": section.initialised}
     beside = [name for name, wanted in others.items() if distilled and wanted]
     seconds += len(beside) * training_seconds(section, section.optimizer, sizes)
-    return ", and ".join([f"{section.kind}, {section.dim} dimensions", *beside]), seconds
+    return ", and ".join([f"{section.kind}, {section.dim} dimensions{first}", *beside]), seconds

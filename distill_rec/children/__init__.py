@@ -1,0 +1,5 @@
+"""Jobs in processes of their own, whose progress, log and errors are seen in the process that began them."""
+
+from distill_rec.children.run import Ended, Job, run_jobs
+
+__all__ = ["Ended", "Job", "run_jobs"]

@@ -1,0 +1,158 @@
+"""A student's first stage: its text encoder learns the teacher's vectors of all items' texts, before any click.
+
+The first of Tiny-NewsRec's two stages (Yu et al. 2022, arXiv 2112.00944, section 3). There its teacher is the
+post-trained PLM before it has met a click; here the finished teacher, whose text vectors are knowledge already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from distill_rec.files import fingerprint
+from distill_rec.knowledge import Knowledge
+from distill_rec.losses.active import active_losses
+from distill_rec.losses.checks import used
+from distill_rec.nn.adapter import make_adapter
+from distill_rec.nn.from_recipe import training_texts
+from distill_rec.nn.recommender import Recommender
+from distill_rec.nn.user_encoders import make_user_encoder
+from distill_rec.recipe import OptimizerSection, StudentSection
+from distill_rec.runtime.errors import RecipeError
+from distill_rec.student_training import StudentTraining
+from distill_rec.training import Objective, Training
+from distill_rec.training.batches import ImpressionBatch
+from distill_rec.training.checkpoint import load_trainable, trainable
+from distill_rec.training.objective import Scene, candidates_of
+from distill_rec.training.search import search
+from distill_rec.training.task import Judged, Task, TextBatches, own_found
+from distill_rec.vector_losses import known_blocks, of_vectors
+
+NAME = "first stage"
+LEAST, MOST_HELD_OUT = 20, 1000
+"""Texts that the teacher knows; those that judge."""
+HANDED_ON = ("0.text_encoder.", "1.item_adapter.")
+"""Weights, among those of a training, that the next stage begins from."""
+
+
+class FirstObjective(Objective):
+    """Losses of item vectors over the texts of a batch.
+
+    Args:
+        knowledge: of the teacher.
+        section: of the student.
+    """
+
+    def __init__(self, knowledge: Knowledge, section: StudentSection, device: torch.device) -> None:
+        super().__init__()
+        assert section.first is not None
+        self.losses = active_losses(section.first.loss)
+        self.taught = knowledge.tensor("text_vectors", device)
+        parts = knowledge.user_settings.get("parts")
+        self.dims = None if parts is None else [int(part["dim"]) for part in parts]
+        self.item_adapter: nn.Module = make_adapter(section.adapter, section.dim, knowledge.dim)
+
+    def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
+        batch = scene.batch
+        assert isinstance(batch, ImpressionBatch)
+        numbers = candidates_of(scene, batch, place)[0][:, 0]
+        taught = self.taught[scene.items[numbers]]
+        known = None if self.dims is None else known_blocks(taught, self.dims)
+        return of_vectors(self.losses, functional.embedding(numbers, scene.vectors), taught, self.item_adapter, known)
+
+    def judge(self, held_out: Tensor) -> Callable[[Recommender], Judged]:
+        """By texts that are not trained on: nDCG@10 of finding the teacher's vector of each among theirs.
+
+        Noted beside it is their mean cosine (`cosine`).
+        """
+        taught = self.taught[held_out]
+
+        @torch.no_grad()
+        def judge(model: Recommender) -> Judged:
+            vectors = self.item_adapter(model.text_encoder.encode(held_out))
+            cosine = functional.cosine_similarity(vectors, taught, dim=1).mean()
+            return Judged(own_found(vectors, taught), {"cosine": float(cosine)})
+
+        return judge
+
+
+def require_first(section: StudentSection, knowledge: Knowledge, training: StudentTraining) -> None:
+    """Refuse a first stage of what has no vectors of texts to learn, or could not be judged.
+
+    Raises:
+        RecipeError: naming the key.
+    """
+    assert section.first is not None
+    key, do = "section student.first", "Leave the section out."
+    if training.built.own_vectors is not None:
+        found = f"a student of kind {section.kind!r}, whose items are a table and read no text while it trains"
+        raise RecipeError(key, found, "a student that reads texts", do)
+    if not any(spec.adapter for spec in used(section.first.loss)) and section.dim != knowledge.dim:
+        found = f"relations alone, of {section.dim} dimensions with a teacher of {knowledge.dim}"
+        raise RecipeError(key, found, "a loss that learns the teacher's own vectors too, as item_cosine = 1")
+    if (count := len(_texts(training, knowledge))) < LEAST:
+        raise RecipeError(key, f"{count} texts that the teacher knows", f"at least {LEAST}", do)
+
+
+def train_first(training: StudentTraining, knowledge: Knowledge, folder: Path) -> Path:
+    """Train a student's text encoder, or go on; the folder holds `history.json` and the weights that are handed on.
+
+    Raises:
+        TrainingError: a loss that is not finite.
+    """
+    section, first = training.section, training.section.first
+    assert first is not None
+    texts = _texts(training, knowledge)
+    out = np.zeros(len(texts), np.bool_)
+    most = min(max(2, round(first.held_out * len(texts))), MOST_HELD_OUT)
+    out[np.random.default_rng([section.seed, len(texts)]).choice(len(texts), most, replace=False)] = True
+
+    def train(optimizer: OptimizerSection, place: Path) -> None:
+        training.begin()
+        objective = FirstObjective(knowledge, section, training.device).to(training.device)
+        batches = TextBatches(texts[None, ~out, None], optimizer.batch_size, section.seed)
+        judge = objective.judge(torch.from_numpy(texts[out]).to(training.device))
+        mark = fingerprint(training.dataset.fingerprint, texts.tolist(), out.tolist(), first.loss.model_dump())
+        Training(
+            _of_texts(training),
+            objective,
+            training.dataset,
+            optimizer,
+            place,
+            seed=section.seed,
+            name=f"student, {NAME}",
+            settings=training.decides(clicks_only=False),
+            progress=training.progress,
+            task=Task(batches, judge, mark),
+        ).run()
+
+    if not (folder / "history.json").exists():
+        search(first.optimizer, folder, train)
+    return folder
+
+
+def begin_from(weights: Path, model: Recommender, objective: Objective) -> None:
+    """Give a student and its objective what a first stage learned: text encoder, and the adapter where there is one."""
+    learned = {name: one for name, one in load_file(weights).items() if name.startswith(HANDED_ON)}
+    own = trainable(model, objective)
+    load_trainable({**own, **{name: one for name, one in learned.items() if name in own}}, model, objective)
+
+
+def _of_texts(training: StudentTraining) -> Recommender:
+    """The student's text encoder as a model of its own: texts are its items, without offsets."""
+    encoder = training.built.model.text_encoder
+    users = make_user_encoder("mean", encoder.dim, max_history=1)
+    return Recommender(encoder, users, torch.arange(encoder.n_texts), None).to(training.device)
+
+
+def _texts(training: StudentTraining, knowledge: Knowledge) -> NDArray[np.int64]:
+    """Texts of items that are not new, and that the teacher has a vector of."""
+    texts = training_texts(training.dataset).numpy()
+    return texts if knowledge.knows_texts is None else texts[np.asarray(knowledge.knows_texts)[texts]]
