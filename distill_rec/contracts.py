@@ -150,10 +150,13 @@ class BuildStudent(Protocol):
     ) -> Built: ...
 
 
-class EstimateStart(Protocol):
-    """Seconds before the first batch, beyond those of every student."""
+class WarmCaches(Protocol):
+    """Make what every student of these settings reads from the cache, with all threads of this process.
 
-    def __call__(self, section: Any, sizes: Sizes) -> float: ...
+    Those that are then trained beside each other, with a thread each, do not wait for one that makes it.
+    """
+
+    def __call__(self, section: Any, trunk: str, dataset: Dataset, progress: Progress) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,7 @@ class StudentSpec:
         artifact: the runtime's kind that reads what is exported.
         build: makes one.
         model: subclass of `StudentModel`, which reads and exports one.
+        warm: makes what several of them share; None where that is nothing.
         start_seconds, export_seconds: for the plan, on two cores.
     """
 
@@ -174,6 +178,7 @@ class StudentSpec:
     artifact: str
     build: Late[BuildStudent]
     model: Late[type[StudentModel]]
+    warm: Late[WarmCaches] | None = None
     start_seconds: float = 0.0
     export_seconds: float = 5.0
 

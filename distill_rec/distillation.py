@@ -40,7 +40,7 @@ from distill_rec.training import Objective
 from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch, Share
 from distill_rec.training.checkpoint import load_trainable, under
 from distill_rec.training.histories import Histories, click_histories
-from distill_rec.training.objective import Scene, candidates_of, gather_users, sequence_targets
+from distill_rec.training.objective import Scene, candidates_of, gather_users, same_users, sequence_targets
 from distill_rec.training.outcome import note_before
 from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
 from distill_rec.training.search import search
@@ -172,7 +172,10 @@ class DistillationObjective(Objective):
         terms = [one.term(self.popularity[scene.items]) for one in self.score_losses]
         places = sequence_places(batch, place) if _repeats(scene, teacher) else None
         counted = self._counted(batch, target.device)
-        loss = catalogue_loss(scene.users, scene.vectors, target, weight, terms, teacher, scene.repeat, places, counted)
+        same = same_users(scene, batch) if self.mixing is None else None  # else the teacher differs by target
+        loss = catalogue_loss(
+            scene.users, scene.vectors, target, weight, terms, teacher, scene.repeat, places, counted, same
+        )
         return loss if batch.share is None else loss * batch.share.weight
 
     def _item_loss(self, scene: Scene, own: Tensor) -> Tensor:
@@ -410,10 +413,10 @@ def _train(  # noqa: PLR0913
     elif knowledge is not None:
         called = "student"
         objective = objective_of(knowledge, section, dataset, training.device, training.built.own_vectors)
-        if section.begin:
-            _adapt_as_before(objective, Path(section.begin) / "best.safetensors")
         if first is not None:
             begin_from(first, training.built.model, objective)
+        if section.begin:
+            _adapt_as_before(objective, Path(section.begin) / "best.safetensors")
     training.run(objective, called, clicks_only, optimizer, place, ranks)
 
 
@@ -439,6 +442,15 @@ def _cross_fitting(section: StudentSection, knowledge: Knowledge, dataset: Datas
     encoder = knowledge.user_encoder
     assert isinstance(encoder, SideBySide)
     return CrossFitting(knowledge.folds, encoder.weights, encoder.dims, dataset)
+
+
+def _adapt_as_before(objective: Objective, best: Path) -> None:
+    """Take over the weights that training alone needs, as adapters; those of another shape are learned anew."""
+    earlier = under(load_file(best), "1") if best.exists() else {}
+    with torch.no_grad():
+        for name, own in objective.named_parameters():
+            if name in earlier and earlier[name].shape == own.shape:
+                own.copy_(earlier[name])
 
 
 def _mixing(section: StudentSection, knowledge: Knowledge) -> Mixing | None:

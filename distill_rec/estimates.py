@@ -6,6 +6,7 @@ Orders of magnitude: a head on MovieLens-100k, on Amazon Video Games and on a ma
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from distill_rec.data.cautions import Caution
@@ -15,7 +16,11 @@ TEXTS_A_SECOND = 200
 """Through a small PLM."""
 SECONDS_A_CLICK = 3.3e-5
 SECONDS_A_SCORE = 6e-11
-"""Per click, item of the catalogue and dimension."""
+"""Per click, item of the catalogue and dimension: products of matrices, which a second thread halves."""
+MOST_THREADS = 2
+"""That a training of this size gains from."""
+BESIDE = 1.4
+"""What trainings that run beside each other cost one another: they share caches and memory."""
 SECONDS_A_HISTORY = 2e-4
 """Of at most 50 clicks, read to rank a target."""
 SECONDS_A_RANK = 7e-9
@@ -34,6 +39,7 @@ class Sizes:
         heavy: users with a large part of the rows, where they could be counted cheaply.
         rated: rows whose rating makes them a click, where they could be counted; None where every row may be one.
         users: who have clicks, where they could be counted.
+        threads: that a training has.
     """
 
     clicks: int
@@ -42,6 +48,7 @@ class Sizes:
     heavy: tuple[Caution, ...] = ()
     rated: int | None = None
     users: int | None = None
+    threads: int = MOST_THREADS
 
     @property
     def learned(self) -> int:
@@ -73,12 +80,23 @@ def training_seconds(section: UserSection, optimizer: OptimizerSection, sizes: S
 
 def _once(section: UserSection, optimizer: OptimizerSection, sizes: Sizes, weight: float) -> float:
     done, each = updates(optimizer, sizes), per_epoch(optimizer, sizes)
-    a_click = SECONDS_A_CLICK + sizes.items * section.dim * SECONDS_A_SCORE
+    a_click = SECONDS_A_CLICK + sizes.items * section.dim * SECONDS_A_SCORE * MOST_THREADS / _gaining(sizes.threads)
     seconds = weight * done / each * sizes.learned * TRAINING * a_click
     validations = 1 + done / (optimizer.validate_every or each)
     samples = min(optimizer.validation_users, sizes.learned * VALIDATION)
     seconds += validations * samples * (SECONDS_A_HISTORY + sizes.items * SECONDS_A_RANK)
     return min(seconds, optimizer.max_seconds or seconds)
+
+
+def _gaining(threads: int) -> int:
+    return max(1, min(threads, MOST_THREADS))
+
+
+def seconds_beside(each: Sequence[float], at_once: int) -> float:
+    """Of trainings of which so many run at once, from what each takes alone with its share of the threads."""
+    if at_once <= 1 or len(each) <= 1:
+        return sum(each)
+    return max(max(each), sum(each) / at_once) * BESIDE
 
 
 def samples_of_test(data: DataSection, sizes: Sizes, max_users: int | None = None) -> float:

@@ -37,3 +37,11 @@ def peak_bytes() -> int:
                 return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def usable_threads() -> int:
+    """Threads that libraries take where nobody says how many: `OMP_NUM_THREADS`, else the cores of this process."""
+    asked = os.environ.get(THREADS[0], "")
+    if asked.isdigit() and int(asked):
+        return int(asked)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
+from distill_rec.evaluation_sections import OtherSection, SliceSection, as_slice, refuse_twice
 from distill_rec.kinds import validated
 from distill_rec.loss_schedule import at_largest, refuse_schedule
 from distill_rec.losses.checks import used
@@ -436,8 +437,31 @@ class EvaluateSection(Section):
         "beat on many logs of sequences",
     )
     cost: bool = Field(True, description="measure memory and latency of teacher and student")
+    list_users: int = Field(
+        1000, ge=1, description="test users drawn, a sample each, whose top-10 lists are looked at and compared"
+    )
+    slices: list[SliceSection] = Field(
+        default_factory=list,
+        description="columns of the items' file that the test is sliced by, as ['genres']; [[evaluate.slices]] for one "
+        "of the clicks' file or of several values",
+    )
+    others: list[OtherSection] = Field(
+        default_factory=list,
+        description="further models, each by a file of scores or ranked lists: [[evaluate.others]] with name and path",
+    )
     examples: int = Field(20, ge=0, description="disagreements kept, by title")
     seed: int = Field(0, description="draws users and resamples")
+
+    @field_validator("slices", mode="before")
+    @classmethod
+    def _columns(cls, value: Any) -> Any:
+        return [as_slice(one) for one in value] if isinstance(value, list) else value
+
+    @field_validator("slices", "others")
+    @classmethod
+    def _each_once(cls, found: list[Any]) -> list[Any]:
+        refuse_twice([one.key for one in found])
+        return found
 
 
 class RefreshSection(Section):
@@ -465,6 +489,11 @@ class Recipe(Section):
     """A whole run."""
 
     name: str = Field("run", description="name of the run; its folder is runs/NAME")
+    track: list[Literal["tensorboard", "mlflow", "wandb"]] = Field(
+        [],
+        description="trackers that get loss and validation nDCG@10 of each training while it runs, and the test's "
+        "means; TensorBoard reads the run's folder track/",
+    )
     data: DataSection = Field(default_factory=DataSection, description="items and clicks")
     teacher: SerializeAsAny[TeacherSection] | None = Field(
         None, description="the teacher, or several as [[teacher]], each with a name; left out: no teaching"

@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
+from warm import Warm
 
 ROOT = Path(__file__).resolve().parent.parent
 COLOURS = ("red", "green", "blue")
@@ -27,6 +28,24 @@ settings.register_profile("same", derandomize=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+LONGEST = (
+    "study/test_study.py",
+    "pipeline/test_killed_runs.py",
+    "plugin/test_plugin.py",
+    "pipeline/test_several_teachers.py",
+    "pipeline/test_several_processes.py",
+    "cli/test_odd_paths.py",
+    "cli/test_terminals.py",
+    "notebooks/test_notebook.py",
+    "docs/test_your_own_log.py",
+)
+WHILE_RUNNING = {"COLUMNS", "DISTILL_REC_CACHE", "DISTILL_REC_TOKEN"}
+"""Variables that a command reads when it needs them; others are read before its first import ends."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that of two processes none ends with one of them while the other is idle."""
+    items.sort(key=lambda item: not item.nodeid.split("::")[0].endswith(LONGEST))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -122,19 +141,34 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def cli(cache: Path) -> Cli:
+def warm() -> Iterator[Warm]:
+    """A process that has imported what takes long, and forks."""
+    server = Warm(environment())
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="session")
+def cli(cache: Path, warm: Warm) -> Cli:
     """Run the command line and wait for it."""
 
     def run(
-        *arguments: object, cwd: Path | None = None, env: Mapping[str, str] | None = None, umask: int = -1
+        *arguments: object,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        umask: int = -1,
+        timeout: float = 200,
     ) -> subprocess.CompletedProcess[str]:
+        asked = environment(**(env or {}))
+        if not (env or {}).keys() - WHILE_RUNNING:
+            return warm.run([*map(str, arguments)], cwd, asked, umask, timeout)
         return subprocess.run(
             command(*arguments),
             cwd=cwd,
-            env=environment(**(env or {})),
+            env=asked,
             capture_output=True,
             text=True,
-            timeout=200,
+            timeout=timeout,
             umask=umask,
             check=False,
         )

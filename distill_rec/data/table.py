@@ -115,6 +115,20 @@ def _first_further(section: DataSection, folder: Path, given: Frame | None, key:
     return 1 if given is not None else len(find_files(folder, pattern_of(section, key), f"data.{key}"))
 
 
+def read_items(  # noqa: PLR0913
+    section: DataSection, folder: Path, clicks: Frame | None, items: Frame | None, columns: list[str], faults: Faults
+) -> pl.DataFrame:
+    """Items with their id as `item_id`, one row each, and these columns; the clicks' own where there are no items.
+
+    Args:
+        clicks, items: frames in the place of files.
+    """
+    if items is not None or not has_no_items(section):
+        return _items(section, folder, items, faults)
+    rows = mend_items(_clicks(section, folder, clicks, faults, columns), section, None, faults)
+    return items_of_clicks(rows, section.item_column, columns, faults)
+
+
 def with_ids(items: pl.DataFrame, section: DataSection, fields: list[str], faults: Faults) -> pl.DataFrame:
     """Items with their id as `item_id`, one row each."""
     column = items_id(section)[1]

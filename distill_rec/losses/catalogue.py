@@ -8,11 +8,12 @@ users at a time passes through logits, losses and both gradients while they are 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from distill_rec.losses.chunk import Chunk, Term
 from distill_rec.losses.click import catalogue_click
@@ -37,7 +38,30 @@ class TeacherScores:
     repeat: Tensor | None = None
 
 
-CLICK = Term(catalogue_click, reads_clicks=True)
+@dataclass(frozen=True)
+class Joined:
+    """Clicks that follow on one user vector, as those of one second do.
+
+    Attributes:
+        row: `[n]`, number of each click's user vector, rising.
+        first: `[n_rows]`, the first click of each; `starts` the same with `n` behind them.
+    """
+
+    row: Tensor
+    first: Tensor
+    starts: list[int]
+
+    @staticmethod
+    def of(same: Tensor) -> Joined:
+        first = torch.searchsorted(same, torch.arange(int(same[-1]) + 1 if len(same) else 0, device=same.device))
+        return Joined(same, first, [*first.tolist(), len(same)])
+
+    def clicks_of(self, rows: slice) -> slice:
+        """The clicks of some user vectors."""
+        return slice(self.starts[rows.start], self.starts[min(rows.stop, len(self.first))])
+
+
+CLICK = Term(catalogue_click, reads_clicks=True, joins=True)
 
 
 def rows_per_chunk(n_items: int, element_size: int) -> int:
@@ -58,17 +82,19 @@ class _CatalogueLoss(torch.autograd.Function):
         teacher: TeacherScores | None,
         places: RepeatPlaces | None,
         counted: Tensor | None,
+        joined: Joined | None,
     ) -> Tensor:
-        user_gradient, item_gradient = torch.zeros_like(users), torch.zeros_like(items)
         repeat_gradient = None if repeat is None else torch.zeros_like(repeat, dtype=torch.float64)
         share = weights / weights.sum()
         of_clicks = share if counted is None else share * counted
         total = users.new_zeros(())
         readers = sum(term.reads_teacher for term in terms)
+        user_gradient, item_gradient = torch.zeros_like(users), torch.zeros_like(items)
         step = rows_per_chunk(len(items), users.element_size())
         items_t = items.t()
         for start in range(0, len(users), step):
             part = slice(start, start + step)
+            clicks = part if joined is None else joined.clicks_of(part)
             taught = teacher.users[part] @ teacher.items.t() if teacher is not None and readers else None
             logits = users[part] @ items_t
             if places is not None:
@@ -77,9 +103,10 @@ class _CatalogueLoss(torch.autograd.Function):
                     add_at(logits, at, bucket, repeat)
                 if taught is not None and teacher is not None and teacher.repeat is not None:
                     add_at(taught, at, bucket, teacher.repeat)
-            chunk = Chunk(logits, targets[part, None], share[part, None], taught, readers, start)
+            row = None if joined is None else joined.row[clicks] - start
+            chunk = Chunk(logits, targets[clicks, None], share[clicks, None], taught, readers, start, row)
             for term in terms:
-                chunk.share = (of_clicks if term.reads_clicks else share)[part, None]
+                chunk.shared((of_clicks if term.reads_clicks else share)[clicks, None])
                 total += term.function(chunk, term.weight, **term.settings)
             if chunk.gradient is not None:
                 torch.mm(chunk.gradient, items, out=user_gradient[part])
@@ -94,7 +121,7 @@ class _CatalogueLoss(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         user_gradient, item_gradient, repeat_gradient = ctx.saved_tensors
         repeat = None if repeat_gradient is None else (repeat_gradient * gradients[0]).to(user_gradient.dtype)
-        return user_gradient * gradients[0], item_gradient * gradients[0], repeat, *(None,) * 6
+        return user_gradient * gradients[0], item_gradient * gradients[0], repeat, *(None,) * 7
 
 
 def catalogue_loss(  # noqa: PLR0913
@@ -107,6 +134,7 @@ def catalogue_loss(  # noqa: PLR0913
     repeat: Tensor | None = None,
     places: RepeatPlaces | None = None,
     counted: Tensor | None = None,
+    same: Tensor | None = None,
 ) -> Tensor:
     """Weighted mean over users of the terms' sum.
 
@@ -121,12 +149,19 @@ def catalogue_loss(  # noqa: PLR0913
         places: the items of each user's history; needed where either side has a repeat term.
         counted: bool `[n]`, clicks that the losses of clicks learn from; to them the others are zero. All where not
             given.
+        same: int64 `[n]`, rising by zero or one: neighbours of one number have the same user vector, and the teacher's
+            too. Where the losses allow it they are scored once; none are the same where not given.
 
     Returns:
         A scalar; its gradient reaches `users`, `items` and `repeat` and never the teacher.
     """
     weights = users.new_ones(len(users)) if weights is None else weights.to(users.dtype)
+    joined = None
+    if same is not None and places is None and all(term.joins for term in terms):
+        joined = Joined.of(same)
+        users = functional.embedding(joined.first, users)
+        teacher = None if teacher is None else replace(teacher, users=teacher.users[joined.first])
     loss: Tensor = _CatalogueLoss.apply(  # type: ignore[no-untyped-call]
-        users, items, repeat, targets, weights, terms, teacher, places, counted
+        users, items, repeat, targets, weights, terms, teacher, places, counted, joined
     )
     return loss

@@ -19,6 +19,7 @@ class Term:
             share, and returns `weight` x the sum over rows of share x loss.
         reads_teacher: it calls `take_teacher`, once.
         reads_clicks: a row whose click does not count is zero to it.
+        joins: it takes rows of several clicks: it reads targets by `Chunk.at_targets` and `to_targets`, or not at all.
     """
 
     function: Callable[..., Tensor]
@@ -26,6 +27,7 @@ class Term:
     reads_teacher: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     reads_clicks: bool = False
+    joins: bool = False
 
 
 def softmax(logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -41,11 +43,15 @@ class Chunk:
 
     Args:
         logits: `[rows, n_items]`; read by every loss, written by none.
-        target: int64 `[rows, 1]`, the clicked item.
-        share: `[rows, 1]`, each row's share of the mean over the batch, for the loss that is at it.
+        target: int64 `[clicks, 1]`, the clicked item; one per row where `row` is not given.
+        share: `[clicks, 1]`, each one's share of the mean over the batch, for the loss that is at it; see `shared`.
         teacher: its logits `[rows, n_items]`, or None.
         readers: losses that take the teacher's logits.
         start: number of its first user among all.
+        row: int64 `[clicks]`, the row that each click follows on.
+
+    Attributes:
+        share: `[rows, 1]`, each row's share. of_targets: `[clicks, 1]`, each click's.
     """
 
     def __init__(  # noqa: PLR0913
@@ -56,11 +62,19 @@ class Chunk:
         teacher: Tensor | None,
         readers: int,
         start: int = 0,
+        row: Tensor | None = None,
     ) -> None:
-        self.logits, self.target, self.share, self.start = logits, target, share, start
+        self.logits, self.target, self.start, self._row = logits, target, start, row
+        self.shared(share)
         self.gradient: Tensor | None = None
         self._teacher, self._readers = teacher, readers
         self._softmax: tuple[Tensor, Tensor] | None = None
+
+    def shared(self, share: Tensor) -> None:
+        """Give the clicks `[clicks, 1]` another share each; a row has the sum of its clicks'."""
+        self.share = self.of_targets = share
+        if self._row is not None:
+            self.share = share.new_zeros(len(self.logits), 1).index_add_(0, self._row, share)
 
     def softmax(self) -> tuple[Tensor, Tensor]:
         """Softmax of the logits and its log normaliser `[rows, 1]`, computed once for all losses."""
@@ -85,9 +99,26 @@ class Chunk:
         else:
             self.gradient.addcmul_(values, weight, value=sign)
 
+    def to_targets(self, values: Tensor) -> Tensor:
+        """Each click's row of values `[rows, 1]`, `[clicks, 1]`."""
+        return values if self._row is None else values[self._row]
+
+    def at_targets(self, values: Tensor) -> Tensor:
+        """Values `[rows, n_items]` at the targets, `[clicks, 1]`."""
+        return values.gather(1, self.target) if self._row is None else values.view(-1)[self._places(self._row)]
+
     def add_to_targets(self, values: Tensor) -> None:
-        """Add values `[rows, 1]` to the gradient by the targets' logits."""
-        self.add_at(self.target, values)
+        """Add values `[clicks, 1]` to the gradient by the targets' logits."""
+        if self._row is None:
+            self.add_at(self.target, values)
+            return
+        if self.gradient is None:
+            self.gradient = torch.zeros_like(self.logits)
+        self.gradient.view(-1).scatter_add_(0, self._places(self._row)[:, 0], values[:, 0])
+
+    def _places(self, row: Tensor) -> Tensor:
+        """The targets among the logits laid flat, `[clicks, 1]`."""
+        return row[:, None] * self.logits.shape[1] + self.target
 
     def add_at(self, items: Tensor, values: Tensor) -> None:
         """Add values `[rows, k]` to the gradient by the logits of items `[rows, k]`."""

@@ -31,6 +31,6 @@ def catalogue_click(chunk: Chunk, weight: float) -> Tensor:
     """-log softmax(s)_target over all items; by the logits, softmax(s) less one at the target."""
     p, log_norm = chunk.softmax()
     chunk.add(p, chunk.share * weight)
-    chunk.add_to_targets(-weight * chunk.share)
-    total: Tensor = weight * ((log_norm - chunk.logits.gather(1, chunk.target)) * chunk.share).sum()
+    chunk.add_to_targets(-weight * chunk.of_targets)
+    total: Tensor = weight * ((chunk.to_targets(log_norm) - chunk.at_targets(chunk.logits)) * chunk.of_targets).sum()
     return total

@@ -26,6 +26,7 @@ BUILT_IN = (
         settings={"temperature": (float, Field(1.0, gt=0, description="temperature of both sides of the KL"))},
         impressions="distill_rec.losses.kl:kl_loss",
         catalogue="distill_rec.losses.kl:catalogue_kl",
+        joins=True,
         listed="distill_rec.losses.listed:listed_kl",
         at_teacher="zero",
         parts="rows",
@@ -37,6 +38,7 @@ BUILT_IN = (
         weight=0.5,
         impressions="distill_rec.losses.click:impression_click_loss",
         catalogue="distill_rec.losses.click:catalogue_click",
+        joins=True,
         parts="clicks",
     ),
     LossSpec(

@@ -51,6 +51,7 @@ class LossSpec:
         parts: what its mean over a batch is over: "rows" (impressions, or pairs of vectors) or "clicks"; "" where it is
             no such mean, so that several processes cannot each have a part of the batch. Of `rows` and `catalogue`
             the mean is the engine's own.
+        joins: its `catalogue` takes rows of several clicks, see `distill_rec.losses.chunk.Term`.
         at_teacher: where student equals teacher it is "zero" (and nowhere less), "least", or neither ("").
     """
 
@@ -65,6 +66,7 @@ class LossSpec:
     listed: str = ""
     vectors: str = ""
     adapter: bool = True
+    joins: bool = False
     at_teacher: Literal["zero", "least", ""] = ""
     parts: Literal["rows", "clicks", ""] = ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +14,7 @@ from distill_rec.data.table import distinct_items, has_no_items
 from distill_rec.estimates import TRAINING, Sizes
 from distill_rec.files import cache_folder
 from distill_rec.pipeline.users import heavy_of, rows_of_users, windows_of
+from distill_rec.processes import usable_threads
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
 
@@ -21,7 +23,12 @@ PATTERNS = {"recbole": ("*.inter", "*.item"), "mind": ("behaviors.tsv", "news.ts
 
 
 def sizes_of(section: DataSection, base: Path) -> Sizes:
-    """Counted in the input files; of a demo's part that is not fetched yet the known sizes."""
+    """Counted in the input files, with the threads of this process."""
+    return replace(_counted(section, base), threads=usable_threads())
+
+
+def _counted(section: DataSection, base: Path) -> Sizes:
+    """Of a demo's part that is not fetched yet the known sizes."""
     folder = base / section.path
     if section.path.startswith("demo:"):
         folder = cache_folder() / "demo" / section.path.removeprefix("demo:")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from distill_rec.evaluation.protocol import validation_means, validation_metric
 from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.files import fingerprint
 from distill_rec.nn.recommender import Recommender
-from distill_rec.progress import Progress, Quiet
+from distill_rec.progress import Progress, Quiet, tell
 from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import write_record
@@ -79,11 +79,11 @@ class Training:
         self.model, self.objective, self.dataset, self.section = model, objective, dataset, section
         self.folder, self.name, self.progress = folder, name, progress or Quiet()
         self.device = model.item_text.device
-        self.batches: Batches
-        if task is None:
-            self.batches = replayed(make_batches(dataset, section.batch_size, seed), dataset, section.replay)
-        else:
-            self.batches = task.batches
+        self.batches = (
+            replayed(make_batches(dataset, section.batch_size, seed), dataset, section.replay)
+            if task is None
+            else task.batches
+        )
         self.optimizers: Optimizers = make_optimizers(
             model, objective, section, offset_decay, self._total() if section.decay == "linear" else 0
         )
@@ -294,7 +294,15 @@ class Training:
         record = {"update": state.update, "seconds": round(state.seconds, 2), "loss": loss, "ndcg@10": value}
         record |= {f"loss.{key}": value for key, value in self.objective.scheduled.items()}
         state.history.append(record | figures)
+        self._tell(record | figures)
         state.since_validation, state.loss_sum, state.loss_windows = 0, 0.0, 0
+
+    def _tell(self, record: Mapping[str, float]) -> None:
+        """Hand a validation's figures to who follows the training; the start has no loss."""
+        if self.ranks.first:
+            left_out = ("update", "seconds") if self.state.update else ("update", "seconds", "loss")
+            told = {key: value for key, value in record.items() if key not in left_out}
+            tell(self.progress, self.name, self.state.update, told)
 
     def _judged(self) -> tuple[float, dict[str, float]]:
         """The validation's nDCG@10, and what else is noted of it."""

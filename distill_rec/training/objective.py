@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -123,7 +124,8 @@ class Objective(nn.Module):
         if isinstance(batch, SequenceBatch):
             target, weight = sequence_targets(scene, batch, place)
             places = None if scene.repeat is None else sequence_places(batch, place)
-            loss = catalogue_loss(scene.users, scene.vectors, target, weight, repeat=scene.repeat, places=places)
+            asked, same = (scene.users, scene.vectors, target, weight), same_users(scene, batch)
+            loss = catalogue_loss(*asked, repeat=scene.repeat, places=places, same=same)
             return loss if batch.share is None else loss * batch.share.weight
         candidates, shown, labels = candidates_of(scene, batch, place)
         loss = impression_click_loss(candidate_scores(scene, batch, candidates), None, labels, shown)
@@ -157,3 +159,9 @@ def sequence_targets(scene: Scene, batch: SequenceBatch, place: Tensor) -> tuple
     """Targets (numbers within the window) and weights `[n_targets]` as tensors."""
     device = scene.vectors.device
     return place[torch.from_numpy(batch.target).to(device)], torch.from_numpy(batch.weight).to(device)
+
+
+def same_users(scene: Scene, batch: SequenceBatch) -> Tensor:
+    """Numbers `[n_targets]`, rising, that neighbours share which follow on the same clicks: those of one second."""
+    other = (np.diff(batch.row, prepend=-1) != 0) | (np.diff(batch.position, prepend=-1) != 0)
+    return torch.from_numpy(np.cumsum(other) - 1).to(scene.users.device)

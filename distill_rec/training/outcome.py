@@ -103,6 +103,11 @@ class Outcome(Record):
         best = max(self.history, key=lambda record: record["ndcg@10"], default=None)
         return None if best is None else int(best["update"])
 
+    def curve(self, key: str) -> list[tuple[float, float]]:
+        """A figure of each validation (`ndcg@10`, `loss`) by update; the start has no loss, as nothing was trained."""
+        known = [record for record in self.history if key in record]
+        return [(record["update"], record[key]) for record in known if key != "loss" or record["update"] > 0]
+
 
 def note_before(folder: Path, name: str, earlier: Path) -> None:
     """Write into a training's history that of the one in `earlier`, which it went on from."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -22,18 +24,20 @@ FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
 
 @dataclass
 class Trunk:
-    """A loaded PLM with what its folder says of its use.
+    """A PLM with what its folder says of its use.
 
     Attributes:
-        model: in evaluation mode, all weights frozen, float32.
+        opened: the model, or what loads it when it is first asked for: where all it would say is cached it never is,
+            which spares a process seconds of imports.
         tokenizer_json: the tokenizer's serialised form, for artifacts.
         pooling: over tokens; the folder's own where the recipe says "auto".
         prefix: text put before every text (a sentence-transformers prompt).
         max_tokens: the smaller of the recipe's and the folder's.
         source, revision, digest: where it came from, the hub's commit where there is one, sha256 of the weights.
+        sizes: width and depth, as the folder says; asked of the model where not given.
     """
 
-    model: nn.Module
+    opened: nn.Module | Callable[[], nn.Module]
     tokenizer_json: str
     pooling: Pooling
     prefix: str
@@ -41,10 +45,37 @@ class Trunk:
     source: str
     revision: str
     digest: str
+    sizes: tuple[int, int] | None = None
+
+    @property
+    def model(self) -> nn.Module:
+        """The model, in evaluation mode, all weights frozen, float32.
+
+        Raises:
+            ModelError: it cannot be loaded, or its folder lacks some of its weights.
+        """
+        if not isinstance(self.opened, nn.Module):
+            self.opened = self.opened()
+        return self.opened
+
+    def to(self, device: torch.device) -> Trunk:
+        """Have the model there, now or when it is loaded."""
+        if isinstance(self.opened, nn.Module):
+            self.opened.to(device)
+        else:
+            load = self.opened
+            self.opened = lambda: load().to(device)
+        return self
 
     @property
     def width(self) -> int:
-        return int(cast(Any, self.model).config.hidden_size)
+        return self.sizes[0] if self.sizes else int(cast(Any, self.model).config.hidden_size)
+
+    @property
+    def depth(self) -> int:
+        """Layers; of a model that is loaded, those that it has now."""
+        unloaded = self.sizes is not None and not isinstance(self.opened, nn.Module)
+        return self.sizes[1] if unloaded and self.sizes else len(self.layers)
 
     def tokenizer(self) -> TextTokenizer:
         return TextTokenizer(self.tokenizer_json, self.max_tokens, special_tokens=True, prefix=self.prefix)
@@ -58,7 +89,16 @@ class Trunk:
 def load_trunk(
     source: str, revision: str = "main", pooling: str = "auto", max_tokens: int = 32, prefix: str | None = None
 ) -> Trunk:
-    """Load a PLM.
+    """Load a PLM; see `open_trunk`."""
+    trunk = open_trunk(source, revision, pooling, max_tokens, prefix)
+    _ = trunk.model
+    return trunk
+
+
+def open_trunk(
+    source: str, revision: str = "main", pooling: str = "auto", max_tokens: int = 32, prefix: str | None = None
+) -> Trunk:
+    """Find a PLM and read what its folder says; the model itself is loaded when it is first asked for.
 
     Args:
         source: a folder, or a hub id (fetched with the hub's client, which honours `HF_HUB_OFFLINE`).
@@ -69,45 +109,71 @@ def load_trunk(
         ModelError: there is no such folder or hub id, it holds no safetensors weights, or it pools in a way
             that is not offered here.
     """
-    from transformers import AutoConfig, AutoModel  # noqa: PLC0415  (a second to import)
-    from transformers.utils import logging as transformers_logging  # noqa: PLC0415
-
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
     folder, commit = _find(source, revision)
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise ModelError(
             folder, "no weights in safetensors form", "*.safetensors", "Convert the model's weights first."
         )
+    config = _read_config(folder)
+    settings = read_settings(folder)
+    chosen = pooling
+    if pooling == "auto":
+        chosen = settings.pooling or ("last" if is_decoder(config) else "mean")
+    digest = hashlib.sha256("".join(sha256_file(path) for path in weights).encode()).hexdigest()
+    return Trunk(
+        partial(_load, folder),
+        _tokenizer_json(folder),
+        cast(Pooling, chosen),
+        settings.prefix if prefix is None else prefix,
+        min(max_tokens, settings.max_tokens or max_tokens),
+        source,
+        commit,
+        digest,
+        (int(config.hidden_size), len_of_layers(config)),
+    )
+
+
+def _read_config(folder: Path) -> Any:
+    from transformers import AutoConfig  # noqa: PLC0415  (a second to import)
+
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        model, info = AutoModel.from_pretrained(
-            folder,
-            config=config,
-            dtype=torch.float32,
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
-        raise ModelError(folder, f"cannot be loaded: {error}", "a model folder of transformers") from error
+        raise _unreadable(folder, error) from error
+
+
+def _unreadable(folder: Path, error: Exception) -> ModelError:
+    return ModelError(folder, f"cannot be loaded: {error}", "a model folder of transformers")
+
+
+def _load(folder: Path) -> nn.Module:
+    from transformers import AutoModel  # noqa: PLC0415  (seconds to import)
+    from transformers.utils import logging as transformers_logging  # noqa: PLC0415
+
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    try:
+        with torch.random.fork_rng(
+            devices=[]
+        ):  # whatever it draws, what is drawn next is the same where nothing was loaded
+            model, info = AutoModel.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                trust_remote_code=False,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, KeyError) as error:
+        raise _unreadable(folder, error) from error
     # BERT's pooler is left out of many folders and is never read here; any other gap would be random weights.
     missing = sorted(key for key in info["missing_keys"] if not key.startswith("pooler."))
     if missing:
         raise ModelError(
             folder, f"no weights for {', '.join(missing[:5])} ({len(missing)} in all)", "all of the model's"
         )
-    model.eval().requires_grad_(False)
-    settings = read_settings(folder)
-    chosen = pooling
-    if pooling == "auto":
-        chosen = settings.pooling or ("last" if is_decoder(config) else "mean")
-    digest = hashlib.sha256("".join(sha256_file(path) for path in weights).encode()).hexdigest()
-    limit = min(max_tokens, settings.max_tokens or max_tokens)
-    tokenizer_json = _tokenizer_json(folder)
-    before = settings.prefix if prefix is None else prefix
-    return Trunk(model, tokenizer_json, cast(Pooling, chosen), before, limit, source, commit, digest)
+    loaded: nn.Module = model.eval().requires_grad_(False)
+    return loaded
 
 
 def is_decoder(config: object) -> bool:

@@ -243,7 +243,7 @@ def cached_pooled(texts: list[str], tokens: Ragged, trunk: Trunk, pooling: str, 
     """Pooled vectors `[n_texts, width]` of the whole frozen trunk, fp32, memory-mapped."""
     root = cache_folder() / "pooled"
     family = root / "families" / _key(trunk, [], pooling)
-    asked = Pass(texts, len(trunk.layers), pooling, "frozen trunk", family)
+    asked = Pass(texts, trunk.depth, pooling, "frozen trunk", family)
     return run_lower(
         RowFile(root / _key(trunk, texts, pooling), np.float32, trunk.width), tokens, trunk, asked, progress
     )

@@ -30,6 +30,11 @@ def vocabulary_vectors(trunk: Trunk, progress: Progress, only: NDArray[np.int64]
     Returns:
         `[n_tokens, width]`, in the order of the ids.
     """
+    which = () if only is None else (only.tolist(),)
+    root, family = cache_folder() / "vocabulary", fingerprint(trunk.digest, trunk.tokenizer_json)
+    rows = RowFile(root / fingerprint(trunk.digest, trunk.tokenizer_json, *which), np.float32, trunk.width)
+    if rows.whole.exists():  # then the trunk is not even loaded
+        return rows.read()
     special = TextTokenizer(trunk.tokenizer_json, max(trunk.max_tokens, 4), special_tokens=True).encode([""])[0]
     before, after = special[: (len(special) + 1) // 2], special[(len(special) + 1) // 2 :]
     chosen = np.arange(vocabulary_size(trunk)) if only is None else only
@@ -39,11 +44,8 @@ def vocabulary_vectors(trunk: Trunk, progress: Progress, only: NDArray[np.int64]
     ids[:, len(before)] = chosen
     ids[:, len(before) + 1 :] = after
     tokens = Ragged(ids.ravel(), np.arange(len(chosen) + 1, dtype=np.int64) * width)
-    which = () if only is None else (only.tolist(),)
-    root, family = cache_folder() / "vocabulary", fingerprint(trunk.digest, trunk.tokenizer_json)
-    rows = RowFile(root / fingerprint(trunk.digest, trunk.tokenizer_json, *which), np.float32, trunk.width)
     asked = Pass(
-        [str(token) for token in chosen], len(trunk.layers), "mean", "vectors of sub-words", root / "families" / family
+        [str(token) for token in chosen], trunk.depth, "mean", "vectors of sub-words", root / "families" / family
     )
     return run_lower(rows, tokens, trunk, asked, progress)
 

@@ -11,7 +11,7 @@ from distill_rec.knowledge import Knowledge
 from distill_rec.nn.pooled_encoder import NoText
 from distill_rec.progress import Progress
 from distill_rec.student_build import Built, assemble, config_of
-from distill_rec.trunks.load import load_trunk
+from distill_rec.trunks.load import open_trunk
 from students.sequential.spec import SequentialSection
 from students.sequential.table import ItemTable, go_on, start_of
 from students.sequential.texts import add_texts
@@ -23,7 +23,7 @@ def build(
 ) -> Built:
     """See `contracts.BuildStudent`."""
     torch.manual_seed(section.seed)
-    plm = load_trunk(trunk, max_tokens=section.max_tokens)
+    plm = open_trunk(trunk, max_tokens=section.max_tokens)
     words = sub_words(section, plm, dataset, progress)
     encoder = start_static(section, words, dataset, None)
     start = start_of(knowledge, dataset.warm, section.dim)

@@ -10,7 +10,7 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.knowledge import Knowledge
 from distill_rec.progress import Progress
 from distill_rec.student_build import Built, TextTarget, assemble, config_of
-from distill_rec.trunks.load import load_trunk
+from distill_rec.trunks.load import open_trunk
 from students.static.spec import StaticSection
 from students.static.start import fit_fallback, go_on, start_static, static_tokenizer, sub_words
 
@@ -20,7 +20,7 @@ def build(
 ) -> Built:
     """See `contracts.BuildStudent`."""
     torch.manual_seed(section.seed)
-    plm = load_trunk(trunk, max_tokens=section.max_tokens)
+    plm = open_trunk(trunk, max_tokens=section.max_tokens)
     words = sub_words(section, plm, dataset, progress)
     encoder = start_static(section, words, dataset, TextTarget.of(knowledge, section.dim))
     model, users = assemble(section, encoder, dataset, knowledge)
@@ -30,3 +30,8 @@ def build(
     empty = tokenizer.reads_empty(words.tokens.values, words.tokens.offsets)
     after = partial(fit_fallback, encoder, words)
     return Built(model, config, plm.tokenizer_json, empty, after=after, go_on=partial(go_on, encoder))
+
+
+def warm(section: StaticSection, trunk: str, dataset: Dataset, progress: Progress) -> None:
+    """See `contracts.WarmCaches`: the PLM's vectors of sub-words."""
+    sub_words(section, open_trunk(trunk, max_tokens=section.max_tokens), dataset, progress)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from distill_rec.contracts import BuildStudent, StudentSpec
+from distill_rec.contracts import BuildStudent, StudentSpec, WarmCaches
 from distill_rec.recipe import StudentSection
 from distill_rec.registry import Late
 
@@ -31,6 +31,7 @@ class StaticSection(StudentSection):
 
 _build: Late[BuildStudent] = Late("students.static.build:build")
 _model: Late[type[StaticStudent]] = Late("students.static.model:StaticStudent")
+_warm: Late[WarmCaches] = Late("students.static.build:warm")
 
 SPEC = StudentSpec(
     kind="static",
@@ -39,5 +40,6 @@ SPEC = StudentSpec(
     artifact="static",
     build=_build,
     model=_model,
+    warm=_warm,
     start_seconds=VOCABULARY_SECONDS,
 )

@@ -19,7 +19,7 @@ from distill_rec.student_build import TextTarget, start_map
 from distill_rec.training.checkpoint import under
 from distill_rec.trunks.load import Trunk
 from distill_rec.trunks.tokens import cached_tokens
-from distill_rec.trunks.vocabulary import token_embeddings, vocabulary_size, vocabulary_vectors
+from distill_rec.trunks.vocabulary import token_embeddings, vocabulary_vectors
 from students.static.encoder import StaticEncoder
 from students.static.spec import StaticSection
 
@@ -56,14 +56,13 @@ def sub_words(section: StaticSection, trunk: Trunk, dataset: Dataset, progress: 
     tokenizer = static_tokenizer(trunk.tokenizer_json, section.max_tokens)
     key = f"static|{section.max_tokens}|{trunk.tokenizer_json}"
     tokens = cached_tokens(dataset.texts, tokenizer, key)
-    counts = torch.zeros(vocabulary_size(trunk))
     seen = torch.from_numpy(tokens.take(training_texts(dataset).numpy()).values.astype(np.int64))
-    counts += torch.bincount(seen, minlength=len(counts))
-    used, others = torch.nonzero(counts > 0)[:, 0], torch.nonzero(counts == 0)[:, 0]
     if section.vocabulary == "all":
         vectors = torch.from_numpy(np.array(vocabulary_vectors(trunk, progress)))
     else:
-        vectors = vectors_from(trunk, used, progress)
+        vectors = vectors_from(trunk, torch.unique(seen), progress)
+    counts = torch.bincount(seen, minlength=len(vectors)).float()
+    used, others = torch.nonzero(counts > 0)[:, 0], torch.nonzero(counts == 0)[:, 0]
     vocabulary = torch.empty(len(vectors), dtype=torch.int32)
     vocabulary[used] = torch.arange(len(used), dtype=torch.int32)
     vocabulary[others] = -1 - torch.arange(len(others), dtype=torch.int32)

@@ -22,7 +22,7 @@ from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.progress import Progress
 from distill_rec.training.checkpoint import under
 from distill_rec.trunks.encoder import TrunkEncoder
-from distill_rec.trunks.load import Trunk, load_trunk
+from distill_rec.trunks.load import Trunk, open_trunk
 from distill_rec.trunks.prefix import cached_pooled, cached_states
 from distill_rec.trunks.tokens import cached_tokens
 from distill_rec.trunks.vectors import is_vector_file, read_vectors
@@ -48,7 +48,7 @@ class Source:
 def open_source(
     section: BiEncoderSection, dataset: Dataset, device: torch.device, learned: Path | None = None
 ) -> Source:
-    """Load the trunk (onto the device), or read the file of vectors.
+    """Open the trunk (for the device), or read the file of vectors.
 
     Args:
         learned: weights of the section's post-training; None: the PLM as it is.
@@ -57,10 +57,10 @@ def open_source(
         vectors, digest = read_vectors(section.trunk, dataset.items["item_id"].to_list())
         record = {"source": section.trunk, "revision": "", "digest": digest, "width": vectors.shape[1]}
         return Source(None, torch.from_numpy(vectors), record)
-    trunk = load_trunk(section.trunk, section.revision, section.pooling, section.max_tokens, section.prefix)
+    trunk = open_trunk(section.trunk, section.revision, section.pooling, section.max_tokens, section.prefix)
     if learned is not None and section.post_training is not None:
         post_train_trunk(trunk, learned, section.post_training.tuning)
-    trunk.model.to(device)
+    trunk.to(device)
     record = {
         "source": trunk.source,
         "revision": trunk.revision,
@@ -129,8 +129,7 @@ def build_teacher(
 
 def frozen(section: BiEncoderSection, trunk: Trunk) -> bool:
     """Whether nothing of the trunk learns."""
-    depth = len(trunk.layers)
-    return section.how.lowest(depth) == depth
+    return section.how.lowest(trunk.depth) == trunk.depth
 
 
 def trunk_encoder(

@@ -60,6 +60,26 @@ def test_kl_and_gradients_are_those_of_autograd(temperature):
     close(gradients(loss, users, items), gradients(expected, users, items), 1e-10)
 
 
+@pytest.mark.parametrize("counted", [False, True])
+def test_clicks_on_one_user_vector_are_scored_once_and_change_nothing(counted):
+    users, items, targets, weights, teacher = world()
+    generator = torch.Generator().manual_seed(3)
+    same = torch.randint(2, (len(users),), generator=generator).cumsum(0)
+    same = same - same[0]
+    of = torch.stack([(same == one).nonzero()[0, 0] for one in same])
+    targets[1] = targets[0]
+    teacher = TeacherScores(teacher.users[of], teacher.items)
+    real = torch.rand(len(users), generator=generator) > 0.3 if counted else None
+    terms = [Term(catalogue_click, 0.3, False, {}, True, True), Term(catalogue_kl, 0.7, True, {}, False, True)]
+    asked = items, targets, weights, terms, teacher
+    one = catalogue_loss(users[of], *asked, counted=real)
+    other = catalogue_loss(users[of], *asked, counted=real, same=same)
+    assert int(same[-1]) + 1 < len(users) and one.item() == pytest.approx(other.item(), rel=1e-12)
+    close(gradients(other, users, items), gradients(one, users, items), 1e-12)
+    terms[0] = Term(catalogue_click, 0.3, False, {}, True, False)  # one that does not allow it decides for all
+    assert catalogue_loss(users[of], *asked, counted=real, same=same).item() == one.item()
+
+
 def test_a_target_of_vanishing_probability_has_a_finite_loss():
     users = torch.tensor([[200.0]], requires_grad=True)
     items = torch.tensor([[1.0], [-1.0]], requires_grad=True)

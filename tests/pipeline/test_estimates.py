@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from distill_rec.estimates import Sizes, training_seconds, updates
 from distill_rec.pipeline.plan import plan_of
+from distill_rec.pipeline.stages.distill import Distill
 from distill_rec.recipe import OptimizerSection, Recipe
 from distill_rec.recipe_io import load_recipe
 
@@ -65,3 +67,14 @@ def test_every_try_of_a_search_counts() -> None:
     section = Recipe.model_validate({"teacher": {}}).teacher
     one, two = OptimizerSection(), OptimizerSection(tries=[{}, {"learning_rate": 1e-3}])
     assert training_seconds(section, two, GUEST) == 2 * training_seconds(section, one, GUEST)  # type: ignore[arg-type]
+
+
+def test_one_thread_takes_longer_and_students_beside_each_other_less_than_one_after_another() -> None:
+    def seconds(threads: int, **student: bool) -> float:
+        recipe = Recipe.model_validate({"teacher": {}, "student": student})
+        return Distill().estimate(recipe, replace(GUEST, threads=threads)).seconds
+
+    assert seconds(1, undistilled=False) > 1.2 * seconds(2, undistilled=False)
+    assert seconds(2) < 0.9 * seconds(1)  # two students, a thread each
+    assert seconds(1) == pytest.approx(seconds(1, undistilled=False) * (1 + 1 / 1.5), rel=0.2)
+    assert seconds(6, initialised=True) < seconds(2, initialised=True)

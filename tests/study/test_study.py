@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import command, environment
+from conftest import Cli, command, environment
+from notebooks_run import run_notebook
 
 from distill_rec.progress import Quiet
 from distill_rec.records import read_record
@@ -31,14 +33,14 @@ pytestmark = pytest.mark.timeout(900)
 """A study starts a process for each training; on a busy machine they take their time."""
 
 
-def tune_study(*arguments: object) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def tune_study(cli: Cli) -> Cli:
     """Run the command and wait for it."""
-    whole = command("tune-study", *arguments)
-    return subprocess.run(whole, env=environment(), capture_output=True, text=True, timeout=800, check=False)
+    return partial(cli, "tune-study", timeout=800)
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, cache: Path) -> Path:
+def study(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, tune_study: Cli) -> Path:
     """A finished study. Not to be changed."""
     folder = tmp_path_factory.mktemp("studies") / "tiny"
     quick = ("--set", "teacher.optimizer.checkpoint_seconds=60")
@@ -47,6 +49,16 @@ def study(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, cache: Pa
     assert "weights that learn" in done.stdout and "Does “output layer only is poor” hold here?" in done.stdout
     assert "row full, seed 0 failed" in done.stderr and "study: trainings" not in done.stdout
     return folder
+
+
+def test_its_notebook_runs_from_a_clean_kernel(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted(study.rglob("*"))
+    shown = run_notebook("03_how_much_to_tune", tmp_path, monkeypatch, DISTILL_REC_STUDY=study)
+    assert sorted(study.rglob("*")) == before
+    told = "\n".join(one.get("text/plain", "") for one in shown)
+    assert "3 tunings, seeds [0], a budget of 60 updates" in told and "nothing of it learns" in told
+    assert any("image/png" in one for one in shown)
+    assert any("what it took" in one.get("text/html", "").lower() for one in shown)
 
 
 def figures(study: StudyRecord, name: str) -> list[Any]:
@@ -101,7 +113,7 @@ def test_the_page_holds_everything_and_fetches_nothing(study: Path) -> None:
 
 
 def test_a_study_killed_in_the_middle_goes_on_to_the_same_figures(
-    study: Path, tiny_recipe: Path, tmp_path: Path
+    study: Path, tiny_recipe: Path, tmp_path: Path, tune_study: Cli
 ) -> None:
     folder = tmp_path / "killed"
     arguments = (tiny_recipe, "--tunings", "last:1", *BUDGET, "--out", folder)
@@ -133,7 +145,9 @@ def test_finished_trainings_are_kept(study: Path, tiny_recipe: Path) -> None:
     assert len(before) > 10 and before == {path: path.stat().st_mtime_ns for path in study.glob("*/0/*")}
 
 
-def test_a_changed_setting_is_refused_by_name_and_more_seeds_are_not(study: Path, tiny_recipe: Path) -> None:
+def test_a_changed_setting_is_refused_by_name_and_more_seeds_are_not(
+    study: Path, tiny_recipe: Path, tune_study: Cli
+) -> None:
     done = tune_study(tiny_recipe, *ROWS, *BUDGET, "--out", study, "--set", "teacher.dim=8")
     assert done.returncode == 1 and "row head, key teacher.dim: 8, but study" in done.stderr, done.stderr
     assert "with 16. Set it back, or name another folder with --out" in done.stderr

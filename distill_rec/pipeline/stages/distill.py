@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,13 +55,13 @@ class Distill(Stage):
     def run(self, work: Work) -> None:
         recipe = work.context.resolved
         assert recipe.student is not None
-        folder = work.folder(self.name)
+        folder, trunk = work.folder(self.name), trunk_of(recipe)
         wanted = {"student": True, "undistilled": recipe.student.undistilled, "initialised": recipe.student.initialised}
         names = [name for name, one in wanted.items() if one] if recipe.teacher is not None else ["student"]
         shared = {
             "teach": str(work.folder("teach")) if recipe.teacher is not None else "",
             "prepared": str(work.folder("prepare")),
-            "trunk": trunk_of(recipe),
+            "trunk": trunk,
         }
         jobs = [
             Job(
@@ -77,8 +78,9 @@ class Distill(Stage):
             if not (folder / name / "model.json").exists()
         ]
         threads = threads_of(recipe.student.device)
-        if len(names) > 1 and threads > 1:
-            run_beside(jobs, threads, work.progress, share=max(1, threads // len(names)))
+        if jobs and len(names) > 1 and threads > 1:
+            _warm(recipe.student, trunk, work.folder("prepare"), work.progress)
+            run_beside(jobs, threads, work.progress, share=share_of(threads, len(names)))
         else:
             for job in jobs:
                 train(**job.arguments, progress=work.progress)
@@ -131,6 +133,16 @@ def train(
     )
 
 
+def _warm(section: StudentSection, trunk: str, prepared: Path, progress: Progress) -> None:
+    """See `contracts.WarmCaches`."""
+    from distill_rec.contracts import student_spec
+    from distill_rec.data import Dataset
+
+    warm = student_spec(section.kind).warm
+    if warm is not None:
+        warm.get()(section, section.trunk or trunk, Dataset.load(prepared), progress)
+
+
 def threads_of(device: str) -> int:
     """Threads that trainings can share; 1 where they would share a GPU, or processes that were launched."""
     import torch
@@ -143,6 +155,11 @@ def threads_of(device: str) -> int:
     return torch.get_num_threads() if choose_device(device).type == "cpu" else 1
 
 
+def share_of(threads: int, students: int) -> int:
+    """Threads of each student, where they are trained beside each other."""
+    return max(1, threads // students)
+
+
 def trunk_of(recipe: Recipe) -> str:
     """The PLM of the student's tokens and first weights: its own, or else its teacher's; "" where there is none."""
     sections: tuple[Sourced | None, ...] = (recipe.student, recipe.teacher)
@@ -151,17 +168,25 @@ def trunk_of(recipe: Recipe) -> str:
 
 def _work_of(section: StudentSection, sizes: Sizes, distilled: bool) -> tuple[str, float]:
     from distill_rec.contracts import student_spec
-    from distill_rec.estimates import Sizes, training_seconds, updates
+    from distill_rec.estimates import seconds_beside, training_seconds
 
-    seconds = training_seconds(section, section.optimizer, sizes, TAUGHT if distilled else 1.0)
-    seconds += student_spec(section.kind).start_seconds
-    first = ""
-    if distilled and section.first is not None:
-        optimizer = section.first.optimizer
-        texts = Sizes(sizes.clicks, sizes.items, int(sizes.items * (1 - section.first.held_out)))
-        seconds += len(optimizer.each_try()) * updates(optimizer, texts) * optimizer.batch_size / FIRST_TEXTS_A_SECOND
-        first = ", after a first stage on item vectors"
     others = {"without distillation": section.undistilled, "from the teacher's start": section.initialised}
     beside = [name for name, wanted in others.items() if distilled and wanted]
-    seconds += len(beside) * training_seconds(section, section.optimizer, sizes)
-    return ", and ".join([f"{section.kind}, {section.dim} dimensions{first}", *beside]), seconds
+    share = share_of(sizes.threads, 1 + len(beside)) if beside else sizes.threads
+    own = replace(sizes, threads=share)
+    first, words = _first_stage(section, sizes) if distilled and section.first is not None else (0.0, "")
+    each = [first + training_seconds(section, section.optimizer, own, TAUGHT if distilled else 1.0)]
+    each += [training_seconds(section, section.optimizer, own) for _ in beside]
+    seconds = student_spec(section.kind).start_seconds + seconds_beside(each, sizes.threads // share)
+    return ", and ".join([f"{section.kind}, {section.dim} dimensions{words}", *beside]), seconds
+
+
+def _first_stage(section: StudentSection, sizes: Sizes) -> tuple[float, str]:
+    """Seconds of a student's first stage, and what it is."""
+    from distill_rec.estimates import updates
+
+    assert section.first is not None
+    optimizer = section.first.optimizer
+    texts = replace(sizes, samples=int(sizes.items * (1 - section.first.held_out)))
+    steps = len(optimizer.each_try()) * updates(optimizer, texts)
+    return steps * optimizer.batch_size / FIRST_TEXTS_A_SECOND, ", after a first stage on item vectors"
