@@ -420,15 +420,6 @@ def _train(  # noqa: PLR0913
     training.run(objective, called, clicks_only, optimizer, place, ranks)
 
 
-def _adapt_as_before(objective: Objective, best: Path) -> None:
-    """Take over the weights that training alone needs, as adapters; those of another shape are learned anew."""
-    earlier = under(load_file(best), "1") if best.exists() else {}
-    with torch.no_grad():
-        for name, own in objective.named_parameters():
-            if name in earlier and earlier[name].shape == own.shape:
-                own.copy_(earlier[name])
-
-
 def _cross_fitting(section: StudentSection, knowledge: Knowledge, dataset: Dataset) -> CrossFitting | None:
     """
     Raises:

@@ -64,8 +64,8 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
     for variant in variants:
         if variant.preference is not None:
             require_preferences(variant.preference, dataset)
-    post = [None if variant.begin else post_train(variant, dataset, folder, progress) for variant in variants]
-    learned = [_post_trained(variant, place) for variant, place in zip(variants, post, strict=True)]
+    post = [post_train(variant, dataset, folder, progress) for variant in variants]
+    learned = [weights_of(variant, place) for variant, place in zip(variants, post, strict=True)]
     folders = [_train(variant, dataset, folder, progress, own) for variant, own in zip(variants, learned, strict=True)]
     outcomes = [read_record(Outcome, path / "history.json") for path in folders]
     best = max(range(len(variants)), key=lambda number: outcomes[number].best)
@@ -79,13 +79,6 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
     if (before := post[best]) is not None:
         noted["before"] = {NAME: read_record(Outcome, before / "history.json")}
     write_record(folder / "history.json", outcomes[best].model_copy(update=noted))
-
-
-def _post_trained(variant: BiEncoderSection, place: Path | None) -> Path | None:
-    """Weights of a variant's post-training: of its own, or of the teacher that it goes on from."""
-    if variant.begin:
-        return None if variant.post_training is None else Path(variant.begin) / POST_TRAINED
-    return weights_of(variant, place)
 
 
 def _require_one_protocol(variants: list[BiEncoderSection], dataset: Dataset) -> None:
