@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from distill_rec.training.objective import Objective
 from distill_rec.training.optimizers import NonFiniteGradientError, Optimizers, make_optimizers
 from distill_rec.training.outcome import Outcome, Stopped
 from distill_rec.training.plateau import Plateau
+from distill_rec.training.repeat_level import lower_repeats
 from distill_rec.training.replay import replayed
 from distill_rec.training.task import Task
 from distill_rec.training.window import choose_rows, run_window, window_items
@@ -334,6 +336,7 @@ class Training:
         if kept_start:
             save_weights(self.folder / "best.safetensors", load_file(self._start))
         load_trainable(load_file(self.folder / "best.safetensors"), *self._modules)
+        lowered = self._lower_repeats()
         plateau = Plateau.from_state(self.state.plateau)
         patience = 1 if self.section.decay == "linear" else plateau.patience
         outcome = Outcome(
@@ -350,11 +353,20 @@ class Training:
             rates=self.state.rates,
             gain=gain,
             kept_start=kept_start,
+            repeat_level=lowered,
         )
         write_record(self.folder / "history.json", outcome)
         self._start.unlink(missing_ok=True)
         self.model.eval()
         return outcome
+
+    def _lower_repeats(self) -> float | None:
+        """See `lower_repeats`; the weights that are kept have it."""
+        scorer = partial(scorer_of, name=self.name)
+        lowered = None if self.task else lower_repeats(self.model, scorer, self.validation, self.dataset)
+        if lowered is not None:
+            save_weights(self.folder / "best.safetensors", trainable(*self._modules))
+        return lowered
 
     def _moved(self) -> dict[str, float]:
         if not self._start.exists():  # begun by an earlier release, which kept it only where it was asked to
