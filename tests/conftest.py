@@ -30,6 +30,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 LONGEST = (
     "study/test_study.py",
+    "search/test_search.py",
     "pipeline/test_killed_runs.py",
     "plugin/test_plugin.py",
     "pipeline/test_several_teachers.py",

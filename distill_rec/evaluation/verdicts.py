@@ -177,14 +177,14 @@ def _seen_items(results: Results, metric: str) -> Verdict | None:
 
 
 def _of_repeats(results: Results) -> str:
-    """What repeat terms learned, or that there is none."""
+    """The numbers of repeat terms, or that there is none."""
     if not results.repeats:
         return "repeat_term in [teacher] and [student] learns how often people come back."
     learned = []
     for model, numbers in results.repeats.items():
         by_age = (f"{signed(number)} ({age})" for age, number in zip(NAMES, numbers, strict=True))
         learned.append(f"{title_of(model)} {', '.join(by_age)}")
-    return f"what repeat_term learned, by clicks since the item's last: {'; '.join(learned)}."
+    return f"the repeat terms, by clicks since the item's last: {'; '.join(learned)}."
 
 
 def _new_items(results: Results) -> Verdict | None:
