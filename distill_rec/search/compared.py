@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from distill_rec.data.dataset import Dataset
 from distill_rec.evaluation.compare import drawn
 from distill_rec.evaluation.protocol import PerSample, Samples, evaluate
@@ -29,7 +31,7 @@ class Compared:
         leave_out_seen: bool = True,
     ) -> None:
         samples = drawn(samples, section)
-        self._draws = {"resamples": section.bootstrap, "seed": section.seed}
+        self._draws: dict[str, Any] = {"resamples": section.bootstrap, "seed": section.seed}
         self._found: dict[str, list[PerSample]] = {
             name: [evaluate(scorer, samples, dataset, leave_out_seen=leave_out_seen)]
             for name, scorer in scorers.items()
