@@ -49,6 +49,12 @@ RECORDS = {
 """Which record each file of a run or a study is, by its path in its folder."""
 
 
+class Part(BaseModel):
+    """Base of what stands within a record."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Record(BaseModel):
     """Base of every record.
 

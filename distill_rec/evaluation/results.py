@@ -6,16 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from distill_rec.files import write_text
 from distill_rec.frames import read_frame, write_frame
-from distill_rec.records import Record, read_record
+from distill_rec.records import Part, Record, read_record
 from distill_rec.runtime.errors import RunError
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class Cell(Part):
@@ -74,9 +70,9 @@ class Table(Part):
     samples: int
     users: int
     cells: dict[str, dict[str, Cell]]
-    differences: list[Difference] = []
-    ratios: list[Ratio] = []
-    left_out: dict[str, int] = {}
+    differences: list[Difference] = Field(default_factory=list)
+    ratios: list[Ratio] = Field(default_factory=list)
+    left_out: dict[str, int] = Field(default_factory=dict)
 
     def difference(self, metric: str, first: str, second: str) -> Difference | None:
         for found in self.differences:
@@ -104,7 +100,7 @@ class ModelCost(Part):
     candidates: int = 0
     history: int = 0
     cached: bool = Field(True, description="the request is ranked with cached item vectors, no text is encoded")
-    missing: dict[str, str] = {}
+    missing: dict[str, str] = Field(default_factory=dict)
 
 
 class Lists(Part):
@@ -133,6 +129,38 @@ class Agreement(Part):
         "teacher's)"
     )
     users: int
+
+
+class ReliabilityBin(Part):
+    """Candidates of about the same predicted probability.
+
+    Attributes:
+        predicted: mean predicted probability of a click.
+        clicked: share that was clicked, with its interval `low` to `high`.
+    """
+
+    predicted: float
+    clicked: float
+    low: float
+    high: float
+    candidates: int
+
+
+class Calibration(Part):
+    """Predicted probabilities of a click beside clicks.
+
+    Attributes:
+        error: expected calibration error over the bins; above 0 by chance even of true probabilities.
+        brier: mean squared distance to the click.
+        predicted, clicked: means over all candidates.
+    """
+
+    bins: list[ReliabilityBin]
+    error: float
+    brier: float
+    log_loss: float
+    predicted: float
+    clicked: float
 
 
 class Slice(Part):
@@ -247,6 +275,9 @@ class Results(Record):
     )
     slicings: list[Slicing] = Field(
         default_factory=list, description="the test sliced by columns, histories and users; slices are by popularity"
+    )
+    calibrations: dict[str, Calibration] = Field(
+        default_factory=dict, description="of models whose scores are said to be probabilities of a click"
     )
     verdicts: list[Verdict] = Field(default_factory=list)
     examples: list[Example] = Field(default_factory=list)

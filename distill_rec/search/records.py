@@ -6,16 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from distill_rec.evaluation.results import Cell, Difference, Ratio, Verdict
-from distill_rec.records import Record, read_record
+from distill_rec.records import Part, Record, read_record
 from distill_rec.runtime.errors import RunError
 from distill_rec.training.outcome import Stopped
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class Budget(Part):

@@ -6,20 +6,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from distill_rec.evaluation.results import Cell, Difference, Verdict
-from distill_rec.records import Record, read_record
+from distill_rec.records import Part, Record, read_record
 from distill_rec.runtime.errors import RunError
 from distill_rec.training.outcome import Stopped
 
 Unit = Literal["max_seconds", "max_updates"]
 Curve = list[tuple[float, float]]
 """Validation nDCG@10 by seconds of training."""
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class Budget(Part):

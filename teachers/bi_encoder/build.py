@@ -142,7 +142,7 @@ def trunk_encoder(
         chunk: texts encoded at once.
     """
     tokens = cached_tokens(texts, trunk.tokenizer(), _tokens_key(trunk))
-    lowest = how.lowest(len(trunk.layers))
+    lowest = how.lowest(trunk.depth)
     states = None if lowest is None else cached_states(texts, tokens, trunk, lowest, progress)
     tuned = how.prepare(trunk)
     encoder = TrunkEncoder(trunk, tokens, head, tuned, lowest or 0, states, chunk)
