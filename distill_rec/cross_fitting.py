@@ -6,6 +6,7 @@ On histories that a teacher was trained on, what it says is little more than the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,6 +16,19 @@ from torch import Tensor
 from distill_rec.data.dataset import Dataset, Sequences
 from distill_rec.data.slices import whole
 from distill_rec.folds import Fold
+
+
+def without(dataset: Dataset, fold: str) -> Dataset:
+    """The data with training clicks of the other folds' users alone; all of it where `fold` is "".
+
+    Validation and test stay, and so do the items: one that only these users clicked is one that others did not.
+    """
+    if not fold:
+        return dataset
+    left_out = Fold.of(fold).users(len(dataset.users))
+    rows = np.flatnonzero(~left_out[np.asarray(dataset.train.user)])
+    # what the folder holds is of all users, but for the items' columns
+    return replace(dataset, train=dataset.train.take(rows), folder=None, made_columns=dataset.columns())
 
 
 class CrossFitting:

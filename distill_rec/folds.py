@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from distill_rec.data.dataset import Dataset
 
 FORM = re.compile(r"([1-9]\d?)/([1-9]\d?)")
 STREAM = 0xF01D
@@ -40,16 +37,3 @@ class Fold:
         """Which users belong to it, `[n_users]`."""
         parts = np.random.default_rng([STREAM, n_users, self.count]).permutation(n_users) % self.count
         return np.asarray(parts == self.number - 1)
-
-
-def without(dataset: Dataset, fold: str) -> Dataset:
-    """The data with training clicks of the other folds' users alone; all of it where `fold` is "".
-
-    Validation and test stay, and so do the items: one that only these users clicked is one that others did not.
-    """
-    if not fold:
-        return dataset
-    left_out = Fold.of(fold).users(len(dataset.users))
-    rows = np.flatnonzero(~left_out[np.asarray(dataset.train.user)])
-    # what the folder holds is of all users, but for the items' columns
-    return replace(dataset, train=dataset.train.take(rows), folder=None, made_columns=dataset.columns())

@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import load_file
 from tiny import make_dataset, student_section, write_trunk
 
-from distill_rec.cross_fitting import CrossFitting
+from distill_rec.cross_fitting import CrossFitting, without
 from distill_rec.distillation import distill
 from distill_rec.ensemble.teach import teach
-from distill_rec.folds import Fold, without
+from distill_rec.folds import Fold
 from distill_rec.knowledge import Knowledge
 from distill_rec.recipe_io import check
 from distill_rec.runtime.errors import RecipeError

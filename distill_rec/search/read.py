@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from distill_rec.data.dataset import Dataset
 from distill_rec.evaluation.compare import drawn
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
-from distill_rec.evaluation.protocol import PerSample, evaluate
+from distill_rec.evaluation.protocol import PerSample, Samples, evaluate
 from distill_rec.evaluation.results import Cell, Difference, Ratio
 from distill_rec.evaluation.scorer import Scorer, popularity
 from distill_rec.evaluation.tables import build, difference_of
@@ -25,20 +25,28 @@ from distill_rec.study.read import grouping_of
 TEACHER, POPULARITY = "teacher", "popularity"
 
 
-class Test:
-    """Models on the test, by the protocol of every comparison.
+class Compared:
+    """Models on one part of the data, by the protocol of every comparison.
 
     Attributes:
         cells: by name and metric.
     """
 
-    def __init__(self, scorers: dict[str, Scorer], dataset: Dataset, section: EvaluateSection) -> None:
-        samples = drawn(dataset.test, section)
-        self._draws = {"resamples": section.bootstrap, "seed": section.seed}
+    def __init__(
+        self,
+        scorers: dict[str, Scorer],
+        samples: Samples,
+        dataset: Dataset,
+        section: EvaluateSection,
+        leave_out_seen: bool = True,
+    ) -> None:
+        samples = drawn(samples, section)
+        self._resamples, self._seed = section.bootstrap, section.seed
         self._found: dict[str, list[PerSample]] = {
-            name: [evaluate(scorer, samples, dataset)] for name, scorer in scorers.items()
+            name: [evaluate(scorer, samples, dataset, leave_out_seen=leave_out_seen)]
+            for name, scorer in scorers.items()
         }
-        table = build("test", "test", self._found, **self._draws)
+        table = build("part", "part", self._found, resamples=self._resamples, seed=self._seed)
         self.users = 0 if table is None else table.users
         self.cells: dict[str, dict[str, Cell]] = (
             {}
@@ -51,14 +59,14 @@ class Test:
         if first == second or not {first, second} <= set(self.cells):
             return None
         pair = self._found[first], self._found[second]
-        return difference_of(metric, *pair, (first, second), **self._draws)
+        return difference_of(metric, *pair, (first, second), resamples=self._resamples, seed=self._seed)
 
     def kept(self, metric: str, name: str) -> Ratio | None:
         """Q, or Q' of AUC."""
         if not {name, TEACHER} <= set(self.cells):
             return None
         pair = {"student": self._found[name], TEACHER: self._found[TEACHER]}
-        table = build("test", "test", pair, **self._draws)
+        table = build("part", "part", pair, resamples=self._resamples, seed=self._seed)
         return None if table is None else table.ratio("Q'" if metric == "auc" else "Q", metric)
 
 
@@ -66,7 +74,7 @@ def read_search(search: Search, begun: SpaceRecord, metric: str, left: str, prog
     """Everything that the search found."""
     dataset = Dataset.load(search.run / "prepare")
     section = search.recipe.evaluate or EvaluateSection()
-    trials = [found for one in search.drawn() if (found := search.trial(one.number)) is not None]
+    trials = [trial for one in search.drawn() if (trial := search.trial(one.number)) is not None]
     short = short_names(space_of(search.recipe))
     pairs = [(trial, point) for trial in trials if not trial.failure for point in trial.points]
     figures = [figures_of(point, begun, metric) for _, point in pairs]
@@ -75,9 +83,19 @@ def read_search(search: Search, begun: SpaceRecord, metric: str, left: str, prog
     names = [f"#{trial.number} {point.precision}" if several else f"#{trial.number}" for trial, point in pairs]
     own = next((name for (trial, _), name in zip(pairs, names, strict=True) if trial.number == 0), "")
     tested = [name for place, name in enumerate(names) if fronts[place] or place == chosen or name == own]
-    test = _test(search, dataset, section, dict(zip(names, pairs, strict=True)), tested, progress)
+    students = _students(search, dataset, dict(zip(names, pairs, strict=True)), tested, progress)
+    test = Compared(
+        {POPULARITY: popularity(dataset.train_clicks), **students, **_teacher(search, dataset, "test")},
+        dataset.test,
+        dataset,
+        section,
+    )
+    on_validation = {**students, **_teacher(search, dataset, "validation")}
+    validation = Compared(on_validation, dataset.validation, dataset, section, begun.leave_out_seen)
     found = [
-        _found(name, pair, figure, front, search, short, metric, test, own)
+        _found(name, pair, figure, front, search, short, metric, test, own).model_copy(
+            update={"kept_on_validation": validation.kept(metric, name)}
+        )
         for name, pair, figure, front in zip(names, pairs, figures, fronts, strict=True)
     ]
     registry = CATALOGUE if dataset.kind == "clicks" else IMPRESSIONS
@@ -97,6 +115,7 @@ def read_search(search: Search, begun: SpaceRecord, metric: str, left: str, prog
         ],
         baselines={name: test.cells[name] for name in (POPULARITY, TEACHER) if name in test.cells},
         users=test.users,
+        validation_users=validation.users,
         resamples=section.bootstrap,
         chosen=None if chosen is None else names[chosen],
         left=left,
@@ -106,26 +125,31 @@ def read_search(search: Search, begun: SpaceRecord, metric: str, left: str, prog
     return record
 
 
-def _test(  # noqa: PLR0913
+def _students(
     search: Search,
     dataset: Dataset,
-    section: EvaluateSection,
     pairs: dict[str, tuple[TrialRecord, Point]],
-    tested: list[str],
+    names: list[str],
     progress: Progress,
-) -> Test:
-    scorers: dict[str, Scorer] = {POPULARITY: popularity(dataset.train_clicks)}
-    with progress.task("search: the front on the test", len(tested)) as task:
-        for name in tested:
+) -> dict[str, Scorer]:
+    """The exported students of some points, by name."""
+    scorers: dict[str, Scorer] = {}
+    with progress.task("search: loading the front", len(names)) as task:
+        for name in names:
             trial, point = pairs[name]
             scorers[name] = precisions_of(search.place(trial.number), dataset)[point.precision]
             task.advance()
-        if search.recipe.teacher is not None:
-            from distill_rec.teacher_model import Teacher
+    return scorers
 
-            teacher = Teacher.load(search.run / "teach").scorer_on(dataset, "test")
-            scorers |= {} if teacher is None else {TEACHER: teacher}
-        return Test(scorers, dataset, section)
+
+def _teacher(search: Search, dataset: Dataset, part: str) -> dict[str, Scorer]:
+    """The teacher by its name; nothing where there is none, or none that has scores of this part."""
+    if search.recipe.teacher is None:
+        return {}
+    from distill_rec.teacher_model import Teacher
+
+    found = Teacher.load(search.run / "teach").scorer_on(dataset, part)
+    return {} if found is None else {TEACHER: found}
 
 
 def _found(  # noqa: PLR0913
@@ -136,7 +160,7 @@ def _found(  # noqa: PLR0913
     search: Search,
     short: dict[str, str],
     metric: str,
-    test: Test,
+    test: Compared,
     own: str,
 ) -> Found:
     trial, point = pair

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 from pydantic import Field
 
 from distill_rec.evaluation.results import Cell, Difference, Ratio, Verdict
-from distill_rec.records import Part, Record
+from distill_rec.records import Part, Record, read_record
+from distill_rec.runtime.errors import RunError
 from distill_rec.training.outcome import Stopped
 
 
@@ -99,7 +102,7 @@ class Found(Part):
         front: none other is as good, as small and as quick, and better in one of them.
         test: on the test, by metric; of the front and of the recipe's own student alone.
         against_teacher, against_recipe: paired differences on the test in the main metric.
-        kept_on_test: Q (Q' of AUC) on the test.
+        kept_on_validation, kept_on_test: Q (Q' of AUC) with its interval; the first says how sure a choice can be.
     """
 
     name: str
@@ -117,6 +120,7 @@ class Found(Part):
     test: dict[str, Cell] | None = None
     against_teacher: Difference | None = None
     against_recipe: Difference | None = None
+    kept_on_validation: Ratio | None = None
     kept_on_test: Ratio | None = None
 
 
@@ -134,6 +138,7 @@ class SearchRecord(Record):
     Attributes:
         found: of every finished trial, in their order.
         baselines: popularity and teacher on the test.
+        users, validation_users: of the test, and those that trials were chosen by.
         chosen: name of the point that the budget asks for; None where none fits.
         left: why fewer trials than asked for were made; "" where all were.
     """
@@ -149,6 +154,7 @@ class SearchRecord(Record):
     failed: list[Failed]
     baselines: dict[str, dict[str, Cell]]
     users: int
+    validation_users: int
     resamples: int
     chosen: str | None
     left: str = ""
@@ -157,3 +163,33 @@ class SearchRecord(Record):
     def point(self, name: str) -> Found:
         """The point of a name."""
         return next(one for one in self.found if one.name == name)
+
+    def frame(self) -> pl.DataFrame:
+        """One row per point: `name, student, quality, kept, megabytes, milliseconds, fits, front, rising`; quality is
+        the main metric on validation data.
+        """
+        rows = [
+            {"name": one.name, "student": one.student, "quality": one.point.quality[self.main_metric]}
+            | {"kept": one.kept, "megabytes": one.point.megabytes, "milliseconds": one.point.milliseconds}
+            | {"fits": one.fits, "front": one.front, "rising": one.rising}
+            for one in self.found
+        ]
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+    def _repr_html_(self) -> str:
+        from distill_rec.pages import in_notebook
+        from distill_rec.search.page import page_of
+
+        return in_notebook(page_of(self))
+
+    @staticmethod
+    def read(run: str | Path) -> SearchRecord:
+        """Read the search within a run's folder.
+
+        Raises:
+            RunError: it holds none.
+        """
+        path = Path(run) / "search" / "search.json"
+        if not path.exists():
+            raise RunError(path, "no finished search here", "search.json", "Make one with `distill-rec search`.")
+        return read_record(SearchRecord, path)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from distill_rec.evaluation.endings import WAYS
+from distill_rec.evaluation.kinds_told import FEWEST
 from distill_rec.evaluation.numerals import percent, plain
 from distill_rec.evaluation.results import Difference, Verdict
-from distill_rec.evaluation.verdicts import FEWEST
 from distill_rec.search.records import Found, SearchRecord
 from distill_rec.search.words import budget_text, cell_text, difference_text, ratio_text
 
@@ -37,10 +37,18 @@ def _chosen(search: SearchRecord) -> Verdict | None:
     if (budget.megabytes, budget.milliseconds) != (None, None):
         limits = budget_text(budget.model_copy(update={"within": None}))
         what += f" of those with {limits}"
-    kept = "" if one.kept is None else f", {percent(one.kept)} of the teacher’s"
+    kept = "" if one.kept is None else f", {percent(one.kept)} of the teacher’s{_how_sure(search, one)}"
     quality = plain(one.point.quality[search.main_metric])
     text = f"{what}: {one.name} ({one.student}), {_cost(one)}, validation {title} {quality}{kept}."
     return Verdict(tone="open" if one.rising else "note", text=text + (_open(one) if one.rising else ""))
+
+
+def _how_sure(search: SearchRecord, one: Found) -> str:
+    """The interval on validation data of what is kept: with few users the nearest trials are chosen from by luck."""
+    found = one.kept_on_validation
+    if found is None or found.low is None or found.high is None:
+        return ""
+    return f" ({percent(found.low)} to {percent(found.high)} over {search.validation_users:,} users)"
 
 
 def _none_fits(search: SearchRecord) -> Verdict:

@@ -30,7 +30,7 @@ class Distill(Stage):
     section = "student"
     version = 2
     still_good = frozenset({1})  # 2 lets small logs, whose epochs have few updates, train to the floor and beyond
-    no_effect = frozenset({"student.trunk", "student.device"})
+    no_effect = frozenset({"student.trunk", "student.begin", "student.device"})
     help = "Train the student from the teacher (after the stages before, where they are not finished)."
     example = "distill-rec distill students/static --restart distill"
     outputs = ("student/weights.safetensors", "student/model.json")
@@ -59,13 +59,21 @@ class Distill(Stage):
         wanted = {"student": True, "undistilled": recipe.student.undistilled, "initialised": recipe.student.initialised}
         names = [name for name, one in wanted.items() if one] if recipe.teacher is not None else ["student"]
         shared = {
-            "section": recipe.student.model_dump(mode="json"),
             "teach": str(work.folder("teach")) if recipe.teacher is not None else "",
             "prepared": str(work.folder("prepare")),
             "trunk": trunk,
         }
         jobs = [
-            Job(f"distill/{name}", f"{__name__}:train", {**shared, "name": name, "folder": str(folder / name)})
+            Job(
+                f"distill/{name}",
+                f"{__name__}:train",
+                {
+                    "section": begun_beside(recipe.student, name).model_dump(mode="json"),
+                    "name": name,
+                    "folder": str(folder / name),
+                    **shared,
+                },
+            )
             for name in names
             if not (folder / name / "model.json").exists()
         ]
@@ -93,6 +101,14 @@ class Distill(Stage):
         from distill_rec.pipeline.trainings import print_trainings
 
         print_trainings(folder / self.name, console)
+
+
+def begun_beside(section: StudentSection, name: str) -> StudentSection:
+    """The section of one of the stage's students: `begin` names the student's, and others begin at those beside it."""
+    if name == "student" or not section.begin:
+        return section
+    beside = Path(section.begin).parent / name
+    return section.model_copy(update={"begin": str(beside) if (beside / "model.json").exists() else ""})
 
 
 def train(
@@ -152,19 +168,25 @@ def trunk_of(recipe: Recipe) -> str:
 
 def _work_of(section: StudentSection, sizes: Sizes, distilled: bool) -> tuple[str, float]:
     from distill_rec.contracts import student_spec
-    from distill_rec.estimates import Sizes, seconds_beside, training_seconds, updates
+    from distill_rec.estimates import seconds_beside, training_seconds
 
     others = {"without distillation": section.undistilled, "from the teacher's start": section.initialised}
     beside = [name for name, wanted in others.items() if distilled and wanted]
     share = share_of(sizes.threads, 1 + len(beside)) if beside else sizes.threads
     own = replace(sizes, threads=share)
-    each = [training_seconds(section, section.optimizer, own, TAUGHT if distilled else 1.0)]
-    first = ""
-    if distilled and section.first is not None:
-        optimizer = section.first.optimizer
-        texts = Sizes(sizes.clicks, sizes.items, int(sizes.items * (1 - section.first.held_out)))
-        each[0] += len(optimizer.each_try()) * updates(optimizer, texts) * optimizer.batch_size / FIRST_TEXTS_A_SECOND
-        first = ", after a first stage on item vectors"
+    first, words = _first_stage(section, sizes) if distilled and section.first is not None else (0.0, "")
+    each = [first + training_seconds(section, section.optimizer, own, TAUGHT if distilled else 1.0)]
     each += [training_seconds(section, section.optimizer, own) for _ in beside]
     seconds = student_spec(section.kind).start_seconds + seconds_beside(each, sizes.threads // share)
-    return ", and ".join([f"{section.kind}, {section.dim} dimensions{first}", *beside]), seconds
+    return ", and ".join([f"{section.kind}, {section.dim} dimensions{words}", *beside]), seconds
+
+
+def _first_stage(section: StudentSection, sizes: Sizes) -> tuple[float, str]:
+    """Seconds of a student's first stage, and what it is."""
+    from distill_rec.estimates import updates
+
+    assert section.first is not None
+    optimizer = section.first.optimizer
+    texts = replace(sizes, samples=int(sizes.items * (1 - section.first.held_out)))
+    steps = len(optimizer.each_try()) * updates(optimizer, texts)
+    return steps * optimizer.batch_size / FIRST_TEXTS_A_SECOND, ", after a first stage on item vectors"
