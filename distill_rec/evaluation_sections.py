@@ -56,6 +56,11 @@ class OtherSection(Section):
         "score", description="column of the score, larger is better; where the file has none, rank_column is read"
     )
     rank_column: str = Field("rank", description="column of the rank, 1 is best; of a list without either: its order")
+    score_is: Literal["order", "probability", "logit"] = Field(
+        "order",
+        description="impressions: what a score says: an order alone, or the probability of a click, or its logit; then "
+        "its calibration is told",
+    )
     unknown: Literal["refuse", "skip"] = Field(
         "refuse",
         description="rows of items, users or samples that the data have not: an error, or left out and counted",

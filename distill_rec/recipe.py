@@ -18,6 +18,7 @@ from distill_rec.loss_schedule import at_largest, refuse_schedule
 from distill_rec.losses.checks import used
 from distill_rec.losses.registry import item_losses, losses
 from distill_rec.losses.section import loss_section
+from distill_rec.refresh_section import RefreshSection as RefreshSection
 from distill_rec.search_section import SearchSection
 from distill_rec.section import Section as Section
 from distill_rec.section import decisive as decisive
@@ -132,15 +133,12 @@ class OptimizerSection(Section):
         gt=0,
         description="AdamW's rate for what learns of the trunk; weights that a tuning adds want more, as 1e-3",
     )
-    rate_factor: float = Field(
-        1.0, gt=0, description="factor of all rates, lower where training goes on from trained weights (begin)"
-    )
+    rate_factor: float = Field(1.0, gt=0, description="factor of all rates, below one to go on gently (begin)")
     replay: float = Field(
         1.0,
         ge=0,
         le=1,
-        description="share of the clicks that an earlier run has trained on (data.known), drawn anew for each epoch; "
-        "all others are in every epoch",
+        description="share of what an earlier run has trained on (data.known) that an epoch repeats, drawn for each",
     )
     trunk_layer_decay: float = Field(
         1.0,
@@ -188,6 +186,15 @@ class OptimizerSection(Section):
     item_chunk: int = Field(256, ge=1, description="texts that the trunk encodes at once, with a graph")
     sampled_items: int | None = Field(
         None, description="trunk tuning: other items whose gradient the trunk gets in a window; all where not given"
+    )
+    drawn_negatives: int | None = Field(
+        None,
+        ge=1,
+        description="items drawn per window that clicked ones compete with, beside its batches' own; of impressions "
+        "candidates without a click, drawn for each; left out: the whole catalogue, all that was shown",
+    )
+    drawn_by: Literal["uniform", "clicks"] = Field(
+        "uniform", description="how drawn_negatives are drawn: all alike, or (clicks) by their training clicks"
     )
     refresh_windows: int = Field(
         1, ge=1, description="trunk tuning: windows between two encodings of the whole catalogue"
@@ -462,27 +469,6 @@ class EvaluateSection(Section):
     def _each_once(cls, found: list[Any]) -> list[Any]:
         refuse_twice([one.key for one in found])
         return found
-
-
-class RefreshSection(Section):
-    """Against which run a refreshed student is compared, and what it takes to be published."""
-
-    run: str = Field(
-        "", description="folder of the run before, to compare with its student on the newest clicks (test)"
-    )
-    max_loss: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="share of the main metric (nDCG@10; AUC of impressions) that the student may lose against the one "
-        "before, by the mean over users; more, and it is not published",
-    )
-    anyway: bool = Field(False, description="publish it even where it is worse")
-    into: str = Field(
-        "", description="export folder that a service follows: a student that is published becomes its next version"
-    )
-    bootstrap: int = Field(2000, ge=100, description="paired resamples of users for the intervals")
-    max_users: int | None = Field(None, description="test users drawn when there are more; all where not given")
 
 
 class Recipe(Section):

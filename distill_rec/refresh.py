@@ -118,8 +118,12 @@ def _absolute(pattern: str) -> str:
 def _teacher(teacher: Settings, folder: Path, gently: Gently) -> Settings:
     """The teacher's section, or each one's of several, begun at the trained one; its choices are made."""
     if "members" in teacher:
-        members = teacher["members"].items()
-        return teacher | {"members": {name: _teacher(one, folder / name, gently) for name, one in members}}
+        folds = teacher.get("folds", {})  # drawn anew for more users: who learned without one is taught anew
+        members = {
+            name: one if folds.get(name) else _teacher(one, folder / name, gently)
+            for name, one in teacher["members"].items()
+        }
+        return teacher | {"members": members}
     history = read_record(Outcome, folder / "history.json") if (folder / "history.json").exists() else None
     if teacher.get("choose") and history is not None and history.variants and history.chosen is not None:
         teacher = merge(teacher, history.variants[history.chosen].settings) | {"choose": []}

@@ -83,15 +83,15 @@ class Tracked:
             # Weights & Biases drops steps that go back, as a second training's do: it gets the step as a value.
             its_own = tracker.name == "wandb"
             at = {_key(f"{name}/update"): step} if its_own else {}
-            self._try(tracker, lambda one, v=named | at, s=None if its_own else step: one.log(v, step=s))
+            self._try(tracker, "log", named | at, step=None if its_own else step)
 
     def finish(self) -> None:
         for tracker in list(self._trackers):
-            self._try(tracker, lambda one: one.finish())
+            self._try(tracker, "finish")
 
-    def _try(self, tracker: Any, act: Any) -> None:
+    def _try(self, tracker: Any, method: str, *given: Any, **named: Any) -> None:
         try:
-            act(tracker)
+            getattr(tracker, method)(*given, **named)
         except Exception as error:  # a service that is down must not end a training
             log.warning("tracker %s failed and gets nothing more: %s", tracker.name, error)
             self._trackers.remove(tracker)

@@ -61,7 +61,7 @@ def refresh(  # noqa: PLR0913
     recipe, base = refreshed_recipe(run, clicks, items, gently, target, anyway, changes)
     folder = out or folder_beside(run.resolve(), recipe)
     for name, kind in taught_anew(recipe).items():
-        print(f"{name}: teachers of kind {kind} are taught anew", file=sys.stderr)
+        print(f"{name} ({kind}) does not go on from trained weights: it is taught anew", file=sys.stderr)
     if dry_run:
         from distill_rec.cli.plan import print_plan
 

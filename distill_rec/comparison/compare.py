@@ -65,11 +65,11 @@ def compare(
         raise RunError("compare", "no models", 'at least one, as {"student": run.student}')
     test = tested(dataset, evaluate)
     found = {name: compared(name, model, test.dataset) for name, model in models.items()}
-    others, lacking = others_of(test.section.others, test.dataset, tested_parts(test.dataset))
+    others = others_of(test.section.others, test.dataset, tested_parts(test.dataset))
     scorers: dict[str, Any] = {name: one.scorers for name, one in found.items()}
     costs = measure_each(_measurable(found), test.dataset) if test.section.cost else {}
     results = evaluated(
-        _with_baselines(scorers | others, test.dataset, test.section.transitions),
+        _with_baselines(scorers | others.scorers, test.dataset, test.section.transitions),
         test.dataset,
         test.section,
         name=test.name,
@@ -78,7 +78,8 @@ def compare(
         losses={name: one.loss for name, one in found.items() if one.loss},
         endings={name: one.endings for name, one in found.items() if one.endings},
         labels=test.labels,
-        remarks=[*(remark for one in found.values() for remark in one.remarks), *lacking],
+        probabilities=others.probabilities,
+        remarks=[*(remark for one in found.values() for remark in one.remarks), *others.remarks],
         progress=progress,
     )
     return Comparison(results)

@@ -63,8 +63,8 @@ def compared(name: str, model: Any, dataset: Dataset) -> Compared:
             raise RunError(f"model {name!r}", "an empty list", "a model, or one for each seed")
         return _seeds([compared(name, one, dataset) for one in model])
     if isinstance(model, str | Path) and Path(model).is_file():
-        scorers, lacking = others_of([_file(name, Path(model))], dataset, tested_parts(dataset))
-        return Compared(list(scorers.values()), remarks=lacking)
+        read = others_of([_file(name, Path(model))], dataset, tested_parts(dataset))
+        return Compared(list(read.scorers.values()), remarks=read.remarks)
     found = _loaded(name, model) if isinstance(model, str | Path) else model
     if isinstance(found, Teacher):
         return _teacher(name, found, dataset)

@@ -10,7 +10,7 @@ from distill_rec.evaluation.alike import AGREEMENT
 from distill_rec.evaluation.kinds_told import compared
 from distill_rec.evaluation.lists import LISTS
 from distill_rec.evaluation.numerals import percent, plain, signed
-from distill_rec.evaluation.results import Difference, Lists, Results, Slicing, Table
+from distill_rec.evaluation.results import Calibration, Difference, Lists, Results, Slicing, Table
 
 DECIMALS = {"novelty": 2, "diversity": 3, "popularity_lift": 2}
 MOST_ROWS = 12
@@ -93,6 +93,15 @@ def slicing_sheet(results: Results, slicing: Slicing) -> Sheet:
         sheet.add_row(row.slice.name, f"{row.slice.table.samples:,}", share, *models, apart, signed(row.weight))
     if len(rows) > MOST_ROWS:
         sheet.caption = f"{len(rows) - MOST_ROWS} more in the report"
+    return sheet
+
+
+def calibration_sheet(model: str, found: Calibration) -> Sheet:
+    """Predicted beside clicked, bin by bin."""
+    sheet = _sheet(f"calibration of {model}: expected error {found.error:.4f}", ("clicked", "candidates"))
+    for one in found.bins:
+        span = f"{one.clicked:.4f} ({one.low:.4f} to {one.high:.4f})"
+        sheet.add_row(f"{one.predicted:.4f} predicted", span, f"{one.candidates:,}")
     return sheet
 
 

@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from distill_rec.data.cautions import REPEATED
 from distill_rec.data.dataset import Dataset, Queries
 from distill_rec.data.labels import Labels
-from distill_rec.evaluation.agreements import agreement_table, of_student
 from distill_rec.evaluation.columns import ordered
-from distill_rec.evaluation.disagreements import disagreements
-from distill_rec.evaluation.lists import lists_beyond
+from distill_rec.evaluation.further import calibrations_of, tell_lists
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
 from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, evaluate_both, user_means
 from distill_rec.evaluation.results import Ending, ModelCost, Results, Share, Table, Verdict
@@ -23,7 +21,6 @@ from distill_rec.evaluation.scorer import DotScorer, Scorer
 from distill_rec.evaluation.slices import by_clicks
 from distill_rec.evaluation.slicings import slicings_of
 from distill_rec.evaluation.tables import build, difference_of
-from distill_rec.evaluation.top_lists import Lists, agreement_on_candidates, drawn_rows, lists_of
 from distill_rec.evaluation.verdicts import verdicts
 from distill_rec.progress import Progress, Quiet, Task
 from distill_rec.recipe import EvaluateSection
@@ -41,6 +38,7 @@ def compare(
     endings: dict[str, list[Ending]] | None = None,
     shares: Mapping[str, tuple[float, Scorer | None]] | None = None,
     labels: Sequence[Labels] = (),
+    probabilities: Mapping[str, NDArray[np.float64]] | None = None,
     remarks: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Results:
@@ -54,6 +52,7 @@ def compare(
         shares: of several teachers each one's weight, and the sum without it.
         endings: what ended each model's trainings; verdicts on one that was still getting better stay open.
         labels: columns that the test is sliced by.
+        probabilities: of a click, for each candidate of the test's impressions, by models that predict it.
         remarks: sentences that follow the verdicts.
 
     Raises:
@@ -97,50 +96,14 @@ def compare(
         repeats=_repeats(seeds),
     )
     first = {key: value[0] for key, value in seeds.items()}
-    rows = drawn_rows(samples, section.seed, section.list_users)
     with (progress or Quiet()).task("looking at lists", None) as task:
-        lists = lists_of(first, samples, rows, dataset, seed=section.seed, task=task)
-    _tell_lists(results, lists, samples, rows, dataset, section)
-    _tell_agreement(results, first, lists, samples, rows, section)
-    if {"teacher", "student"} <= set(lists):
-        teacher, student = ((first[name], lists[name].items) for name in ("teacher", "student"))
-        results.examples = disagreements(teacher, student, samples, rows, dataset, section.examples)
+        tell_lists(results, first, samples, dataset, section, task)
+    results.calibrations = calibrations_of(probabilities or {}, dataset, section)
     results.slicings = slicings_of(found, samples, dataset, section, labels)
     results.shares = _shares(shares or {}, found, samples, dataset, section, results.main_metric)
     results.verdicts = [*verdicts(results), *(Verdict(tone="open", text=text) for text in remarks)]
     results._per_user = per_user(found, dataset)
     return results
-
-
-def _tell_lists(  # noqa: PLR0913
-    results: Results,
-    lists: Mapping[str, Lists],
-    samples: Samples,
-    rows: NDArray[np.int64],
-    dataset: Dataset,
-    section: EvaluateSection,
-) -> None:
-    draws = {"resamples": section.bootstrap, "seed": section.seed}
-    items = {name: one.items for name, one in lists.items()}
-    results.lists, results.list_differences = lists_beyond(items, samples, rows, dataset, **draws)
-
-
-def _tell_agreement(  # noqa: PLR0913
-    results: Results,
-    scorers: Mapping[str, Scorer],
-    lists: Mapping[str, Lists],
-    samples: Samples,
-    rows: NDArray[np.int64],
-    section: EvaluateSection,
-) -> None:
-    draws = {"resamples": section.bootstrap, "seed": section.seed}
-    on_lists = {name: one.agreement for name, one in lists.items() if one.agreement is not None}
-    found = [agreement_table("agreement", "agreement with the teacher over the catalogue", on_lists, **draws)]
-    if not isinstance(samples, Queries):
-        shown, title = agreement_on_candidates(scorers, samples, rows), "agreement with the teacher on what was shown"
-        found.append(agreement_table("agreement-shown", title, shown, **draws))
-    results.agreements = [table for table in found if table is not None]
-    results.agreement = of_student(found[0])
 
 
 def _seeds(scorers: Scorer | Sequence[Scorer]) -> list[Scorer]:

@@ -74,17 +74,26 @@ def _told(results: Results, slicing: Slicing) -> Verdict | None:
     title, kinds = results.metrics[metric], OF[slicing.of]
     text = f"By {slicing.by}, the student ranks {len(worse) or 'none'} of {len(rows)} {kinds} "
     text += f"clearly worse than the teacher in {title}"
-    text += f": {_named(worse)}. {_matters(results, worse, whole)}" if worse else f"; lowest is {_named(rows[:1])}."
+    what = shared(results)
+    if worse:
+        text += f": {_named(worse, what)}. {_matters(results, worse, whole)}"
+    else:
+        text += f"; lowest is {_named(rows[:1], what)}."
     why = unsettled(results.endings, ("student", "teacher"))
     if why:
         return Verdict(tone="open", text=f"{text} Not final: {why}.")
     return Verdict(tone="bad" if worse else "note", text=text)
 
 
-def _named(rows: list[Compared]) -> str:
+def shared(results: Results) -> str:
+    """What a slice has a share of."""
+    return "targets" if results.protocol == "catalogue" else "impressions"
+
+
+def _named(rows: list[Compared], what: str) -> str:
     parts = [
         f"{row.slice.name} {signed(row.difference.value)} ({signed(row.difference.low)} to "
-        f"{signed(row.difference.high)}; {percent(row.slice.share)} of targets)"
+        f"{signed(row.difference.high)}; {percent(row.slice.share)} of {what})"
         for row in rows[:WORST]
     ]
     more = len(rows) - WORST
@@ -98,8 +107,8 @@ def _matters(results: Results, worse: list[Compared], whole: Difference) -> str:
     part = f", {-most.weight / mean:.1%} of the student's mean" if mean > 0 else ""
     which = f"Of these {most.slice.name} weighs most: its" if len(worse) > 1 else "Its"
     return (
-        f"{which} share of targets times its difference is {signed(most.weight)}{part}. Over all "
-        f"targets the student's difference is {signed(whole.value)} ({signed(whole.low)} to {signed(whole.high)})."
+        f"{which} share times its difference is {signed(most.weight)}{part}. Over all {shared(results)} the student's "
+        f"difference is {signed(whole.value)} ({signed(whole.low)} to {signed(whole.high)})."
     )
 
 

@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
 
 from distill_rec.data.dataset import Dataset, Queries
 from distill_rec.data.score_file import ScoreFile, read_scores
 from distill_rec.data.scores import ListedScores
 from distill_rec.evaluation.listed import ListedScorer, covered
+from distill_rec.evaluation.protocol import Samples
 from distill_rec.evaluation_sections import OtherSection
 from distill_rec.runtime.errors import DataError
+
+Floats = NDArray[np.float64]
 
 KEY = "evaluate.others"
 
 
-def others_of(
-    others: Sequence[OtherSection], dataset: Dataset, parts: Sequence[str]
-) -> tuple[dict[str, ListedScorer], list[str]]:
+@dataclass(frozen=True)
+class Others:
+    """Models of elsewhere.
+
+    Attributes:
+        scorers: a column each.
+        remarks: sentences on what the files lack.
+        probabilities: of those whose scores say it, the predicted probability of a click for each candidate of the
+            test's impressions, one impression after the other; NaN where the file has none.
+    """
+
+    scorers: dict[str, ListedScorer]
+    remarks: list[str]
+    probabilities: dict[str, Floats]
+
+
+def others_of(others: Sequence[OtherSection], dataset: Dataset, parts: Sequence[str]) -> Others:
     """A column for each, and a sentence on what its file lacks.
 
     A sample without a row ranks at random: all its items tie. So do a sample's items without a row, below the others.
@@ -30,14 +50,33 @@ def others_of(
     Raises:
         DataError: a file cannot be used, by row and column, or has nothing of the test.
     """
-    scorers, remarks = {}, []
+    scorers: dict[str, ListedScorer] = {}
+    remarks, probabilities = [], {}
     for other in others:
         scores, skipped = read_scores(file_of(other), dataset, parts)
         remarks += [_missing(other, dataset, scores, part) for part in parts]
         remarks += [f"{other.name}: {n:,} rows of an unknown {what} were left out." for what, n in skipped.items()]
         every = [(getattr(dataset, part), scores.get(part) or _none(len(getattr(dataset, part)))) for part in parts]
         scorers[other.name] = ListedScorer(other.name, every)
-    return scorers, [remark for remark in remarks if remark]
+        if other.score_is != "order":
+            probabilities[other.name] = _probabilities(other, dataset.test, scores["test"])
+    return Others(scorers, [remark for remark in remarks if remark], probabilities)
+
+
+def _probabilities(other: OtherSection, samples: Samples, scores: ListedScores) -> Floats:
+    """Of each candidate of the test, from a score that is one or its logit."""
+    if isinstance(samples, Queries):
+        found = f"{other.score_is!r}, and the test's clicks have no candidates that were not clicked"
+        raise DataError(f"key {KEY}.score_is", found, "'order'")
+    found_scores = scores.at(np.arange(len(samples)), samples.candidates).astype(np.float64)
+    if other.score_is == "logit":
+        return np.asarray(expit(found_scores))
+    outside = (found_scores < 0) | (found_scores > 1)
+    if outside.any():
+        worst = found_scores[outside][0]
+        do = f"Set {KEY}.score_is = 'logit' where that is what they are."
+        raise DataError(other.path, f"a score of {worst:g}", "probabilities, 0 to 1", do)
+    return found_scores
 
 
 def file_of(other: OtherSection) -> ScoreFile:

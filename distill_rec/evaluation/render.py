@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table as Sheet
 
-from distill_rec.evaluation.beyond_tables import agreement_sheet, list_sheet, slicing_sheet
+from distill_rec.evaluation.beyond_tables import agreement_sheet, calibration_sheet, list_sheet, slicing_sheet
 from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import Difference, ModelCost, Ratio, Results, Table
 from distill_rec.evaluation.retention import shown_ratios
@@ -28,6 +28,8 @@ def render(results: Results, console: Console) -> None:
         print_table(console, list_sheet(results))
     for table in results.agreements:
         print_table(console, agreement_sheet(results, table))
+    for model, found in results.calibrations.items():
+        print_table(console, calibration_sheet(model, found))
     if results.shares:
         print_table(console, _share_sheet(results))
     if results.costs:

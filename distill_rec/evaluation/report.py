@@ -18,7 +18,7 @@ from distill_rec.evaluation.beyond_tables import (
     list_titles,
 )
 from distill_rec.evaluation.columns import colour_rules, model_class, short_of
-from distill_rec.evaluation.kinds_told import compared
+from distill_rec.evaluation.kinds_told import compared, shared
 from distill_rec.evaluation.lists import LISTS
 from distill_rec.evaluation.numerals import moment, percent, plain, signed
 from distill_rec.evaluation.pareto import COSTS, pareto
@@ -103,6 +103,7 @@ def _templates() -> Environment:
         ratio_text=ratio_text,
         ratio_title=_ratio_title,
         retention_plot=lambda results, slices: Markup(retention(results, slices)),
+        shared=shared,
         shown_ratios=shown_ratios,
         signed=signed,
         slice_plot=_slice_plot,

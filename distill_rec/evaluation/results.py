@@ -131,6 +131,38 @@ class Agreement(Part):
     users: int
 
 
+class ReliabilityBin(Part):
+    """Candidates of about the same predicted probability.
+
+    Attributes:
+        predicted: mean predicted probability of a click.
+        clicked: share that was clicked, with its interval `low` to `high`.
+    """
+
+    predicted: float
+    clicked: float
+    low: float
+    high: float
+    candidates: int
+
+
+class Calibration(Part):
+    """Predicted probabilities of a click beside clicks.
+
+    Attributes:
+        error: expected calibration error over the bins; above 0 by chance even of true probabilities.
+        brier: mean squared distance to the click.
+        predicted, clicked: means over all candidates.
+    """
+
+    bins: list[ReliabilityBin]
+    error: float
+    brier: float
+    log_loss: float
+    predicted: float
+    clicked: float
+
+
 class Slice(Part):
     """Samples that share something.
 
@@ -243,6 +275,9 @@ class Results(Record):
     )
     slicings: list[Slicing] = Field(
         default_factory=list, description="the test sliced by columns, histories and users; slices are by popularity"
+    )
+    calibrations: dict[str, Calibration] = Field(
+        default_factory=dict, description="of models whose scores are said to be probabilities of a click"
     )
     verdicts: list[Verdict] = Field(default_factory=list)
     examples: list[Example] = Field(default_factory=list)

@@ -38,9 +38,9 @@ def evaluate_run(
     section = recipe.evaluate
     assert section is not None
     costs = costs_of(run, dataset) if section.cost else None
-    others, lacking = others_of(section.others, dataset, tested_parts(dataset))
+    others = others_of(section.others, dataset, tested_parts(dataset))
     results = compare(
-        {**scorers_of(run, recipe, dataset, progress), **others},
+        {**scorers_of(run, recipe, dataset, progress), **others.scorers},
         dataset,
         section,
         name=recipe.name,
@@ -50,7 +50,8 @@ def evaluate_run(
         endings=endings_of(run.path),
         shares=shares_of(run.stage("teach")) if ensemble_of(run.path) is not None else None,
         labels=labels,
-        remarks=[*remarks_of(run, dataset), *lacking],
+        probabilities=others.probabilities,
+        remarks=[*remarks_of(run, dataset), *others.remarks],
         progress=progress,
     )
     write_report(results, run.stage("evaluate"))

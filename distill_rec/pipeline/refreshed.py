@@ -79,7 +79,7 @@ def verdict_of(results: Results, section: RefreshSection, key: str) -> VerdictRe
     metric = results.main_metric
     found, cells = table.difference(metric, "student", BEFORE), table.cells[metric]
     assert found is not None
-    limit = -section.max_loss * cells[BEFORE].mean
+    limit = 0.0 - section.max_loss * cells[BEFORE].mean
     return VerdictRecord(
         before=section.run,
         metric=results.metrics[metric],

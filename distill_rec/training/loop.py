@@ -24,10 +24,11 @@ from distill_rec.progress import Progress, Quiet, tell
 from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import write_record
-from distill_rec.runtime.errors import TrainingError
+from distill_rec.runtime.errors import RecipeError, TrainingError
 from distill_rec.training.batches import Batch, make_batches
 from distill_rec.training.checkpoint import Checkpoints, LoopState, load_trainable, save_weights, trainable, under
 from distill_rec.training.movement import parts_of, relative_change
+from distill_rec.training.negatives import Negatives
 from distill_rec.training.objective import Objective
 from distill_rec.training.optimizers import NonFiniteGradientError, Optimizers, make_optimizers
 from distill_rec.training.outcome import Outcome, Stopped
@@ -86,6 +87,10 @@ class Training:
             if task is None
             else task.batches
         )
+        if task is not None and section.drawn_negatives is not None:
+            found = "set, and texts that belong together have the others of their batch as negatives"
+            raise RecipeError("key optimizer.drawn_negatives", found, "none, for this training")
+        self.negatives = Negatives.of(section, dataset, seed)
         self.optimizers: Optimizers = make_optimizers(
             model, objective, section, offset_decay, self._total() if section.decay == "linear" else 0
         )
@@ -221,7 +226,18 @@ class Training:
             end = min(end, self.state.batch + self.section.max_updates - self.state.update)
         epoch, first = self.state.epoch, self.state.batch
         made = [self.batches.make(samples) for samples in order[first:end]]
+        if self.negatives is not None:
+            made = [self.negatives.batch(batch, epoch, number) for number, batch in enumerate(made, first)]
         return [self.objective.asked(batch, epoch, number) for number, batch in enumerate(made, first)]
+
+    def _window_items(self, batches: list[Batch]) -> Tensor:
+        """Items that a window reads."""
+        drawn = None
+        if self.negatives is not None:
+            drawn = self.negatives.items(batches, self.state.epoch, self.state.batch)
+        if drawn is None:
+            return window_items(self.model, batches, self.warm)
+        return torch.from_numpy(drawn).to(self.device)
 
     def _window(self) -> float:
         """Run one window and step; windows do not cross the end of an epoch."""
@@ -229,7 +245,7 @@ class Training:
         model.train()
         self.objective.proceed(self._progress)
         batches = self._next_batches()
-        items = window_items(model, batches, self.warm)
+        items = self._window_items(batches)
         needed = torch.unique(model.item_text[items])
         refresh = state.window % section.refresh_windows == 0
         own = needed

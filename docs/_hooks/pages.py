@@ -78,11 +78,22 @@ def _led(match: re.Match[str], here: str, uri: str) -> str:
 
 
 def on_config(config: Any) -> Any:
-    """Put the systems' pages into the navigation, which so has those that come later."""
+    """Put into the navigation what comes later too: the systems' pages, and guides that it does not name."""
+    named = set(_pages_of(config["nav"]))
+    later = [path.name for path in sorted((ROOT / "docs").glob("*.md")) if path.name not in named]
     for entry in config["nav"]:
-        if isinstance(entry, dict) and "Systems and kinds" in entry:
+        if "Systems and kinds" in entry:
             entry["Systems and kinds"] = ["systems/index.md", *({one.capitalize(): _cards(one)} for one in SECTIONS)]
+        elif "Guides" in entry:
+            entry["Guides"] += later
     return config
+
+
+def _pages_of(nav: Any) -> Iterator[str]:
+    if isinstance(nav, str):
+        yield nav
+    for inner in nav.values() if isinstance(nav, dict) else nav if isinstance(nav, list) else []:
+        yield from _pages_of(inner)
 
 
 def _cards(section: str) -> list[dict[str, str]]:

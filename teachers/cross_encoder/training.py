@@ -21,7 +21,7 @@ from distill_rec.files import fingerprint
 from distill_rec.progress import Progress
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import write_record
-from distill_rec.runtime.errors import TrainingError
+from distill_rec.runtime.errors import RecipeError, TrainingError
 from distill_rec.training.checkpoint import Checkpoints, LoopState, load_trainable, save_weights, trainable
 from distill_rec.training.loop import deterministic
 from distill_rec.training.optimizers import NonFiniteGradientError, Optimizers
@@ -46,6 +46,9 @@ class PairTraining:
         folder: Path,
         progress: Progress,
     ) -> None:
+        if optimizer.drawn_negatives is not None:
+            found = "set, and a cross-encoder draws its own"
+            raise RecipeError("key teacher.optimizer.drawn_negatives", found, "teacher.negatives")
         self.given, self.section, self.model, self.reader = section, optimizer, model, reader
         self.dataset, self.folder, self.progress = dataset, folder, progress
         self.train = _useful(asked_of(section, dataset, "train", with_target=True))

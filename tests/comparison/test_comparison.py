@@ -138,3 +138,20 @@ def test_a_student_of_other_data_is_said_to_be_one(run: distill_rec.Run) -> None
     other = dataclasses.replace(run.dataset, fingerprint="other")
     found = distill_rec.compare(other, {"s": run.student}, cost=False, bootstrap=100)
     assert any("s was trained on other data" in verdict.text for verdict in found.results.verdicts)
+
+
+def test_files_of_scores_and_columns_of_ones_own_are_taken(run: distill_rec.Run, tmp_path: Path) -> None:
+    items = run.dataset.items["item_id"].to_list()
+    users = sorted(set(run.samples("test")["user_id"]))
+    rows = [f"{user},{item},{n}" for user in users for item, n in zip(items, run.dataset.train_clicks, strict=True)]
+    (tmp_path / "clicks.csv").write_text("\n".join(["user_id,item_id,score", *rows]), "utf-8")
+    models = {"student": run.student, "teacher": run.teacher, "clicks": tmp_path / "clicks.csv"}
+    found = distill_rec.compare(run, models, slices=[{"column": "title", "separator": " "}], bootstrap=100)
+    for cells in found.results.test.cells.values():
+        assert cells["clicks"].mean == pytest.approx(cells["popularity"].mean)
+    assert {"red", "green", "blue"} <= set(found.frames["kinds"].filter(by="title")["slice"])
+    assert "By title" in found.kinds.html and "By title" in found._repr_html_()
+    with pytest.raises(RunError, match=r"model 'a b'.*a name of letters"):
+        distill_rec.compare(run, {"a b": tmp_path / "clicks.csv"})
+    with pytest.raises(RecipeError, match=r"evaluate\.slices.*no such columns"):
+        distill_rec.compare(run.dataset, {"s": run.student}, slices=["title"])

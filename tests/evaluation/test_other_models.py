@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 from evaluation_worlds import build_world
+from sklearn.calibration import calibration_curve
 from tiny import make_dataset
 
 from distill_rec.evaluation.compare import compare
@@ -53,8 +54,9 @@ def written(frame: pl.DataFrame, form: str, path: Path) -> Path:
 def test_a_file_gets_the_figures_of_the_model_that_wrote_it(form: str, tmp_path: Path) -> None:
     dataset, models = build_world({"student": 0.8, "teacher": 1.0}, n_users=60)
     other = OtherSection(name="elsewhere", path=str(written(listed(models, dataset), form, tmp_path)))
-    scorers, remarks = others_of([other], dataset, PARTS)
-    assert remarks == []
+    found_others = others_of([other], dataset, PARTS)
+    scorers = found_others.scorers
+    assert found_others.remarks == [] and found_others.probabilities == {}
     for samples, options in ((dataset.test, {}), (dataset.test_new, {"among_new": True})):
         ours, theirs = (evaluate(one, samples, dataset, **options) for one in (scorers["elsewhere"], models["student"]))
         for name in theirs.values:
@@ -76,7 +78,8 @@ def test_impressions_are_ranked_by_scores_of_candidates_and_missing_ones_are_sai
     frame = frame.unique(maintain_order=True).with_columns(score=pl.col("item_id").hash(1) % 1000 / 10)
     frame.filter(pl.col("sample") != "test-3")[1:].write_parquet(tmp_path / "ours.parquet")
     other = OtherSection(name="ours", path=str(tmp_path / "ours.parquet"), sample_column="sample")
-    scorers, (told,) = others_of([other], dataset, ["test"])
+    others = others_of([other], dataset, ["test"])
+    scorers, (told,) = others.scorers, others.remarks
     assert "nothing for 1 of 80 samples" in told and "not all candidates of 1 impressions" in told
     values = evaluate(scorers["ours"], dataset.test, dataset).values["auc"]
     assert values[3] == 0.5  # all of its candidates tie
@@ -86,7 +89,8 @@ def test_users_without_a_row_rank_at_random_and_are_counted(tmp_path: Path) -> N
     dataset, models = build_world({"student": 0.8}, n_users=60)
     frame = listed(models, dataset).filter(pl.col("user_id") != "u7")
     other = OtherSection(name="ours", path=str(written(frame, "parquet", tmp_path)))
-    scorers, (told, _) = others_of([other], dataset, PARTS)
+    others = others_of([other], dataset, PARTS)
+    scorers, (told, _) = others.scorers, others.remarks
     assert told == (
         "ours has nothing for 1 of 60 samples (1 of 60 users have none at all), where it ranks at random (test)."
     )
@@ -128,3 +132,28 @@ def test_a_file_of_nobody_who_is_tested_is_refused(tmp_path: Path) -> None:
     path = written(listed(models, dataset)[:3].with_columns(user_id=pl.lit("late")), "parquet", tmp_path)
     with pytest.raises(DataError, match="no row of a test sample"):
         others_of([OtherSection(name="ours", path=str(path))], dataclasses.replace(dataset, users=users), ["test"])
+
+
+def test_probabilities_of_clicks_are_calibrated_or_not_and_only_where_they_are_said_to_be_some(tmp_path: Path) -> None:
+    from distill_rec.data.samples import samples_of
+
+    dataset = make_dataset("impressions")
+    frame = samples_of(dataset, "test").explode("candidates").select("sample", pl.col("candidates").alias("item_id"))
+    frame = frame.unique(maintain_order=True).with_columns(score=0.01 + pl.col("item_id").hash(1) % 1000 / 1100)
+    frame.write_parquet(tmp_path / "ours.parquet")
+    given = {"name": "ours", "path": str(tmp_path / "ours.parquet"), "sample_column": "sample"}
+    others = others_of([OtherSection(**given, score_is="probability")], dataset, ["test"])
+    section = EvaluateSection(bootstrap=100, examples=0)
+    found = compare(others.scorers, dataset, section, probabilities=others.probabilities).calibrations["ours"]
+    probability, clicked = others.probabilities["ours"], np.asarray(dataset.test.labels.values) > 0
+    expected = calibration_curve(clicked, probability, n_bins=10, strategy="quantile")
+    np.testing.assert_allclose([bin.clicked for bin in found.bins], expected[0])
+    np.testing.assert_allclose([bin.predicted for bin in found.bins], expected[1])
+    weights = np.array([bin.candidates for bin in found.bins])
+    assert found.error == pytest.approx(np.average(np.abs(expected[0] - expected[1]), weights=weights))
+    assert all(bin.low <= bin.clicked <= bin.high for bin in found.bins) and weights.sum() == len(clicked)
+    with pytest.raises(DataError, match="a score of"):
+        frame.with_columns(pl.col("score") * 9).write_parquet(tmp_path / "ours.parquet")
+        others_of([OtherSection(**given, score_is="probability")], dataset, ["test"])
+    as_logits = others_of([OtherSection(**given, score_is="logit")], dataset, ["test"]).probabilities["ours"]
+    np.testing.assert_allclose(as_logits, 1 / (1 + np.exp(-9 * probability)), rtol=1e-5)
