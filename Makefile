@@ -2,6 +2,7 @@
 #   make demo    from clicks to a distilled student, left in runs/demo
 #   make test    lint, types, import layers, tests
 #   make test-all  the same with the long tests
+#   make docs    the site, in site/
 # TORCH_INDEX: index of PyTorch wheels (the address that PyTorch's site shows for pip and CPU).
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,11 +11,14 @@ TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-all check pytest clean
+.PHONY: demo docs test test-all check pytest clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
 	$(BIN)/distill-rec demo --out runs/demo
+
+docs: $(VENV)/.installed
+	$(BIN)/mkdocs build --strict
 
 test: check pytest
 
@@ -46,8 +50,8 @@ $(VENV)/.torch: $(VENV)/.python constraints.txt
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.torch pyproject.toml constraints.txt
-	$(PIP) install -q -c constraints.txt -e '.[train,search,serve,demo,notebooks,dev]'
+	$(PIP) install -q -c constraints.txt -e '.[train,search,serve,demo,notebooks,track,docs,dev]'
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) runs site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

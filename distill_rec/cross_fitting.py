@@ -28,7 +28,7 @@ def without(dataset: Dataset, fold: str) -> Dataset:
     left_out = Fold.of(fold).users(len(dataset.users))
     rows = np.flatnonzero(~left_out[np.asarray(dataset.train.user)])
     # what the folder holds is of all users, but for the items' columns
-    return replace(dataset, train=dataset.train.take(rows), folder=None, made_columns=dataset.columns())
+    return replace(dataset, train=dataset.train.take(rows), folder=None, fresh=None, made_columns=dataset.columns())
 
 
 class CrossFitting:

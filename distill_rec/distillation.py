@@ -38,7 +38,7 @@ from distill_rec.student_training import StudentTraining, knowledge_for, start_o
 from distill_rec.together import joint
 from distill_rec.training import Objective
 from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch, Share
-from distill_rec.training.checkpoint import load_trainable
+from distill_rec.training.checkpoint import load_trainable, under
 from distill_rec.training.histories import Histories, click_histories
 from distill_rec.training.objective import Scene, candidates_of, gather_users, same_users, sequence_targets
 from distill_rec.training.outcome import note_before
@@ -415,6 +415,8 @@ def _train(  # noqa: PLR0913
         objective = objective_of(knowledge, section, dataset, training.device, training.built.own_vectors)
         if first is not None:
             begin_from(first, training.built.model, objective)
+        if section.begin:
+            _adapt_as_before(objective, Path(section.begin) / "best.safetensors")
     training.run(objective, called, clicks_only, optimizer, place, ranks)
 
 
@@ -431,6 +433,15 @@ def _cross_fitting(section: StudentSection, knowledge: Knowledge, dataset: Datas
     encoder = knowledge.user_encoder
     assert isinstance(encoder, SideBySide)
     return CrossFitting(knowledge.folds, encoder.weights, encoder.dims, dataset)
+
+
+def _adapt_as_before(objective: Objective, best: Path) -> None:
+    """Take over the weights that training alone needs, as adapters; those of another shape are learned anew."""
+    earlier = under(load_file(best), "1") if best.exists() else {}
+    with torch.no_grad():
+        for name, own in objective.named_parameters():
+            if name in earlier and earlier[name].shape == own.shape:
+                own.copy_(earlier[name])
 
 
 def _mixing(section: StudentSection, knowledge: Knowledge) -> Mixing | None:

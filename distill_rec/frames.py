@@ -21,6 +21,17 @@ def read_frame(path: Path, columns: Sequence[str] | None = None) -> pl.DataFrame
         return pl.read_parquet(file, columns=None if columns is None else list(columns))
 
 
+def read_json_lines(path: Path) -> pl.DataFrame:
+    """Read a file of JSON objects, one a line; lists stay lists.
+
+    Raises:
+        OSError: there is no such file.
+        polars.exceptions.PolarsError: it is none, or a key has values of types that do not go together.
+    """
+    with path.open("rb") as file:
+        return pl.read_ndjson(file, infer_schema_length=None)
+
+
 def empty_frame(path: Path) -> pl.DataFrame:
     """A frame of no rows with a Parquet file's columns."""
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Pages from Jinja2 templates, which lie in a folder `templates` beside the code that fills them."""
+"""Pages from Jinja2 templates, which lie in a folder `templates` beside the code that fills them, and in notebooks."""
 
 from __future__ import annotations
 
@@ -40,3 +40,37 @@ def pages_in(folder: Path, **functions: Callable[..., Any]) -> Environment:
     environment.filters |= {"thousands": "{:,}".format, **functions}
     environment.globals |= functions
     return environment
+
+
+SCOPE = ".distill-rec"
+OWN = """
+& { padding: .9rem 1rem; border-radius: 8px; background: var(--paper); color: var(--ink); line-height: 1.5;
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+& > style + * { margin-top: 0; } && .verdicts { padding: 0; margin: 0; }
+&& table { margin: 0; border: 0; table-layout: auto; color: inherit; font-size: .92rem; } && svg { height: auto; }
+&&& tr, &&& td, &&& th { background: none; max-width: none; text-align: right; padding: .4rem .6rem; }
+&&& th:first-child, &&& td:first-child { background: var(--card); text-align: left; white-space: normal; }
+&& h1, && h2, && h3, && h4, && p, && small, && summary { color: inherit; } && .soft, && small { color: var(--soft); }
+&& .lists h4 { color: var(--c); } && thead th { color: var(--soft); }
+"""
+"""What a notebook's own style would change: its rules name elements, so ours are made to weigh more."""
+
+
+def in_notebook(page: str) -> str:
+    """What a page holds, for the output of a notebook's cell: its style is of that output alone.
+
+    Args:
+        page: with one `<style>` and one `<main>`.
+    """
+    return fragment(_between(page, "style"), _between(page, "main"))
+
+
+def fragment(style: str, html: str) -> str:
+    """A part of a page with the page's style; what that says of the page is said of the part, by CSS nesting."""
+    inner = style.replace(":root", "&").replace("body {", "& {")
+    heavy = OWN.replace("&&&", "&" + SCOPE * 2).replace("&&", "&" + SCOPE)
+    return f'<div class="{SCOPE[1:]}"><style>{SCOPE} {{ {inner} {heavy} }}</style>{html}</div>'
+
+
+def _between(page: str, tag: str) -> str:
+    return page.partition(f"<{tag}>")[2].rpartition(f"</{tag}>")[0]

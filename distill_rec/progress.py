@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 
 class Task(Protocol):
@@ -23,6 +24,26 @@ class Task(Protocol):
 
 class Progress(Protocol):
     def task(self, description: str, total: int | None = None) -> Task: ...
+
+
+@runtime_checkable
+class Measuring(Protocol):
+    """Progress that also takes figures, as a tracker does."""
+
+    def values(self, name: str, step: int, values: Mapping[str, float]) -> None:
+        """Take what was measured.
+
+        Args:
+            name: of the training.
+            step: updates that it has done.
+            values: by what they are of.
+        """
+
+
+def tell(progress: Progress, name: str, step: int, values: Mapping[str, float]) -> None:
+    """Hand figures to progress that takes them; see `Measuring`."""
+    if isinstance(progress, Measuring):
+        progress.values(name, step, values)
 
 
 class QuietTask:
@@ -54,3 +75,6 @@ class Named:
 
     def task(self, description: str, total: int | None = None) -> Task:
         return self._progress.task(f"{self._name}: {description}", total)
+
+    def values(self, name: str, step: int, values: Mapping[str, float]) -> None:
+        tell(self._progress, f"{self._name}: {name}", step, values)

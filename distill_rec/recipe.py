@@ -12,18 +12,22 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
+from distill_rec.evaluation_sections import OtherSection, SliceSection, as_slice, refuse_twice
 from distill_rec.kinds import validated
 from distill_rec.loss_schedule import at_largest, refuse_schedule
 from distill_rec.losses.checks import used
 from distill_rec.losses.registry import item_losses, losses
 from distill_rec.losses.section import loss_section
+from distill_rec.refresh_section import RefreshSection as RefreshSection
 from distill_rec.search_section import SearchSection
 from distill_rec.section import Section as Section
 from distill_rec.section import decisive as decisive
 from distill_rec.student_sections import LearningSection, refuse_nested
 
-RATES = ("learning_rate", "trunk_learning_rate", "clip")
+RATES = ("learning_rate", "trunk_learning_rate", "rate_factor", "clip")
 """Keys of an optimizer that an unfinished training may go on with at other values: what helps one that diverged."""
+GROWING = ("more_clicks", "more_items", "newest_from", "known")
+"""Keys of the data that a refresh sets."""
 ROOM = 2
 """Floors that a training has room for where only the default of `max_epochs` limits it: a plateau takes updates too."""
 
@@ -42,6 +46,16 @@ class DataSection(Section):
     )
     test: str = Field(
         "", description="mind only: folder of the test behaviours (dev); the last day of path is validation"
+    )
+    more_clicks: list[str] = Field(
+        default_factory=list,
+        description="further files or globs of clicks, as a refresh adds them; a row that an earlier file has too is "
+        "read once",
+    )
+    more_items: list[str] = Field(
+        default_factory=list,
+        description="further files or globs of items, as a refresh adds them; of an item that has stood before, the "
+        "later text counts",
     )
     user_column: str = Field("user_id", description="column of the user's id in the clicks (user.id: a nested field)")
     item_column: str = Field("item_id", description="column of the item's id in clicks and items")
@@ -79,6 +93,15 @@ class DataSection(Section):
     )
     test_share: float = Field(0.2, gt=0, lt=1, description="split = time: last share of interactions for the test")
     validation_share: float = Field(0.1, gt=0, lt=1, description="split = time: the share before the test")
+    newest_from: int | None = Field(
+        None,
+        description="split = time: the two shares are of the interactions from this second on (since 1970, UTC), and "
+        "all earlier ones are trained on; of all where not given",
+    )
+    known: str = Field(
+        "",
+        description="folder prepare of an earlier run, whose training clicks optimizer.replay may leave out; '': none",
+    )
     read_as: Literal["clicks", "impressions"] = Field(
         "clicks", description="clicks: full catalogue; impressions: what a user rated in a session, with real negatives"
     )
@@ -86,6 +109,17 @@ class DataSection(Section):
     new_items: float = Field(0.0, ge=0, lt=1, description="share of items kept out of training as tomorrow's releases")
     max_history: int = Field(50, ge=1, description="most recent clicks that a history keeps")
     seed: int = Field(0, description="draws the new items")
+
+    @model_validator(mode="after")
+    def _grows(self) -> Self:
+        grown = [key for key in GROWING if getattr(self, key)]
+        if grown and self.format == "mind":
+            raise ValueError(f"{grown[0]} is for logs of clicks, not for MIND's files")
+        if self.newest_from is not None and self.split != "time":
+            raise ValueError(f"newest_from goes with split = 'time', not {self.split!r}")
+        if self.more_items and self.format == "table" and not self.items:
+            raise ValueError("more_items goes with a file of items; here the texts come from the clicks")
+        return self
 
 
 class OptimizerSection(Section):
@@ -98,6 +132,13 @@ class OptimizerSection(Section):
         2e-5,
         gt=0,
         description="AdamW's rate for what learns of the trunk; weights that a tuning adds want more, as 1e-3",
+    )
+    rate_factor: float = Field(1.0, gt=0, description="factor of all rates, below one to go on gently (begin)")
+    replay: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="share of what an earlier run has trained on (data.known) that an epoch repeats, drawn for each",
     )
     trunk_layer_decay: float = Field(
         1.0,
@@ -146,6 +187,15 @@ class OptimizerSection(Section):
     sampled_items: int | None = Field(
         None, description="trunk tuning: other items whose gradient the trunk gets in a window; all where not given"
     )
+    drawn_negatives: int | None = Field(
+        None,
+        ge=1,
+        description="items drawn per window that clicked ones compete with, beside its batches' own; of impressions "
+        "candidates without a click, drawn for each; left out: the whole catalogue, all that was shown",
+    )
+    drawn_by: Literal["uniform", "clicks"] = Field(
+        "uniform", description="how drawn_negatives are drawn: all alike, or (clicks) by their training clicks"
+    )
     refresh_windows: int = Field(
         1, ge=1, description="trunk tuning: windows between two encodings of the whole catalogue"
     )
@@ -180,7 +230,24 @@ class OptimizerSection(Section):
         return [OptimizerSection.model_validate(base | changes) for changes in self.tries or [{}]]
 
 
-class UserSection(Section):
+class Sourced(Section):
+    """A section whose model may begin from files outside the run."""
+
+    def sources(self) -> dict[str, tuple[str, str]]:
+        """Key of each such file, folder or hub id, to its value and its revision ("" where it has none)."""
+        return {}
+
+    def trunk_source(self) -> str:
+        """The PLM that it begins from, the first of several; "" where there is none."""
+        found = (value for key, (value, _) in self.sources().items() if key.rpartition(".")[2] == "trunk")
+        return next(found, "")
+
+    def resolved(self, resolve: Callable[[str], str]) -> Self:
+        """The section with each of its sources replaced by what `resolve` makes of it."""
+        return self.model_copy(update={key: resolve(value) for key, (value, _) in self.sources().items()})
+
+
+class UserSection(Sourced):
     """What every model of item and user vectors has: their dimensions and the user encoder."""
 
     dim: int = Field(64, ge=2, description="dimensions of item and user vectors")
@@ -197,6 +264,14 @@ class UserSection(Section):
         description="a learned number added to the score of items that stand in the history: one for all, or by how "
         "many clicks ago (recency)",
     )
+    begin: str = Field(
+        "",
+        description="folder of a trained model of the same kind and shape (RUN/teach, RUN/distill/student) that "
+        "training goes on from; items that it did not have begin as new ones. '': none",
+    )
+
+    def sources(self) -> dict[str, tuple[str, str]]:
+        return super().sources() | ({"begin": (self.begin, "")} if self.begin else {})
 
 
 class ModelSection(UserSection):
@@ -207,23 +282,6 @@ class ModelSection(UserSection):
     offset_decay: float = Field(0.05, ge=0, description="AdamW's decay of offsets")
     projection: Literal["linear", "mlp"] = Field("linear", description="linear, or two layers")
     hidden: int = Field(256, ge=1, description="width of the two-layer projection")
-
-
-class Sourced(Section):
-    """A section whose model may begin from files outside the run."""
-
-    def sources(self) -> dict[str, tuple[str, str]]:
-        """Key of each such file, folder or hub id, to its value and its revision ("" where it has none)."""
-        return {}
-
-    def trunk_source(self) -> str:
-        """The PLM that it begins from, the first of several; "" where there is none."""
-        found = (value for key, (value, _) in self.sources().items() if key.rpartition(".")[2] == "trunk")
-        return next(found, "")
-
-    def resolved(self, resolve: Callable[[str], str]) -> Self:
-        """The section with each of its sources replaced by what `resolve` makes of it."""
-        return self.model_copy(update={key: resolve(value) for key, (value, _) in self.sources().items()})
 
 
 class TeacherSection(Sourced):
@@ -321,7 +379,7 @@ class StudentSection(ModelSection, LearningSection, Sourced):
         return at_largest(self.loss, self.schedule)
 
     def sources(self) -> dict[str, tuple[str, str]]:
-        return {"trunk": (self.trunk, "")} if self.trunk else {}
+        return super().sources() | ({"trunk": (self.trunk, "")} if self.trunk else {})
 
 
 class ExportSection(Section):
@@ -386,19 +444,50 @@ class EvaluateSection(Section):
         "beat on many logs of sequences",
     )
     cost: bool = Field(True, description="measure memory and latency of teacher and student")
+    list_users: int = Field(
+        1000, ge=1, description="test users drawn, a sample each, whose top-10 lists are looked at and compared"
+    )
+    slices: list[SliceSection] = Field(
+        default_factory=list,
+        description="columns of the items' file that the test is sliced by, as ['genres']; [[evaluate.slices]] for one "
+        "of the clicks' file or of several values",
+    )
+    others: list[OtherSection] = Field(
+        default_factory=list,
+        description="further models, each by a file of scores or ranked lists: [[evaluate.others]] with name and path",
+    )
     examples: int = Field(20, ge=0, description="disagreements kept, by title")
     seed: int = Field(0, description="draws users and resamples")
+
+    @field_validator("slices", mode="before")
+    @classmethod
+    def _columns(cls, value: Any) -> Any:
+        return [as_slice(one) for one in value] if isinstance(value, list) else value
+
+    @field_validator("slices", "others")
+    @classmethod
+    def _each_once(cls, found: list[Any]) -> list[Any]:
+        refuse_twice([one.key for one in found])
+        return found
 
 
 class Recipe(Section):
     """A whole run."""
 
     name: str = Field("run", description="name of the run; its folder is runs/NAME")
+    track: list[Literal["tensorboard", "mlflow", "wandb"]] = Field(
+        [],
+        description="trackers that get loss and validation nDCG@10 of each training while it runs, and the test's "
+        "means; TensorBoard reads the run's folder track/",
+    )
     data: DataSection = Field(default_factory=DataSection, description="items and clicks")
     teacher: SerializeAsAny[TeacherSection] | None = Field(
         None, description="the teacher, or several as [[teacher]], each with a name; left out: no teaching"
     )
     student: SerializeAsAny[StudentSection] | None = Field(None, description="the student; left out: no distillation")
+    refresh: RefreshSection | None = Field(
+        None, description="what `distill-rec refresh` adds; left out: the run is no refresh"
+    )
     export: ExportSection | None = Field(None, description="the artifact; left out: no export")
     evaluate: EvaluateSection | None = Field(None, description="the report; left out: no evaluation")
     search: SearchSection | None = Field(

@@ -27,7 +27,10 @@ Settings = dict[str, Any]
 
 SHELVES = ("students", "teachers")
 TRUNKS = (("teacher", "trunk"), ("student", "trunk"))
-PATHS = (("teacher", "scores"), ("teacher", "vectors"), ("teacher", "proposer"))
+PATHS = (
+    *(("teacher", key) for key in ("scores", "vectors", "proposer", "begin")),
+    *(("student", "begin"), ("data", "known"), ("refresh", "run"), ("refresh", "into")),
+)
 """Keys that name a hub id, a folder or a file; and those that name a file or folder and nothing else."""
 FILES = ("data.clicks", "data.items", "data.test")
 DEMO = "demo:"
@@ -252,6 +255,9 @@ def absolute_paths(settings: Settings, folder: Path) -> Settings:
     data = out.get("data")
     if isinstance(data, dict) and isinstance(data.get("path"), str) and data["path"]:
         data["path"] = _absolute(data["path"], folder)
+    evaluate = out.get("evaluate")
+    if isinstance(evaluate, dict) and isinstance(evaluate.get("others"), list):
+        evaluate["others"] = [_absolute_other(one, folder) for one in evaluate["others"]]
     for section, key in (*TRUNKS, *PATHS):
         part = out.get(section)
         if isinstance(part, dict) and isinstance(part.get(key), str):
@@ -266,6 +272,13 @@ def absolute_paths(settings: Settings, folder: Path) -> Settings:
 
 def _absolute(value: str, folder: Path) -> str:
     return value if value.startswith(DEMO) else str((folder / Path(os.path.expanduser(value))).resolve())
+
+
+def _absolute_other(other: Any, folder: Path) -> Any:
+    """A model of elsewhere with its file's path made absolute; what is none is left for the check that follows."""
+    if not isinstance(other, Mapping) or not isinstance(other.get("path"), str):
+        return other
+    return {**other, "path": _absolute_file(other["path"], folder)}
 
 
 def _absolute_file(value: str, folder: Path) -> str:

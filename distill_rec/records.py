@@ -33,6 +33,8 @@ RECORDS = {
     "distill/*model.json": "distill_rec.model_records:StudentRecord",
     "teach/*checkpoint-*.json": "distill_rec.training.checkpoint:CheckpointRecord",
     "distill/*checkpoint-*.json": "distill_rec.training.checkpoint:CheckpointRecord",
+    "refresh/verdict.json": "distill_rec.pipeline.refreshed:VerdictRecord",
+    "refresh/results.json": "distill_rec.evaluation.results:Results",
     "export/report.json": "distill_rec.export.report:ReportRecord",
     "evaluate/results.json": "distill_rec.evaluation.results:Results",
     "search/space.json": "distill_rec.search.records:SpaceRecord",
@@ -45,6 +47,12 @@ RECORDS = {
     "*/cell.json": "distill_rec.study.records:CellRecord",
 }
 """Which record each file of a run or a study is, by its path in its folder."""
+
+
+class Part(BaseModel):
+    """Base of what stands within a record."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class Record(BaseModel):

@@ -19,6 +19,7 @@ from distill_rec.runtime.errors import RunError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from distill_rec.comparison import Comparison
     from distill_rec.data.dataset import Dataset
     from distill_rec.evaluation.results import Results
     from distill_rec.runtime import Student
@@ -105,6 +106,28 @@ class Run:
         from distill_rec.runtime import Student
 
         return Student.load(self.path / "export" / "student")
+
+    @property
+    def validation(self) -> dict[str, float]:
+        """Best nDCG@10 on validation data of each model that was trained: what a choice between models is made by."""
+        from distill_rec.pipeline.trainings import histories_of
+
+        return {name: one.best for name, one in histories_of(self.path).items()}
+
+    def compare(self) -> Comparison:
+        """What the evaluation found, as a notebook shows it; nothing is computed anew.
+
+        `distill_rec.compare(run, models)` evaluates other models on the run's test.
+        """
+        from distill_rec.comparison import Comparison
+
+        return Comparison(self.results)
+
+    def kinds(self, by: str, metric: str | None = None) -> pl.DataFrame:
+        """The test's slices by a column of `evaluate.slices`: student against teacher, the student's worst first."""
+        from distill_rec.evaluation.kinds_told import kinds_frame
+
+        return kinds_frame(self.results, by, metric)
 
     def disagreements(self, n: int = 10) -> pl.DataFrame:
         """The n users on whom teacher and student differ most, by title."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -16,7 +17,7 @@ class Section(BaseModel):
 LATER = (
     *("repeat_term", "start", "prefix", "histories", "trunk_layer_decay", "vocabulary"),
     *("mix", "mix_temperature", "nested", "nested_weights", "adapter", "preference", "post_training", "first"),
-    "schedule",
+    *("schedule", "begin", "rate_factor", "replay", "drawn_negatives", "drawn_by"),
 )
 """Keys that came after trainings had been begun without them."""
 
@@ -37,4 +38,15 @@ def _without_later(section: Section, dumped: dict[str, Any]) -> dict[str, Any]:
         if key in LATER and own == fields[key].get_default(call_default_factory=True):
             continue
         out[key] = _without_later(own, value) if isinstance(own, Section) and isinstance(value, dict) else value
+    return out
+
+
+def given(section: Section, exclude: Collection[str] = ()) -> dict[str, Any]:
+    """Keys that are not at their default, at any depth, and kinds: what a later release adds changes nothing of it."""
+    dumped, out = section.model_dump(), {}
+    for key, field in type(section).model_fields.items():
+        own = getattr(section, key)
+        if key in exclude or (key != "kind" and own == field.get_default(call_default_factory=True)):
+            continue
+        out[key] = given(own) if isinstance(own, Section) else dumped[key]
     return out

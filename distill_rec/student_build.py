@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from distill_rec.begin import Earlier, go_on_as_users
 from distill_rec.data.dataset import Dataset
 from distill_rec.files import write_text
 from distill_rec.handover import marks_of
@@ -25,6 +26,7 @@ from distill_rec.nn.recommender import Recommender, TextEncoder
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
 from distill_rec.recipe import StudentSection
 from distill_rec.records import write_record
+from distill_rec.runtime.errors import RecipeError
 from distill_rec.training.checkpoint import save_weights
 from distill_rec.trunks.load import Trunk
 
@@ -38,6 +40,7 @@ class Built:
         empty: bool `[n_texts]`, texts that read as the empty one.
         after: what its kind does once it is trained.
         encoder_tensors: the text encoder's tensors as they are written; its own state where not given.
+        go_on: takes over the text encoder of a trained student of the kind; None of a kind that cannot.
         own_vectors: bool `[n_items]`, items that learn vectors of their own from no text; None where texts are encoded.
     """
 
@@ -48,6 +51,20 @@ class Built:
     after: Callable[[], None] = lambda: None
     encoder_tensors: Callable[[], dict[str, Tensor]] | None = None
     own_vectors: NDArray[np.bool_] | None = None
+    go_on: Callable[[Earlier], None] | None = None
+
+    def begin_as(self, earlier: Earlier, dataset: Dataset) -> None:
+        """Begin as a trained student of an earlier run.
+
+        Raises:
+            RunError: its weights are of another shape.
+            RecipeError: the kind cannot.
+        """
+        if self.go_on is None:
+            found = f"set, and students of kind {self.config['kind']!r} cannot go on from an earlier one"
+            raise RecipeError("key student.begin", found, "'', to train anew")
+        go_on_as_users(self.model, earlier, dataset)
+        self.go_on(earlier)
 
     def finish(self, dataset: Dataset) -> None:
         """What remains after training: its kind's own part, and the vector of a text that says nothing."""

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from distill_rec.artifact.layout import Layout
+from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.model_records import StudentRecord
@@ -142,6 +143,28 @@ class StudentModel:
 
     def write_program(self, path: Path) -> None:
         """Write torch.export's program of the item encoder; nothing for kinds that have none."""
+
+
+def earlier_vectors(student: StudentModel, its: Dataset, dataset: Dataset) -> NDArray[np.float32]:
+    """Item vectors `[n_items, d]` of another catalogue by a trained student: as a service has them that adds items.
+
+    Known items keep theirs; a new item, and a text that has changed, is encoded, and a known item keeps its offset.
+
+    Args:
+        its: data that it was trained on.
+    """
+    numbers = {item: number for number, item in enumerate(its.items["item_id"].to_list())}
+    rows = np.array([numbers.get(item, -1) for item in dataset.items["item_id"].to_list()], dtype=np.int64)
+    old, new = its.items["text"].to_list(), dataset.items["text"].to_list()
+    same = np.array([row >= 0 and old[row] == text for row, text in zip(rows, new, strict=True)], dtype=np.bool_)
+    out = np.empty((len(rows), student.item_vectors.shape[1]), np.float32)
+    out[same] = student.item_vectors[rows[same]]
+    if not same.all():
+        out[~same] = student.encode_texts([text for text, kept in zip(new, same, strict=True) if not kept])
+    if student.offsets is not None:
+        changed = ~same & (rows >= 0)
+        out[changed] += student.offsets[rows[changed]]
+    return out
 
 
 def load_student(folder: Path | str) -> StudentModel:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from pydantic import BaseModel
 
+from distill_rec.begin import Earlier
 from distill_rec.contracts import student_spec
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
@@ -42,6 +43,8 @@ class StudentTraining:
         self.device = choose_device(section.device)
         build = student_spec(section.kind).build.get()
         self.built = build(section, section.trunk or trunk, dataset, start, progress)
+        if section.begin:
+            self.built.begin_as(Earlier.load(section.begin), dataset)
         self.built.model.to(self.device)
         self.start = {name: tensor.detach().clone() for name, tensor in trainable(self.built.model).items()}
 

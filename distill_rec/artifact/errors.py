@@ -46,5 +46,9 @@ class ArtifactError(DistillRecError):
     """An exported student is damaged, tampered with, or of another format version."""
 
 
+class WorseError(ArtifactError):
+    """A refreshed student is worse than the one before it, and was not published."""
+
+
 class RunError(DistillRecError):
     """A run folder is locked, incomplete, or made with other settings."""

@@ -13,12 +13,15 @@ from distill_rec.artifact.errors import ArtifactError
 from distill_rec.artifact.link import LINK
 
 REPORT = "report.json"
+VERDICT = "refresh/verdict.json"
+"""Of a run's folder: how a refreshed student stands against the one before."""
 LOSS = "nDCG@10 lost against torch, relative"
 SPREAD = "spread of the item vectors"
 TEXT_SPREAD = "spread of the text vectors, which new items have"
 QUALITY = "share of the teacher's nDCG@10 kept"
 LATENCY = "milliseconds of ranking 100 candidates, p50"
 MEGABYTES = "megabytes loaded"
+NEWEST = "gain on the newest clicks over the run before"
 
 COLLAPSED = (
     "A student whose items are nearly alike has collapsed: give it more data or updates (student.optimizer.max_updates "
@@ -30,6 +33,11 @@ REMEDIES = {
     TEXT_SPREAD: ("export.min_spread", COLLAPSED),
     QUALITY: ("export.min_quality", "Train the student longer or larger, or set export.min_quality lower."),
     LATENCY: ("export.max_p50_ms", "Make the student smaller, or set export.max_p50_ms higher."),
+    NEWEST: (
+        "refresh.max_loss",
+        "Look at refresh/report.html: more updates, another rate_factor or replay; or set refresh.anyway = true "
+        "(`distill-rec refresh --anyway`) to publish it all the same.",
+    ),
     MEGABYTES: ("export.max_mb", "Make the student smaller, or set export.max_mb higher."),
 }
 """Of each gate that a key of the recipe sets: that key, and what to do."""
@@ -78,11 +86,23 @@ def remedies(refusals: Iterable[Refusal]) -> str:
 def refused(export_folder: Path) -> list[Refusal]:
     """The gates for which the newest export was not published; none where it was, or where nothing is known of it."""
     report = _object_in(export_folder / REPORT)
+    if not report and (worse := worse_than_before(export_folder.parent)) is not None:
+        return [worse]
     if not report or report.get("version") is not None:
         return []
     failed = [one for one in report.get("gates", []) if not one["passed"]]
     main = [one for one in failed if one["precision"] == report.get("main")]
     return [_refusal(one) for one in main or failed]
+
+
+def worse_than_before(run: Path) -> Refusal | None:
+    """What a refreshed run's student lost against the one before, where that is more than it may; else None."""
+    found = _object_in(run / VERDICT)
+    if not found.get("worse"):
+        return None
+    span = f"{found['low']:+.4f} to {found['high']:+.4f}"
+    saw = f"{found['value']:+.4f} {found['metric']} ({span}, {found['users']:,} users, {found['before']})"
+    return Refusal("student", NEWEST, saw, f"at least {found['limit']:g}")
 
 
 def _refusal(gate: dict[str, Any]) -> Refusal:

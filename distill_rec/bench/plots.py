@@ -2,48 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from html import escape
 
 from distill_rec.evaluation.columns import COLUMNS
+from distill_rec.evaluation.scales import Scale, mark
 from distill_rec.evaluation.svg import RIGHT, WIDTH, figure
 
 COLOURS = tuple(reversed(COLUMNS))
 """The report's colours, by the place of a series."""
 
 LEFT, BOTTOM, HEIGHT, ROW = 52, 48, 240, 24
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Places on an axis from 10^low to 10^high."""
-
-    low: int
-    high: int
-    start: float
-    end: float
-
-    @staticmethod
-    def over(values: Sequence[float], start: float, end: float) -> Scale:
-        low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-        return Scale(low, max(high, low + 1), start, end)
-
-    def at(self, value: float) -> float:
-        return self.start + (math.log10(value) - self.low) / (self.high - self.low) * (self.end - self.start)
-
-    def marks(self) -> list[float]:
-        step = max(1, (self.high - self.low) // 5)
-        return [10.0**power for power in range(self.low, self.high + 1, step)]
-
-
-def mark(value: float) -> str:
-    """`1M`, `10k`, `0.01`."""
-    for size, letter in ((1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:g}{letter}"
-    return f"{value:g}"
 
 
 def curves(series: dict[str, list[tuple[float, float]]], title: str, across: str, up: str) -> str:

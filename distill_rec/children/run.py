@@ -120,6 +120,8 @@ class _Child:
     def take(self, event: dict[str, Any]) -> None:
         if "task" in event:
             self._shown.show(event)
+        elif "values" in event:
+            self._shown.measured(event)
         elif "log" in event:
             log.log(event["level"], event["log"])
         else:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from distill_rec.progress import Progress, Task
+from distill_rec.progress import Progress, Task, tell
 
 PAUSE = 0.2
 """Seconds between two lines on the same bar."""
@@ -15,7 +15,7 @@ Tell = Callable[[dict[str, Any]], None]
 
 
 class Told:
-    """A `Progress` that tells of its bars."""
+    """A `Progress` that tells of its bars, and of what was measured."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell, self._begun = tell, 0
@@ -23,6 +23,10 @@ class Told:
     def task(self, description: str, total: int | None = None) -> Task:
         self._begun += 1
         return _ToldTask(self._tell, self._begun, description, total)
+
+    def values(self, name: str, step: int, values: Mapping[str, float]) -> None:
+        """See `distill_rec.progress.Measuring`."""
+        self._tell({"name": name, "step": step, "values": dict(values)})
 
 
 class _ToldTask:
@@ -76,6 +80,10 @@ class Shown:
             task.advance(news["steps"])
         if "ended_well" in news:
             self._close(number, news["ended_well"])
+
+    def measured(self, news: dict[str, Any]) -> None:
+        """Hand on what a child measured."""
+        tell(self._progress, **news)
 
     def close(self) -> None:
         """Close the bars that a child which died left open."""

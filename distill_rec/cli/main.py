@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from distill_rec.cli import (
     keys,
     rank,
     recommend,
+    refresh,
     run,
     score,
     search,
@@ -27,7 +29,7 @@ from distill_rec.cli.output import never_refuse
 from distill_rec.cli.stage_commands import command_of, help_of
 from distill_rec.pipeline.stages import STAGES
 
-OWN = {"export": export.export}
+OWN: dict[str, Callable[..., None]] = {"export": export.export, "refresh": refresh.refresh}
 """Commands of stages that take options of their own."""
 
 app = typer.Typer(

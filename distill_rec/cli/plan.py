@@ -16,10 +16,12 @@ def print_plan(recipe: Recipe, folder: Path, base: Path, restart: str | None, as
     from distill_rec.data.columns import require_columns
     from distill_rec.pipeline.plan import floors_of, plan_of
     from distill_rec.pipeline.sizes import sizes_of
+    from distill_rec.pipeline.stages.evaluate import columns_of
     from distill_rec.recipe_io import DEMO
 
     if not recipe.data.path.startswith(DEMO):
-        require_columns(recipe.data, base)
+        further = columns_of(recipe.evaluate) if recipe.evaluate is not None else None
+        require_columns(recipe.data, base, further)
     sizes = sizes_of(recipe.data, base)
     plan, floors = plan_of(recipe, folder, base, restart, sizes), floors_of(recipe, sizes)
     if as_json:

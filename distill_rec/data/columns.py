@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 
 from distill_rec.data.faults import Faults
+from distill_rec.data.mind import NEWS
 from distill_rec.data.recbole import FORM, typed
-from distill_rec.data.rows import find_files, label, stream_rows, suffix_of
+from distill_rec.data.rows import label, stream_rows, suffix_of
 from distill_rec.data.table import (
     READERS,
+    files_of,
     has_no_items,
     input_files,
     items_id,
-    pattern_of,
     require,
     unnested,
     used_columns,
@@ -24,16 +26,23 @@ from distill_rec.frames import empty_frame
 from distill_rec.recipe import DataSection
 
 
-def require_columns(section: DataSection, base: Path) -> None:
+def require_columns(
+    section: DataSection, base: Path, further: Mapping[str, list[tuple[str, str]]] | None = None
+) -> None:
     """What `prepare` would find after it has read all rows, found at once.
 
     MIND has no header, and lines of JSON may each have keys of their own: neither is looked at.
 
+    Args:
+        further: columns that others read of "clicks" or "items": the key that names each, and the column.
+
     Raises:
         DataError: a file or a column is missing.
     """
+    further = further or {}
     if section.format == "mind":
         input_files(section, base)
+        require(pl.DataFrame(schema=dict.fromkeys(NEWS, pl.String)), further.get("items", []), "news.tsv")
         return
     wanted = {"clicks": used_columns(section), "items": [items_id(section)]}
     fields = [("data.text", name) for name in template_fields(section.text)]
@@ -41,8 +50,10 @@ def require_columns(section: DataSection, base: Path) -> None:
         wanted = {"clicks": [*wanted["clicks"], *fields]}
     else:
         wanted["items"] += fields
+    for key, more in further.items():
+        wanted[key if key in wanted else "clicks"] += more
     for key, columns in wanted.items():
-        for path in find_files(base / section.path, pattern_of(section, key), f"data.{key}"):
+        for path in files_of(section, base / section.path, key):
             header = _header(path, section)
             if header is not None:
                 require(header, columns, label(path))

@@ -29,6 +29,7 @@ from distill_rec.frames import read_frame, write_frame
 from distill_rec.records import read_record, write_record
 from distill_rec.runtime.errors import RunError
 
+FRESH = "fresh.npy"
 NAMES_OF_1 = {"seen": "exclude"}
 COLUMNS_FILE = "columns.parquet"
 """Not in data sets that older releases prepared."""
@@ -184,6 +185,8 @@ class Dataset:
         test_new: queries or impressions whose target is a new item; None where there are none.
         log: the clicks, once; None where a file of impressions brought its own histories.
         repeated_targets: share of the test's targets that their user had clicked before; None where it is not known.
+        fresh: bool, training clicks (in their order, user after user) or impressions that the run before has not
+            trained on; None where there is no such run.
         unescape_html: HTML entities in texts were read as characters.
         folder: that it was read from; None where it was made in this process.
         made_columns: the items' own columns, as their files have them, of one that was made in this process; see
@@ -207,6 +210,7 @@ class Dataset:
     log: ClickLog | None = None
     repeated_targets: float | None = None
     unescape_html: bool = False
+    fresh: NDArray[np.bool_] | None = None
     folder: Path | None = None
     made_columns: pl.DataFrame | None = None
 
@@ -255,6 +259,8 @@ class Dataset:
             write_frame(folder / COLUMNS_FILE, self.made_columns)
         for name in ("item_text", "train_clicks", "new"):
             write_array(folder / f"{name}.npy", getattr(self, name))
+        if self.fresh is not None:
+            write_array(folder / FRESH, self.fresh)
         if self.log is not None:
             self.log.write(folder)
         for name in ("train", "validation", "test", "test_new"):
@@ -308,6 +314,7 @@ class Dataset:
             log=log,
             repeated_targets=manifest.repeated_targets,
             unescape_html=manifest.unescape_html,
+            fresh=read_array(folder / FRESH) if (folder / FRESH).exists() else None,
             folder=folder,
         )
         if (noted := manifest.item_ids) not in ("", found.item_ids_digest):

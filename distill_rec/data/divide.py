@@ -75,7 +75,8 @@ def divide(log: Log, section: DataSection, item: pl.Series) -> Divided:
         new = draw_new(np.bincount(events.item[events.positive], minlength=len(item)), section)
         split = split_clicks(events, parts, new, section, len(users), log.timed)
         test_new = split.test_new
-    require_parts(split.train, split.validation, split.test, section, parts.cuts, events.time)
+    counted = events.time if section.newest_from is None else events.time[events.time >= section.newest_from]
+    require_parts(split.train, split.validation, split.test, section, parts.cuts, counted)
     return Divided(
         section.read_as,
         split.train,
@@ -116,7 +117,7 @@ def _cut(log: Log, section: DataSection, item: pl.Series) -> tuple[Events, Parts
     if not len(events):
         return events, Parts(np.empty(0, np.int8), None, None), users
     # Before any row is left out: how many are left depends on those after the cuts too.
-    cuts = cut_times(events.time, section.test_share, section.validation_share)
+    cuts = cut_times(events.time, section.test_share, section.validation_share, section.newest_from)
     if section.repeats == "first":
         events = events.where(first_clicks(events))
     parts = parts_of(events, section, len(users), cuts)

@@ -17,6 +17,7 @@ from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
 
 NEWS = ["item_id", "category", "subcategory", "title", "abstract", "url", "title_entities", "abstract_entities"]
+KEYS = {"train": "data.path", "test": "data.test"}
 LABEL = r"-[01]$"
 BEHAVIORS = ["impression_id", "user_id", "time", "history", "impressions"]
 
@@ -28,16 +29,13 @@ def read_mind(section: DataSection, base: Path, faults: Faults | None = None) ->
         DataError: a file is missing, or too many rows are refused.
     """
     faults = Faults() if faults is None else faults
-    train = base / section.path
-    folders = {"train": train} | ({"test": train / section.test} if section.test else {})
-    keys = {"train": "data.path", "test": "data.test"}
-    news = [read_news(folder / "news.tsv", faults, section.encoding, keys[part]) for part, folder in folders.items()]
-    items = unique_items(pl.concat(news), template_fields(section.text), faults)
+    folders = _folders(section, base)
+    items = read_items(section, base, faults)
     faults.check(section.max_refused)
     impressions = {}
     kinds = Counter[str]()
     for part, folder in folders.items():
-        path = find_files(folder, "behaviors.tsv", keys[part])[0]
+        path = find_files(folder, "behaviors.tsv", KEYS[part])[0]
         known, form = items["item_id"], section.time_format
         frame, found = read_behaviors(path, known, faults, section.encoding, section.timezone, form)
         if len(frame) and frame["labels"].null_count() == len(frame):
@@ -51,6 +49,18 @@ def read_mind(section: DataSection, base: Path, faults: Faults | None = None) ->
         kinds.update(found)
         faults.check(section.max_refused)
     return Log(items, None, impressions, True, dict(kinds), faults)
+
+
+def _folders(section: DataSection, base: Path) -> dict[str, Path]:
+    train = base / section.path
+    return {"train": train} | ({"test": train / section.test} if section.test else {})
+
+
+def read_items(section: DataSection, base: Path, faults: Faults) -> pl.DataFrame:
+    """The news of both folders, one row each."""
+    folders = _folders(section, base)
+    news = [read_news(folder / "news.tsv", faults, section.encoding, KEYS[part]) for part, folder in folders.items()]
+    return unique_items(pl.concat(news), template_fields(section.text), faults)
 
 
 def read_news(path: Path, faults: Faults, encoding: str = "utf-8", key: str = "") -> pl.DataFrame:

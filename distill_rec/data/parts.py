@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from distill_rec.data.events import Events, Indices
 from distill_rec.recipe import DataSection
+from distill_rec.runtime.errors import DataError
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
@@ -46,9 +47,21 @@ def parts_of(events: Events, section: DataSection, n_users: int, cuts: tuple[int
     return Parts(_part(events.time[ends], cuts)[session], cuts, session)
 
 
-def cut_times(time: NDArray[np.int64], test_share: float, validation_share: float) -> tuple[int, int]:
-    """Seconds from which on rows are validation and test: shares of all rows, in order of time."""
-    ordered = np.sort(time)
+def cut_times(
+    time: NDArray[np.int64], test_share: float, validation_share: float, newest_from: int | None = None
+) -> tuple[int, int]:
+    """Seconds from which on rows are validation and test: shares of the rows, in order of time.
+
+    Args:
+        newest_from: second from which on rows count; all where not given.
+
+    Raises:
+        DataError: there is no row from then on.
+    """
+    ordered = np.sort(time if newest_from is None else time[time >= newest_from])
+    if not len(ordered) and newest_from is not None:
+        found = f"no row from second {newest_from} on, where the new clicks begin"
+        raise DataError("key data.newest_from", found, "newer clicks than the run before has")
     test = round(len(ordered) * (1 - test_share))
     validation = round(len(ordered) * (1 - test_share - validation_share))
     return int(ordered[min(validation, len(ordered) - 1)]), int(ordered[min(test, len(ordered) - 1)])

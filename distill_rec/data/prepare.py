@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from distill_rec.data.divide import Divided, divide
 from distill_rec.data.faults import Faults
 from distill_rec.data.log import Log
 from distill_rec.data.mind import read_mind
+from distill_rec.data.more import not_known
 from distill_rec.data.recbole import read_recbole
 from distill_rec.data.refused import REFUSED_FILE, refused_beside, write_refused
 from distill_rec.data.rows import LINE, OWN, named, places
@@ -28,7 +30,7 @@ from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import RecipeError
 
-LATER = {"item_id_column", "time_format", "where", "missing_user"}
+LATER = {"item_id_column", "time_format", "where", "missing_user", "newest_from"}
 """Keys that came after data sets had been fingerprinted without them."""
 
 
@@ -89,6 +91,8 @@ def read_log(
     section: DataSection, base: Path, clicks: Any = None, items: Any = None, faults: Faults | None = None
 ) -> Log:
     """Read by the section's format; what was wrong with rows is added to `faults`."""
+    if (clicks is not None or items is not None) and (section.more_clicks or section.more_items):
+        raise RecipeError("data.more_clicks", "set, with frames given", "files alone, or frames that hold all")
     if section.format != "table" and (clicks is not None or items is not None):
         raise RecipeError("data.format", f"{section.format!r} with frames given", "'table'")
     if section.format == "mind":
@@ -121,7 +125,7 @@ def _dataset(
         texts.to_list(),
         [part.digest() for part in (parts.log, parts.train, parts.validation, parts.test) if part is not None],
     )
-    return Dataset(
+    found = Dataset(
         kind="impressions" if parts.kind == "impressions" else "clicks",
         items=items,
         users=pl.DataFrame({"user_id": parts.users}),
@@ -141,11 +145,15 @@ def _dataset(
         unescape_html=section.unescape_html,
         made_columns=columns,
     )
+    if not section.known:
+        return found
+    fresh = not_known(found, Dataset.load(section.known))
+    return replace(found, fresh=fresh, fingerprint=fingerprint(name, sha256(fresh.data).hexdigest()))
 
 
 def decisive(section: DataSection) -> dict[str, Any]:
     """Settings that decide the result; later releases' keys count where they are not at their default."""
-    settings = section.model_dump(exclude={"path", "clicks", "items", "test"})
+    settings = section.model_dump(exclude={"path", "clicks", "items", "test", "more_clicks", "more_items", "known"})
     fields = DataSection.model_fields
     return {key: value for key, value in settings.items() if key not in LATER or value != fields[key].default}
 

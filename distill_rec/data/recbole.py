@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,8 @@ import polars as pl
 from distill_rec.data.clicks import clean_clicks, leave_out, mend_items, mend_users
 from distill_rec.data.faults import Faults
 from distill_rec.data.log import Log
-from distill_rec.data.rows import FILE, LINE, find_files, label, read_rows
-from distill_rec.data.table import joined, needed, pattern_of, require, used_columns, with_ids
-from distill_rec.data.text import template_fields
+from distill_rec.data.rows import FILE, LINE, label, read_rows
+from distill_rec.data.table import clicks_of_parts, files_of, items_of_parts, needed, require, used_columns
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
 
@@ -28,31 +28,39 @@ def read_recbole(section: DataSection, base: Path, faults: Faults | None = None)
     """
     faults = Faults() if faults is None else faults
     folder = base / section.path
-    files = find_files(folder, pattern_of(section, "items"), "data.items")
-    items = pl.concat(
-        [_read(path, section, faults).with_columns(pl.lit(label(path)).alias(FILE)) for path in files], how="diagonal"
-    )
-    items = with_ids(items, section, template_fields(section.text), faults)
+    items = read_items(section, folder, faults)
     plain = section
     if section.sequence_column:
         plain = section.model_copy(
             update={"time_column": "", "rating_column": "", "event_column": "", "sequence_column": ""}
         )
     parts = []
-    for path in find_files(folder, pattern_of(section, "clicks"), "data.clicks"):
-        table = _read(path, section, faults)
-        require(table, used_columns(section), label(path))
+    for table, file in click_files(section, folder, faults):
+        require(table, used_columns(section), file)
         if section.sequence_column:
             rows = len(table)
             table = _unroll(table, section)
             faults.rows += len(table) - rows
-        parts.append(needed(table, plain, []).with_columns(pl.lit(label(path)).alias(FILE)))
-    table = joined(parts, plain.time_column)
+        parts.append(needed(table, plain, []).with_columns(pl.lit(file).alias(FILE)))
+    table = clicks_of_parts(parts, plain, folder, None, faults)
     table = mend_items(mend_users(table, section, faults), section, items["item_id"], faults)
     clicks, kinds = clean_clicks(table, plain, items["item_id"], leave_out(table, plain, faults)[1], faults)
     faults.check(section.max_refused)
     timed = bool(section.time_column) and not section.sequence_column
     return Log(items, clicks, None, timed, kinds, faults)
+
+
+def read_items(section: DataSection, folder: Path, faults: Faults) -> pl.DataFrame:
+    """Items with their id as `item_id`, one row each, and the files' own columns."""
+    files = files_of(section, folder, "items")
+    listed = [_read(path, section, faults).with_columns(pl.lit(label(path)).alias(FILE)) for path in files]
+    return items_of_parts(listed, section, folder, None, faults)
+
+
+def click_files(section: DataSection, folder: Path, faults: Faults) -> Iterator[tuple[pl.DataFrame, str]]:
+    """Each file of clicks, and how messages name it."""
+    for path in files_of(section, folder, "clicks"):
+        yield _read(path, section, faults), label(path)
 
 
 def _read(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:

@@ -14,6 +14,7 @@ from distill_rec.data.clicks import clean_clicks, leave_out, mend_items, mend_us
 from distill_rec.data.faults import Faults
 from distill_rec.data.items_of_clicks import items_of_clicks
 from distill_rec.data.log import Log, unique_items
+from distill_rec.data.more import more_files, read_once, renewed
 from distill_rec.data.rows import (
     FILE,
     LINE,
@@ -85,7 +86,47 @@ def distinct_items(section: DataSection, folder: Path) -> int:
 def _items(section: DataSection, folder: Path, given: Frame | None, faults: Faults) -> pl.DataFrame:
     parts = parts_of(section, folder, given, "items", faults)
     named = [part.with_columns(pl.lit(file).alias(FILE)) for part, file in parts]
-    return with_ids(pl.concat(named, how="diagonal_relaxed"), section, template_fields(section.text), faults)
+    return items_of_parts(named, section, folder, given, faults)
+
+
+def items_of_parts(
+    parts: list[pl.DataFrame], section: DataSection, folder: Path, given: Frame | None, faults: Faults
+) -> pl.DataFrame:
+    """Items of all files, one row each; those of `more_items` come after the others."""
+    fields, first = template_fields(section.text), _first_further(section, folder, given, "items")
+    items = with_ids(pl.concat(parts[:first], how="diagonal_relaxed"), section, fields, faults)
+    for later in parts[first:]:
+        items = renewed(items, with_ids(later, section, fields, faults), faults)
+    return items
+
+
+def clicks_of_parts(
+    parts: list[pl.DataFrame], section: DataSection, folder: Path, given: Frame | None, faults: Faults
+) -> pl.DataFrame:
+    """Clicks of all files under each other; rows of `more_clicks` that stood before are left out."""
+    table, first = joined(parts, section.time_column), _first_further(section, folder, given, "clicks")
+    if first == len(parts) or not section.time_column:
+        return table
+    return read_once(table, [len(part) for part in parts], first, faults)
+
+
+def _first_further(section: DataSection, folder: Path, given: Frame | None, key: str) -> int:
+    """Number of the first file that `more_clicks` or `more_items` names."""
+    return 1 if given is not None else len(find_files(folder, pattern_of(section, key), f"data.{key}"))
+
+
+def read_items(  # noqa: PLR0913
+    section: DataSection, folder: Path, clicks: Frame | None, items: Frame | None, columns: list[str], faults: Faults
+) -> pl.DataFrame:
+    """Items with their id as `item_id`, one row each, and these columns; the clicks' own where there are no items.
+
+    Args:
+        clicks, items: frames in the place of files.
+    """
+    if items is not None or not has_no_items(section):
+        return _items(section, folder, items, faults)
+    rows = mend_items(_clicks(section, folder, clicks, faults, columns), section, None, faults)
+    return items_of_clicks(rows, section.item_column, columns, faults)
 
 
 def with_ids(items: pl.DataFrame, section: DataSection, fields: list[str], faults: Faults) -> pl.DataFrame:
@@ -110,7 +151,7 @@ def _clicks(section: DataSection, folder: Path, given: Frame | None, faults: Fau
         if fields:
             check_template(section.text, [name for name in part.columns if name not in OWN], NO_ITEMS)
         parts.append(needed(part, section, fields).with_columns(pl.lit(file).alias(FILE)))
-    return joined(parts, section.time_column)
+    return clicks_of_parts(parts, section, folder, given, faults)
 
 
 def needed(part: pl.DataFrame, section: DataSection, fields: list[str]) -> pl.DataFrame:
@@ -183,9 +224,19 @@ def parts_of(
         faults.rows += len(frame)
         yield frame, f"the frame of {key}"
         return
-    for path in find_files(folder, pattern_of(section, key), f"data.{key}"):
+    for path in files_of(section, folder, key):
         yield READERS.get(suffix_of(path), _delimited)(path, section, faults), label(path)
         faults.check(section.max_refused)
+
+
+def files_of(section: DataSection, folder: Path, key: str) -> list[Path]:
+    """Files of "clicks" or "items": those of the pattern, then further ones.
+
+    Raises:
+        DataError: one is missing.
+    """
+    found = find_files(folder, pattern_of(section, key), f"data.{key}")
+    return found + more_files(section, folder, key, found)
 
 
 def pattern_of(section: DataSection, key: str) -> str:
@@ -212,7 +263,7 @@ def input_files(section: DataSection, base: Path) -> list[Path]:
         names = ("news.tsv", "behaviors.tsv")
         return [path for key, one in folders.items() for name in names for path in find_files(one, name, key)]
     keys = ("clicks",) if has_no_items(section) else ("clicks", "items")
-    return [path for key in keys for path in find_files(folder, pattern_of(section, key), f"data.{key}")]
+    return [path for key in keys for path in files_of(section, folder, key)]
 
 
 def _delimited(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:

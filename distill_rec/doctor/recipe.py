@@ -8,8 +8,9 @@ from pathlib import Path
 from distill_rec.data.columns import require_columns
 from distill_rec.doctor.findings import Finding, problem_of
 from distill_rec.pipeline.sizes import sizes_of
+from distill_rec.pipeline.stages.evaluate import columns_of
 from distill_rec.pipeline.wanted import stages_of
-from distill_rec.recipe import DataSection
+from distill_rec.recipe import DataSection, EvaluateSection
 from distill_rec.recipe_io import DEMO, find_recipe, load_recipe
 from distill_rec.runtime.errors import DistillRecError
 
@@ -26,16 +27,16 @@ def recipe(path: str) -> Iterator[Finding]:
         for name, section in sections.items():
             sources = section.sources() if section is not None else {}
             yield from (_trunk(f"{name}.{key}", value) for key, (value, _) in sources.items())
-        yield _data(loaded.data, find_recipe(path).parent)
+        yield _data(loaded.data, find_recipe(path).parent, loaded.evaluate)
     except DistillRecError as error:
         yield problem_of(AREA, error)
 
 
-def _data(section: DataSection, base: Path) -> Finding:
+def _data(section: DataSection, base: Path, evaluate: EvaluateSection | None) -> Finding:
     """Whether the data are there, with the columns that the recipe names, and how many rows."""
     if section.path.startswith(DEMO):
         return Finding("ok", AREA, "data.path", f"{section.path}, fetched when it is first needed")
-    require_columns(section, base)
+    require_columns(section, base, columns_of(evaluate) if evaluate is not None else None)
     sizes = sizes_of(section, base)
     found = f"{base / section.path}: {sizes.clicks:,} rows of clicks, {sizes.items:,} of items"
     return Finding("ok", AREA, "data.path", found)

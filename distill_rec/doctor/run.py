@@ -112,11 +112,11 @@ def _unfinished(folder: Path, stage: Stage, busy: bool) -> Finding:
     if (place / "begun.json").exists():
         do = "" if busy else "The same command goes on from its last checkpoint."
         return Finding("note", AREA, what, "running" if busy else "begun and not finished", do)
-    if not place.exists() or not any(place.iterdir()):
-        return Finding("note", AREA, what, "not run yet", f"distill-rec run RECIPE --out {folder}")
     if gates := [] if busy or stage.holds != "artifact" else refused(place):
         found = f"not published, its gates refused: {in_words(gates)}"
         return Finding("problem", AREA, what, found, remedies(gates))
+    if not place.exists() or not any(place.iterdir()):
+        return Finding("note", AREA, what, "not run yet", f"distill-rec run RECIPE --out {folder}")
     do = "" if busy else "The same command runs it from its start."
     return Finding("note", AREA, what, "running" if busy else "not finished", do)
 

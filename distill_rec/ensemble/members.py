@@ -12,6 +12,7 @@ from distill_rec.files import copy_linked, fingerprint
 from distill_rec.progress import Named, Progress
 from distill_rec.recipe import TeacherSection
 from distill_rec.records import read_record, write_record
+from distill_rec.section import given
 from distill_rec.several_teachers import EnsembleSection
 from distill_rec.sources import source_hashes
 
@@ -46,13 +47,7 @@ def train_members(section: EnsembleSection, dataset: Dataset, folder: Path, prog
 
 def mark_of(section: TeacherSection, dataset: Dataset, fold: str = "") -> str:
     """What decides a teacher: keys that are not at their default, the content of its sources, the data and its fold."""
-    usual = {name: field.get_default(call_default_factory=True) for name, field in type(section).model_fields.items()}
-    sources = section.sources()
-    settings = {
-        key: value
-        for key, value in section.model_dump(exclude={"device", *sources}).items()
-        if getattr(section, key) != usual[key]
-    }
+    settings = given(section, {"device", *section.sources()})
     more = [fold] if fold else []
     more += [dataset.columns_digest(section.columns())] if section.columns() else []
     return fingerprint(section.kind, settings, source_hashes(section, "teacher"), dataset.fingerprint, *more)

@@ -49,7 +49,26 @@ def resampled_means(values: Floats, resamples: int, seed: int) -> Floats:
     return out + centre
 
 
+def known_means(values: Floats, resamples: int, seed: int) -> tuple[Floats, Floats]:
+    """Means over the users that have a value, `[n_columns]`, and over those of each draw, `[resamples, n_columns]`.
+
+    Args:
+        values: `[n_users, n_columns]`, NaN where a user has none; a draw in which nobody has one is NaN.
+    """
+    there = ~np.isnan(values)
+    both = np.hstack([np.where(there, values, 0.0), there.astype(np.float64)])
+    width, drawn = values.shape[1], resampled_means(both, resamples, seed)
+    whole = both.mean(axis=0) if len(both) else np.zeros(2 * width)
+    return _over(whole[None, :width], whole[None, width:])[0], _over(drawn[:, :width], drawn[:, width:])
+
+
+def _over(sums: Floats, counts: Floats) -> Floats:
+    # resampled means are exact to float32 alone: a share of users below one in a million is none
+    return np.asarray(np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 1e-6))
+
+
 def interval(samples: Floats) -> Interval:
-    """The percentile interval of resampled values `[resamples]`."""
+    """The percentile interval of resampled values `[resamples]`; NaN among them are left out."""
+    samples = samples[~np.isnan(samples)]
     low, high = np.quantile(samples, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(low), float(high))

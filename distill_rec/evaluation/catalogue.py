@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Queries
 from distill_rec.data.ragged import Ragged
+from distill_rec.evaluation.listed import ListedScorer
 from distill_rec.evaluation.metrics.ranks import TargetRanks
 from distill_rec.evaluation.repeats import add_to_catalogue
 from distill_rec.evaluation.scorer import DotScorer, Floats, Scorer, scores_at
@@ -154,11 +155,15 @@ class Asked:
         if pool is None:
             raise DataError(scorer.name, "the number of items is not known", "a pool of items to rank among")
         self._scorer, self._queries = scorer, queries
-        self._items = np.flatnonzero(pool).astype(np.int32)
+        self._items, self._all = np.flatnonzero(pool).astype(np.int32), len(pool)
         self.n_items = len(self._items)
 
     def fill(self, chunk: Floats, history: Ragged, start: int, number: NDArray[np.int64] | None) -> None:
         """See `Products.fill`."""
+        if isinstance(self._scorer, ListedScorer):
+            samples = np.arange(start, start + len(history))
+            chunk[:] = self._scorer.catalogue(self._queries, samples, self._all)[:, self._items]
+            return
         rows = len(history)
         candidates = Ragged(np.tile(self._items, rows), np.arange(rows + 1, dtype=np.int64) * self.n_items)
         asked = scores_at(self._scorer, self._queries, np.arange(start, start + rows), candidates)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from zlib import crc32
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ COLUMNS = {
 """In the order of a table; models of other names, as the teachers of an ensemble have, stand before its last."""
 
 OTHERS = 5
-"""Colours that models of other names share."""
+"""Colours that models of other names share, in their order."""
 
 
 def ordered(models: Iterable[str]) -> list[str]:
@@ -59,5 +60,12 @@ def short_of(model: str) -> str:
 
 
 def model_class(model: str) -> str:
-    """The class of the page's style that carries a model's colour, the same in every plot."""
-    return f"m-{model}" if model in COLUMNS else f"m-other-{sum(model.encode()) % OTHERS}"
+    """The class of the page's style that carries a model's colour, the same in every plot; see `colour_rules`."""
+    return f"m-{model}" if model in COLUMNS else f"m-x{crc32(model.encode()):08x}"
+
+
+def colour_rules(models: Iterable[str]) -> str:
+    """Style that gives models of other names their colours, so that those of one page differ while colours last."""
+    others = [model for model in models if model not in COLUMNS]
+    rules = (f".{model_class(model)} {{ --c: var(--other-{place % OTHERS}); }}" for place, model in enumerate(others))
+    return "\n".join(rules)

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from distill_rec.data.cautions import REPEATED
 from distill_rec.data.dataset import Dataset, Queries
+from distill_rec.data.labels import Labels
 from distill_rec.evaluation.columns import ordered
-from distill_rec.evaluation.disagreements import agreement, disagreements
-from distill_rec.evaluation.lists import lists_of
+from distill_rec.evaluation.further import calibrations_of, tell_lists
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
 from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, evaluate_both, user_means
 from distill_rec.evaluation.results import Ending, ModelCost, Results, Share, Table, Verdict
-from distill_rec.evaluation.scorer import DotScorer, SampleScorer, Scorer
+from distill_rec.evaluation.scorer import DotScorer, Scorer
 from distill_rec.evaluation.slices import by_clicks
+from distill_rec.evaluation.slicings import slicings_of
 from distill_rec.evaluation.tables import build, difference_of
 from distill_rec.evaluation.verdicts import verdicts
 from distill_rec.progress import Progress, Quiet, Task
@@ -33,8 +34,11 @@ def compare(
     name: str = "run",
     costs: dict[str, ModelCost] | None = None,
     curves: dict[str, list[tuple[float, float]]] | None = None,
+    losses: dict[str, list[tuple[float, float]]] | None = None,
     endings: dict[str, list[Ending]] | None = None,
     shares: Mapping[str, tuple[float, Scorer | None]] | None = None,
+    labels: Sequence[Labels] = (),
+    probabilities: Mapping[str, NDArray[np.float64]] | None = None,
     remarks: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Results:
@@ -44,9 +48,11 @@ def compare(
         scorers: by name, anything with scores; several seeds of a model as a sequence, whose values are averaged.
         dataset: test samples, training clicks, new items.
         section: resamples, most users, examples, seed.
-        costs, curves: shown beside the figures.
+        costs, curves, losses: shown beside the figures.
         shares: of several teachers each one's weight, and the sum without it.
         endings: what ended each model's trainings; verdicts on one that was still getting better stay open.
+        labels: columns that the test is sliced by.
+        probabilities: of a click, for each candidate of the test's impressions, by models that predict it.
         remarks: sentences that follow the verdicts.
 
     Raises:
@@ -85,16 +91,15 @@ def compare(
         slices=slices,
         costs=costs or {},
         curves=curves or {},
+        losses=losses or {},
         endings=endings or {},
         repeats=_repeats(seeds),
     )
-    anything = {key: value for key, value in seeds.items() if not isinstance(value[0], SampleScorer)}
-    if "teacher" in anything and "student" in anything:
-        pair = seeds["teacher"][0], seeds["student"][0]
-        results.agreement = agreement(*pair, samples, dataset.n_items, section.seed)
-        results.examples = disagreements(*pair, samples, dataset, section.examples, section.seed)
-    found_lists = {key: lists_of(value[0], samples, dataset, section.seed) for key, value in anything.items()}
-    results.lists = {key: value for key, value in found_lists.items() if value is not None}
+    first = {key: value[0] for key, value in seeds.items()}
+    with (progress or Quiet()).task("looking at lists", None) as task:
+        tell_lists(results, first, samples, dataset, section, task)
+    results.calibrations = calibrations_of(probabilities or {}, dataset, section)
+    results.slicings = slicings_of(found, samples, dataset, section, labels)
     results.shares = _shares(shares or {}, found, samples, dataset, section, results.main_metric)
     results.verdicts = [*verdicts(results), *(Verdict(tone="open", text=text) for text in remarks)]
     results._per_user = per_user(found, dataset)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,6 +26,23 @@ TEXTS = 4096
 LIMIT_S = 300
 
 
+@dataclass(frozen=True)
+class Served:
+    """A model that a process can be started with.
+
+    Attributes:
+        kind: "student" (an artifact's folder) or "teacher" (`teach/` of a run, or of one of several).
+        precision, dim: of a student, what is loaded; its own choice where None.
+        cached: requests rank cached item vectors.
+    """
+
+    kind: Literal["student", "teacher"]
+    folder: Path
+    precision: str | None = None
+    dim: int | None = None
+    cached: bool = True
+
+
 def measure_costs(artifact: Path | None, teacher: dict[str, str] | None, dataset: Dataset) -> dict[str, ModelCost]:
     """Costs of the exported student and of the teacher; a part that fails says so and never stops an evaluation.
 
@@ -32,15 +50,27 @@ def measure_costs(artifact: Path | None, teacher: dict[str, str] | None, dataset
         artifact: `export/student` of a run.
         teacher: `{"folder": ...}`, `teach/` of a run; its requests rank cached item vectors, new items pass the trunk.
     """
-    request = _request(dataset)
-    out = {}
+    models = {}
     if artifact is not None:
-        out["student"] = _measure("student", artifact, request, _size(_student_size, artifact))
+        models["student"] = Served("student", artifact)
     if teacher is not None:
         folder = Path(teacher["folder"])
-        found = _measure("teacher", folder, request, _size(_teacher_size, folder))
-        out["teacher"] = found.model_copy(update={"cached": False}) if _reads_pairs(folder) else found
-    return out
+        models["teacher"] = Served("teacher", folder, cached=not _reads_pairs(folder))
+    return measure_each(models, dataset)
+
+
+def measure_each(models: Mapping[str, Served], dataset: Dataset) -> dict[str, ModelCost]:
+    """What serving each of these models costs, one after the other."""
+    if not models:
+        return {}
+    request = _request(dataset)
+    return {name: _measure_one(served, request) for name, served in models.items()}
+
+
+def _measure_one(served: Served, request: dict[str, Any]) -> ModelCost:
+    size = _size(_student_size if served.kind == "student" else _teacher_size, served.folder)
+    asked = request | {"precision": served.precision, "dim": served.dim}
+    return _measure(served.kind, served.folder, asked, size).model_copy(update={"cached": served.cached})
 
 
 def measure_student(artifact: Path, precision: str, dataset: Dataset) -> ModelCost:

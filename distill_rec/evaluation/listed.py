@@ -52,6 +52,23 @@ class ListedScorer:
                 out[inside] = _below(table.at(self._row[place[mine]], candidates.take(mine)), owner[inside], len(rows))
         return out
 
+    def catalogue(self, samples: Samples, rows: NDArray[np.int64], n_items: int, rest: float | None = None) -> Floats:
+        """Scores of the whole catalogue `[n, n_items]`.
+
+        Args:
+            rest: of items without a score; where not given they stand together below those with one.
+        """
+        place = self._places(samples, rows)
+        out = np.full((len(rows), n_items), np.nan if rest is None else rest, np.float32)
+        for number, table in enumerate(self._tables):
+            mine = np.flatnonzero(self._part[place] == number)
+            listed = table.take(self._row[place[mine]])
+            out[np.repeat(mine, listed.items.lengths), listed.items.values] = listed.scores
+        if rest is None:
+            owner = np.repeat(np.arange(len(rows)), n_items)
+            out = _below(out.ravel(), owner, len(rows)).reshape(out.shape)
+        return out
+
     def _places(self, samples: Samples, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         keys = keys_of(samples, rows)
         at = np.searchsorted(self._keys, keys)

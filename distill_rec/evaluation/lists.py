@@ -1,34 +1,157 @@
-"""What the top-10 lists of a model are like: how much of the catalogue they cover, and how popular it is."""
+"""What the top-10 lists of a model are like, beyond accuracy: how much of the catalogue they cover, how popular it is,
+how much a list holds that is alike."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset
-from distill_rec.evaluation.disagreements import TOP, drawn_rows, history_scores
+from distill_rec.evaluation.bootstrap import interval, known_means
 from distill_rec.evaluation.protocol import Samples
-from distill_rec.evaluation.results import Lists
-from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.results import Difference, Lists
+from distill_rec.evaluation.tables import pairs_of
+from distill_rec.evaluation.text_space import TextSpace, intra_list_distance
 
-BLOCK = 64
+Floats = NDArray[np.float64]
+Items = NDArray[np.int64]
+Draws = tuple[float, Floats]
+"""A figure and its resamples."""
+ByModel = dict[str, dict[str, Draws]]
 
 
-def lists_of(scorer: Scorer, samples: Samples, dataset: Dataset, seed: int) -> Lists | None:
-    """Of one sample per user, at most a thousand drawn; None where there is none."""
-    rows = drawn_rows(samples, seed)
-    if not len(rows):
-        return None
-    k = min(TOP, dataset.n_items)
-    blocks = (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
-    scores = (history_scores(scorer, samples, block, dataset.n_items) for block in blocks)
-    listed = np.concatenate([np.argpartition(-one, k - 1, axis=1)[:, :k] for one in scores])
+@dataclass(frozen=True)
+class Property:
+    """A property of lists.
+
+    Attributes:
+        title: as tables show it.
+        says: what it is, in one line.
+    """
+
+    title: str
+    says: str
+
+
+LISTS = {
+    "coverage": Property("catalogue coverage@10", "share of the catalogue that stands in at least one of these lists"),
+    "novelty": Property(
+        "novelty, bits", "mean self-information of a listed item, −log2 of its share of the training clicks"
+    ),
+    "diversity": Property(
+        "diversity in the list", "mean of 1 − cosine of two items of a list, by the words of their texts (TF-IDF)"
+    ),
+    "popularity_lift": Property(
+        "popularity lift", "mean training clicks of listed items over those of the users' histories; 1: as they are"
+    ),
+}
+"""In the order of a table."""
+
+
+def lists_beyond(
+    found: Mapping[str, Items],
+    samples: Samples,
+    rows: NDArray[np.int64],
+    dataset: Dataset,
+    *,
+    resamples: int,
+    seed: int,
+) -> tuple[dict[str, Lists], list[Difference]]:
+    """Of each model's lists `[n, 10]`, one per user; and paired differences between models.
+
+    Args:
+        rows: the sample of each list.
+    """
+    values = {name: per_list(items, dataset) for name, items in _with_diversity(found, dataset).items()}
+    usual = popularity_of_histories(samples, rows, dataset)
+    if not values or not len(rows):
+        return {}, []
+    draws = _draws(values, usual, resamples, seed)
+    lists = {name: _told(draws[name], found[name], dataset) for name in found}
+    differences = [
+        _difference(metric, first, second, draws, len(rows))
+        for metric in ("novelty", "diversity", "popularity_lift")
+        for first, second in pairs_of(list(found))
+        if metric in draws[first] and metric in draws[second]
+    ]
+    return lists, differences
+
+
+def _with_diversity(found: Mapping[str, Items], dataset: Dataset) -> dict[str, tuple[Items, Floats]]:
+    """Each model's lists and their diversity; vectors are made of listed items alone, which are few."""
+    space = TextSpace(dataset.texts)
+    listed = np.unique(np.concatenate([items[items >= 0] for items in found.values()])) if found else np.empty(0, int)
+    vectors = space.vectors([dataset.texts[text] for text in np.asarray(dataset.item_text)[listed]])
+    number = np.full(dataset.n_items + 1, -1)  # the last place is that of -1
+    number[listed] = np.arange(len(listed))
+    return {name: (items, intra_list_distance(number[items], vectors)) for name, items in found.items()}
+
+
+def per_list(found: tuple[Items, Floats], dataset: Dataset) -> dict[str, Floats]:
+    """`novelty`, `diversity` and the mean training clicks (`popularity`) of each list `[n]`; NaN of an empty one."""
+    items, diversity = found
     clicks = dataset.train_clicks.astype(np.float64)
-    history = samples.history.take(rows).values
-    usual = clicks[history].mean() if len(history) else 0.0
     # one click is added to every item, so that an item without clicks has finite self-information
     bits = -np.log2((clicks + 1) / (clicks + 1).sum())
+    return {"novelty": _mean_of(bits, items), "diversity": diversity, "popularity": _mean_of(clicks, items)}
+
+
+def _mean_of(values: Floats, items: Items) -> Floats:
+    there = items >= 0
+    counts = there.sum(axis=1)
+    sums = np.where(there, values[items], 0.0).sum(axis=1)
+    return np.asarray(np.divide(sums, counts, out=np.full(len(items), np.nan), where=counts > 0))
+
+
+def popularity_of_histories(samples: Samples, rows: NDArray[np.int64], dataset: Dataset) -> Floats:
+    """Mean training clicks of each history's items `[n]`; NaN of an empty one."""
+    history = samples.history.take(rows)
+    clicks = np.asarray(dataset.train_clicks, dtype=np.float64)[history.values]
+    owner = np.repeat(np.arange(len(rows)), history.lengths)
+    sums = np.bincount(owner, clicks, minlength=len(rows))
+    mean = np.divide(sums, history.lengths, out=np.full(len(rows), np.nan), where=history.lengths > 0)
+    return np.asarray(mean)
+
+
+def _draws(values: Mapping[str, Mapping[str, Floats]], usual: Floats, resamples: int, seed: int) -> ByModel:
+    """Each model's figures with their resamples over users, the same ones for all; a user without a list has none."""
+    columns: list[Floats] = []
+    for of_list in values.values():
+        both = np.isnan(of_list["popularity"] + usual)
+        columns += [of_list["novelty"], of_list["diversity"]]
+        columns += [np.where(both, np.nan, of_list["popularity"]), np.where(both, np.nan, usual)]
+    means, drawn = known_means(np.stack(columns, axis=1), resamples, seed)
+    out: ByModel = {}
+    for place, name in enumerate(values):
+        novelty, diversity, listed, usually = range(4 * place, 4 * place + 4)
+        found = {"novelty": (means[novelty], drawn[:, novelty]), "diversity": (means[diversity], drawn[:, diversity])}
+        if means[usually] > 0:  # group average popularity, of lists over histories (Abdollahpouri et al. 2019, 3.2)
+            found["popularity_lift"] = means[listed] / means[usually], drawn[:, listed] / drawn[:, usually]
+        out[name] = {metric: (float(mean), draws) for metric, (mean, draws) in found.items() if not np.isnan(mean)}
+    return out
+
+
+def _told(draws: Mapping[str, Draws], items: Items, dataset: Dataset) -> Lists:
+    def figure(name: str) -> float | None:
+        return draws[name][0] if name in draws else None
+
+    listed = items[items >= 0]
     return Lists(
-        coverage=len(np.unique(listed)) / dataset.n_items,
-        novelty=float(bits[listed].mean()),
-        popularity_lift=float(clicks[listed].mean() / usual) if usual > 0 else None,
+        coverage=len(np.unique(listed)) / max(dataset.n_items, 1),
+        novelty=figure("novelty"),
+        diversity=figure("diversity"),
+        popularity_lift=figure("popularity_lift"),
+        users=int((items[:, 0] >= 0).sum()),
+        intervals={name: tuple(interval(sample)) for name, (_, sample) in draws.items()},
     )
+
+
+def _difference(
+    metric: str, first: str, second: str, draws: Mapping[str, Mapping[str, Draws]], users: int
+) -> Difference:
+    (a, a_draws), (b, b_draws) = draws[first][metric], draws[second][metric]
+    low, high = interval(a_draws - b_draws)
+    return Difference(metric=metric, first=first, second=second, value=a - b, low=low, high=high, users=users)

@@ -5,25 +5,36 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table as Sheet
 
+from distill_rec.evaluation.beyond_tables import agreement_sheet, calibration_sheet, list_sheet, slicing_sheet
 from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import Difference, ModelCost, Ratio, Results, Table
+from distill_rec.evaluation.retention import shown_ratios
 from distill_rec.terminal import print_table
 
 TONES = {"good": "green", "bad": "red", "open": "yellow", "note": "cyan"}
 
 
 def render(results: Results, console: Console) -> None:
-    """Print every table, the ratios, what serving costs, and the verdicts."""
+    """Print every table, slices, lists and agreement, the ratios, what serving costs, and the verdicts."""
     for table in results.tables:
         print_table(console, _sheet(results, table))
     for metric in (results.main_metric, "recall@100"):
         if results.slices and metric in results.metrics:
             print_table(console, _slice_sheet(results, metric))
+    for slicing in results.slicings:
+        if slicing.slices:
+            print_table(console, slicing_sheet(results, slicing))
+    if results.lists:
+        print_table(console, list_sheet(results))
+    for table in results.agreements:
+        print_table(console, agreement_sheet(results, table))
+    for model, found in results.calibrations.items():
+        print_table(console, calibration_sheet(model, found))
     if results.shares:
         print_table(console, _share_sheet(results))
     if results.costs:
         print_table(console, _cost_sheet(results.costs))
-    for ratio in results.test.ratios:
+    for ratio in shown_ratios(results, results.test):
         console.print(f"  {ratio_text(ratio, results.metrics)}", highlight=False)
     for verdict in results.verdicts:
         console.print(f"  {verdict.text}", style=TONES[verdict.tone], highlight=False, markup=False)
@@ -36,7 +47,8 @@ def span_of(found: Difference) -> str:
 
 def ratio_text(ratio: Ratio, metrics: dict[str, str]) -> str:
     """`Q on nDCG@10 = 0.98 (0.96 to 1.01)`, or why it has no value."""
-    name = f"{ratio.name} on {metrics.get(ratio.metric, ratio.metric)}"
+    whose = "" if ratio.model == "student" else f" of {ratio.model}"
+    name = f"{ratio.name}{whose} on {metrics.get(ratio.metric, ratio.metric)}"
     if ratio.value is None:
         return f"{name}: {ratio.reason}"
     return f"{name} = {ratio.value:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"

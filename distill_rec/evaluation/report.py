@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment
 from markupsafe import Markup
 
-from distill_rec.evaluation.columns import model_class, short_of
+from distill_rec.evaluation.alike import AGREEMENT
+from distill_rec.evaluation.beyond_tables import (
+    agreeing,
+    agreement_title,
+    differences_by_pair,
+    list_cell,
+    list_titles,
+)
+from distill_rec.evaluation.columns import colour_rules, model_class, short_of
+from distill_rec.evaluation.kinds_told import compared, shared
+from distill_rec.evaluation.lists import LISTS
 from distill_rec.evaluation.numerals import moment, percent, plain, signed
+from distill_rec.evaluation.pareto import COSTS, pareto
 from distill_rec.evaluation.render import COST_ROWS, cost_cell, ratio_text
 from distill_rec.evaluation.report_tables import best_of, bounds, models_of, names_of, pairs_of, why_missing
 from distill_rec.evaluation.results import Ratio, Results, Table
-from distill_rec.evaluation.svg import Point, groups, intervals, lines
+from distill_rec.evaluation.retention import kept, ratio_of, retention, shown_ratios
+from distill_rec.evaluation.slicings import SLICED
+from distill_rec.evaluation.svg import Point, groups, intervals, legend, lines
 from distill_rec.files import write_text
 from distill_rec.pages import pages_in
 
@@ -25,7 +39,6 @@ RATIO_TITLES = {
     "Q'": "of the teacher\u2019s {} above chance kept",
     "G": "of the gap in {} closed by distillation",
 }
-SLICED = {"catalogue": ("ndcg@10", "recall@100", "percentile"), "impressions": ("auc", "ndcg@10")}
 
 
 def write_report(results: Results, folder: Path) -> None:
@@ -36,31 +49,62 @@ def write_report(results: Results, folder: Path) -> None:
 
 def page(results: Results) -> str:
     """The whole document."""
-    style = STYLE.read_text(encoding="utf-8")
-    return _templates().get_template("report.html").render(results=results, style=style)
+    return _templates().get_template("report.html").render(results=results, style=style_of(results))
+
+
+def style_of(results: Results) -> str:
+    """The page's style with the colours of these models."""
+    return STYLE.read_text(encoding="utf-8") + colour_rules(results.models)
+
+
+def part_of(results: Results, name: str, *given: Any) -> str:
+    """One part of the page, which a macro of its name makes.
+
+    Args:
+        given: what the macro takes.
+    """
+    for file in ("choices.html", "examples.html", "beyond.html"):
+        if (macro := getattr(_templates().get_template(file).module, name, None)) is not None:
+            return str(macro(*given))
+    whole = _templates().get_template("report.html").make_module({"results": results, "style": ""})
+    return str(getattr(whole, name)(*given))
 
 
 @cache
 def _templates() -> Environment:
     return pages_in(
         HERE / "templates",
+        agreeing=agreeing,
+        agreement_explained=AGREEMENT.items,
+        agreement_title=agreement_title,
         best_of=best_of,
         bounds=bounds,
+        compared=compared,
         cost_cell=cost_cell,
         cost_rows=lambda: COST_ROWS,
         curve_plots=_curve_plots,
+        differences_by_pair=differences_by_pair,
         fact=_fact,
+        legend=lambda names: Markup(legend(names)),
+        kept_rows=lambda results, slices: kept(results, slices, ratio_of(results)),
+        list_cell=list_cell,
+        list_titles=list_titles,
+        lists_explained=LISTS.items,
         mark=MARKS.__getitem__,
         model_class=model_class,
         models_of=models_of,
         moment=moment,
         names_of=names_of,
         pairs_of=pairs_of,
+        pareto_plots=_pareto_plots,
         percent=percent,
         plain=plain,
         plots=_plots,
         ratio_text=ratio_text,
         ratio_title=_ratio_title,
+        retention_plot=lambda results, slices: Markup(retention(results, slices)),
+        shared=shared,
+        shown_ratios=shown_ratios,
         signed=signed,
         slice_plot=_slice_plot,
         sliced=lambda results: SLICED[results.protocol],
@@ -107,6 +151,15 @@ def _triple(table: Table, metric: str, model: str) -> tuple[float, float, float]
     return cell.mean, cell.low, cell.high
 
 
+def _pareto_plots(results: Results) -> Markup:
+    return Markup("".join(pareto(results, cost) for cost in COSTS))
+
+
 def _curve_plots(results: Results) -> Markup:
+    """Validation curves of all models in one plot, and the loss of each in its own."""
     curves = {name: line for name, line in results.curves.items() if line}
-    return Markup("".join(lines({name: line}, name, "updates") for name, line in curves.items()))
+    plots = [lines(curves, "validation nDCG@10", "updates") + legend(curves)] if curves else []
+    for name, line in results.losses.items():
+        if line:
+            plots.append(lines({name: line}, f"{name}: training loss", "updates", best=False))
+    return Markup("".join(f"<div>{plot}</div>" for plot in plots))

@@ -6,16 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from distill_rec.files import write_text
 from distill_rec.frames import read_frame, write_frame
-from distill_rec.records import Record, read_record
+from distill_rec.records import Part, Record, read_record
 from distill_rec.runtime.errors import RunError
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class Cell(Part):
@@ -46,10 +42,15 @@ class Difference(Part):
 
 
 class Ratio(Part):
-    """Q, Q' or G; without a value where it is not defined, and why."""
+    """Q, Q' or G; without a value where it is not defined, and why.
+
+    Attributes:
+        model: whose it is.
+    """
 
     name: Literal["Q", "Q'", "G"]
     metric: str
+    model: str = "student"
     value: float | None = None
     low: float | None = None
     high: float | None = None
@@ -69,9 +70,9 @@ class Table(Part):
     samples: int
     users: int
     cells: dict[str, dict[str, Cell]]
-    differences: list[Difference] = []
-    ratios: list[Ratio] = []
-    left_out: dict[str, int] = {}
+    differences: list[Difference] = Field(default_factory=list)
+    ratios: list[Ratio] = Field(default_factory=list)
+    left_out: dict[str, int] = Field(default_factory=dict)
 
     def difference(self, metric: str, first: str, second: str) -> Difference | None:
         for found in self.differences:
@@ -79,8 +80,9 @@ class Table(Part):
                 return found
         return None
 
-    def ratio(self, name: str, metric: str) -> Ratio | None:
-        return next((found for found in self.ratios if (found.name, found.metric) == (name, metric)), None)
+    def ratio(self, name: str, metric: str, model: str = "student") -> Ratio | None:
+        wanted = (name, metric, model)
+        return next((found for found in self.ratios if (found.name, found.metric, found.model) == wanted), None)
 
 
 class ModelCost(Part):
@@ -98,16 +100,23 @@ class ModelCost(Part):
     candidates: int = 0
     history: int = 0
     cached: bool = Field(True, description="the request is ranked with cached item vectors, no text is encoded")
-    missing: dict[str, str] = {}
+    missing: dict[str, str] = Field(default_factory=dict)
 
 
 class Lists(Part):
-    """Top-10 lists of a model over the catalogue."""
+    """Top-10 lists of a model over the catalogue, one for each of some drawn users. None: not defined."""
 
     coverage: float = Field(description="share of the catalogue that stands in at least one list")
-    novelty: float = Field(description="mean self-information of a listed item, bits of its training clicks")
+    novelty: float | None = Field(description="mean self-information of a listed item, bits of its training clicks")
     popularity_lift: float | None = Field(
         description="mean training clicks of listed items over those of the histories"
+    )
+    diversity: float | None = Field(
+        None, description="mean of 1 - cosine of two items of a list, by the words of their texts (TF-IDF)"
+    )
+    users: int = Field(0, description="lists that were looked at; 0 where an older release did not say")
+    intervals: dict[str, tuple[float, float]] = Field(
+        {}, description="95 % interval of novelty, diversity and popularity_lift; coverage, of all lists, has none"
     )
 
 
@@ -115,8 +124,76 @@ class Agreement(Part):
     """How alike teacher and student rank."""
 
     overlap: float = Field(description="mean share of the top 10 that both list")
-    kendall: float = Field(description="mean Kendall tau-b over the teacher's top 100")
+    kendall: float = Field(
+        description="mean Kendall tau-b over the union of both models' top 100 (before version 2 of the stage over the "
+        "teacher's)"
+    )
     users: int
+
+
+class ReliabilityBin(Part):
+    """Candidates of about the same predicted probability.
+
+    Attributes:
+        predicted: mean predicted probability of a click.
+        clicked: share that was clicked, with its interval `low` to `high`.
+    """
+
+    predicted: float
+    clicked: float
+    low: float
+    high: float
+    candidates: int
+
+
+class Calibration(Part):
+    """Predicted probabilities of a click beside clicks.
+
+    Attributes:
+        error: expected calibration error over the bins; above 0 by chance even of true probabilities.
+        brier: mean squared distance to the click.
+        predicted, clicked: means over all candidates.
+    """
+
+    bins: list[ReliabilityBin]
+    error: float
+    brier: float
+    log_loss: float
+    predicted: float
+    clicked: float
+
+
+class Slice(Part):
+    """Samples that share something.
+
+    Attributes:
+        name: what they share, as a value of a column.
+        share: of the test's samples.
+        table: figures on them.
+    """
+
+    name: str
+    share: float
+    table: Table
+
+
+class Slicing(Part):
+    """The test, sliced in one way.
+
+    Attributes:
+        by: a column's name, or what else tells the slices apart.
+        of: what has it: the targets' items, the histories, or the users.
+        overlapping: a sample may be in several.
+        merged: values that are too rare to stand alone, and are one slice together.
+        left_out: samples in none.
+    """
+
+    by: str
+    of: Literal["items", "histories", "users"]
+    slices: list[Slice]
+    overlapping: bool = False
+    merged: int = 0
+    left_out: int = 0
 
 
 class Example(Part):
@@ -189,7 +266,19 @@ class Results(Record):
     slices: list[Table] = Field(default_factory=list)
     costs: dict[str, ModelCost] = Field(default_factory=dict)
     lists: dict[str, Lists] = Field(default_factory=dict)
-    agreement: Agreement | None = None
+    list_differences: list[Difference] = Field(
+        default_factory=list, description="paired differences of novelty, diversity and popularity_lift"
+    )
+    agreement: Agreement | None = Field(None, description="the student's with the teacher, as agreements have it")
+    agreements: list[Table] = Field(
+        default_factory=list, description="how far each other model agrees with the teacher; cells by measure"
+    )
+    slicings: list[Slicing] = Field(
+        default_factory=list, description="the test sliced by columns, histories and users; slices are by popularity"
+    )
+    calibrations: dict[str, Calibration] = Field(
+        default_factory=dict, description="of models whose scores are said to be probabilities of a click"
+    )
     verdicts: list[Verdict] = Field(default_factory=list)
     examples: list[Example] = Field(default_factory=list)
     repeats: dict[str, list[float]] = Field(
@@ -197,6 +286,7 @@ class Results(Record):
     )
     shares: list[Share] = Field(default_factory=list, description="of several teachers, what each gives to their sum")
     curves: dict[str, list[tuple[float, float]]] = Field({}, description="validation nDCG@10 by update, per model")
+    losses: dict[str, list[tuple[float, float]]] = Field({}, description="training loss by update, per model")
     endings: dict[str, list[Ending]] = Field({}, description="what ended the training of each model, by seed")
     _per_user: pl.DataFrame | None = PrivateAttr(None)
 
@@ -227,7 +317,7 @@ class Results(Record):
                 {"part": part.title, "samples": part.samples, "users": part.users}
                 | {"metric": metric, "model": model}
                 | cell.model_dump()
-                for part in [*self.tables, *self.slices]
+                for part in [*self.tables, *self.slices, *(one.table for by in self.slicings for one in by.slices)]
                 for metric, cells in part.cells.items()
                 for model, cell in cells.items()
             ],

@@ -46,7 +46,7 @@ def texts_per_second(encode: Callable[[list[str]], object], texts: list[str]) ->
 
 
 def main() -> None:
-    """Read the request as JSON on stdin: kind, path, texts, history, candidates; of a student also its precision.
+    """Read the request as JSON on stdin: kind, path, texts, history, candidates; of a student its precision and dim.
 
     No text comes twice: one that was met before is quicker to encode, and is not what a new item is.
     """
@@ -55,7 +55,7 @@ def main() -> None:
     if request["kind"] == "student":
         from distill_rec.runtime import Student
 
-        model = Student.load(request["path"], threads=1, precision=request.get("precision"))
+        model = Student.load(request["path"], threads=1, precision=request.get("precision"), dim=request.get("dim"))
     else:
         import torch
 

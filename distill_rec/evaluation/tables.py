@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +33,14 @@ PAIRS = (
 
 
 def pairs_of(models: Sequence[str]) -> list[tuple[str, str]]:
-    """Which models are compared: the pairs above, and teacher and student with each model of another name."""
+    """Which models are compared: the pairs above, and teacher and student with each model of another name.
+
+    Where there is neither, models of other names are compared with each other.
+    """
     others = [name for name in models if name not in COLUMNS]
     pairs = [*PAIRS, *((first, name) for first in ("teacher", "student") for name in others)]
-    return [(first, second) for first, second in pairs if first in models and second in models]
+    found = [(first, second) for first, second in pairs if first in models and second in models]
+    return found or [(first, second) for first, second in combinations(others, 2)]
 
 
 class Means:
@@ -136,24 +141,31 @@ def _difference(means: Means, metric: str, first: str, second: str) -> Differenc
 
 
 def ratios(means: Means) -> list[Ratio]:
-    """Retention Q on nDCG@10, Q' where chance gets one half, and gain recovered G on both."""
-    if not {"student", "teacher"} <= set(means.models):
+    """Retention Q on nDCG@10, Q' where chance gets one half, and gain recovered G of the student on both.
+
+    Models that no comparison knows are taken for further students of the teacher.
+    """
+    students = [name for name in means.models if name == "student" or name not in COLUMNS]
+    if "teacher" not in means.models:
         return []
     registry: dict[str, float] = {name: m.chance for name, m in (CATALOGUE | IMPRESSIONS).items()}
     against_chance = [name for name in means.metrics if registry[name] > 0]
-    out = [_retention(means, "Q", "ndcg@10", 0.0)]
-    out += [_retention(means, "Q'", name, registry[name]) for name in against_chance]
-    if "undistilled" in means.models:
-        out += [_gain_recovered(means, name) for name in ["ndcg@10", *against_chance]]
+    out = []
+    for model in sorted(students, key=lambda name: name != "student"):
+        out.append(_retention(means, "Q", "ndcg@10", 0.0, model))
+        out += [_retention(means, "Q'", name, registry[name], model) for name in against_chance]
+        if model == "student" and "undistilled" in means.models:
+            out += [_gain_recovered(means, name) for name in ["ndcg@10", *against_chance]]
     return out
 
 
-def _retention(means: Means, name: str, metric: str, chance: float) -> Ratio:
-    (student, s), (teacher, t) = means.of(metric, "student"), means.of(metric, "teacher")
+def _retention(means: Means, name: str, metric: str, chance: float, model: str) -> Ratio:
+    (student, s), (teacher, t) = means.of(metric, model), means.of(metric, "teacher")
+    found = Ratio(name=name, metric=metric, model=model)
     if interval(t - chance).low <= 0:
-        return Ratio(name=name, metric=metric, reason="the teacher cannot be told from chance")
+        return found.model_copy(update={"reason": "the teacher cannot be told from chance"})
     low, high = interval((s - chance) / (t - chance))
-    return Ratio(name=name, metric=metric, value=(student - chance) / (teacher - chance), low=low, high=high)
+    return found.model_copy(update={"value": (student - chance) / (teacher - chance), "low": low, "high": high})
 
 
 def _gain_recovered(means: Means, metric: str) -> Ratio:

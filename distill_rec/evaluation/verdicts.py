@@ -5,6 +5,7 @@ from __future__ import annotations
 from distill_rec.artifact.repeat import NAMES
 from distill_rec.evaluation.columns import title_of
 from distill_rec.evaluation.endings import summary_of, unsettled
+from distill_rec.evaluation.kinds_told import FEWEST, kinds_told
 from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import Difference, Results, Table, Verdict
 
@@ -17,9 +18,6 @@ ADVICE = {
     "transitions": " A table of what came next does better, without a model.",
 }
 """What to do about a teacher that loses to a rival."""
-
-FEWEST = 20
-"""Users below which no difference is claimed: the bootstrap's interval is too narrow for so few."""
 
 
 def verdicts(results: Results) -> list[Verdict]:
@@ -35,6 +33,7 @@ def verdicts(results: Results) -> list[Verdict]:
         _seen_items(results, metric),
         _new_items(results),
         *_rare_targets(results),
+        *kinds_told(results),
         _cost(results),
         _endings(results),
     ]
@@ -178,14 +177,14 @@ def _seen_items(results: Results, metric: str) -> Verdict | None:
 
 
 def _of_repeats(results: Results) -> str:
-    """What repeat terms learned, or that there is none."""
+    """The numbers of repeat terms, or that there is none."""
     if not results.repeats:
         return "repeat_term in [teacher] and [student] learns how often people come back."
     learned = []
     for model, numbers in results.repeats.items():
         by_age = (f"{signed(number)} ({age})" for age, number in zip(NAMES, numbers, strict=True))
         learned.append(f"{title_of(model)} {', '.join(by_age)}")
-    return f"what repeat_term learned, by clicks since the item's last: {'; '.join(learned)}."
+    return f"the repeat terms, by clicks since the item's last: {'; '.join(learned)}."
 
 
 def _new_items(results: Results) -> Verdict | None:

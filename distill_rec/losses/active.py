@@ -33,8 +33,8 @@ class Active:
         """
         reads = SCORES in self.spec.needs
         function = _function(self.spec.catalogue) if self.spec.catalogue else by_rows(_function(self.spec.rows), reads)
-        settings = self._arguments(popularity)
-        return Term(function, self.weight, reads, settings, CLICKS in self.spec.needs, self.spec.joins)
+        arguments, clicks = self._arguments(popularity), CLICKS in self.spec.needs
+        return Term(function, self.weight, reads, arguments, clicks, self.spec.joins)
 
     def listed_term(self, listed: Listed) -> Term:
         """Its form over the catalogue where the teacher scores a few items of it; that of one that reads no teacher."""

@@ -118,6 +118,7 @@ BUILT_IN = (
         },
         rows="distill_rec.losses.unkd:unkd_rows",
         catalogue="distill_rec.losses.unkd:catalogue_unkd",
+        joins=True,
         at_teacher="zero",
     ),
     LossSpec(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,37 +12,51 @@ from distill_rec.artifact.manifest import Manifest
 from distill_rec.handover import ITEM_IDS, require_same
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.pipeline.trainings import STUDENTS, ensemble_of, histories_of
-from distill_rec.progress import Progress
+from distill_rec.progress import Progress, tell
 from distill_rec.recipe import Recipe, TeacherSection
 
 if TYPE_CHECKING:
     from distill_rec.data.dataset import Dataset
+    from distill_rec.data.labels import Labels
     from distill_rec.evaluation.results import Ending, ModelCost, Results
     from distill_rec.evaluation.scorer import Scorer
 
 
-def evaluate_run(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress) -> Results:
-    """Compare the run's models; write `results.json`, `per_user.parquet`, `report.html`."""
+def evaluate_run(
+    run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress, *, labels: Sequence[Labels] = ()
+) -> Results:
+    """Compare the run's models; write `results.json`, `per_user.parquet`, `report.html`.
+
+    Args:
+        labels: columns that the test is sliced by.
+    """
     from distill_rec.ensemble.sums import shares_of
     from distill_rec.evaluation.compare import compare
+    from distill_rec.evaluation.others import others_of
     from distill_rec.evaluation.report import write_report
 
     section = recipe.evaluate
     assert section is not None
     costs = costs_of(run, dataset) if section.cost else None
+    others = others_of(section.others, dataset, tested_parts(dataset))
     results = compare(
-        scorers_of(run, recipe, dataset, progress),
+        {**scorers_of(run, recipe, dataset, progress), **others.scorers},
         dataset,
         section,
         name=recipe.name,
         costs=costs,
         curves=curves_of(run.path),
+        losses=curves_of(run.path, "loss"),
         endings=endings_of(run.path),
         shares=shares_of(run.stage("teach")) if ensemble_of(run.path) is not None else None,
-        remarks=remarks_of(run, dataset),
+        labels=labels,
+        probabilities=others.probabilities,
+        remarks=[*remarks_of(run, dataset), *others.remarks],
         progress=progress,
     )
     write_report(results, run.stage("evaluate"))
+    for model in results.models:
+        tell(progress, f"test/{model}", 0, {metric: cells[model].mean for metric, cells in results.test.cells.items()})
     return results
 
 
@@ -117,10 +132,9 @@ def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, ModelCost] | None:
     return measure_costs(artifact, {"folder": str(teacher)} if (teacher / "model.json").exists() else None, dataset)
 
 
-def curves_of(path: Path) -> dict[str, list[tuple[float, float]]]:
-    """Validation nDCG@10 by update of each model that was trained."""
-    found = histories_of(path)
-    return {name: [(record["update"], record["ndcg@10"]) for record in one.history] for name, one in found.items()}
+def curves_of(path: Path, key: str = "ndcg@10") -> dict[str, list[tuple[float, float]]]:
+    """Validation nDCG@10, or another figure of `history.json`, by update of each model that was trained."""
+    return {name: found for name, one in histories_of(path).items() if (found := one.curve(key))}
 
 
 def endings_of(path: Path) -> dict[str, list[Ending]]:

@@ -14,12 +14,13 @@ from distill_rec.pipeline.measure import measured
 from distill_rec.pipeline.reached import Reached, reached
 from distill_rec.pipeline.stage import Context, Stage, Work
 from distill_rec.pipeline.stages import from_stage
-from distill_rec.pipeline.wanted import chosen_stages, resolved
+from distill_rec.pipeline.wanted import chosen_stages, resolved, settings_of
 from distill_rec.progress import Progress, Quiet
 from distill_rec.ranks import launched
 from distill_rec.recipe import Recipe
 from distill_rec.records import write_record
 from distill_rec.together import follow, leading
+from distill_rec.tracking import require_trackers, tracked
 
 if TYPE_CHECKING:
     import polars as pl
@@ -108,6 +109,7 @@ def _run_stages(  # noqa: PLR0913
     begin: Callable[[str], None],
 ) -> list[StageReport]:
     stages, run = chosen_stages(recipe, until, restart), RunFolder(folder)
+    require_trackers(recipe.track)
     with run.locked():
         context = Context(recipe, resolved(recipe), base, frames.hashes())
         found = reached(run, recipe, stages, restart, lambda stage: stage.inputs(context))
@@ -115,8 +117,11 @@ def _run_stages(  # noqa: PLR0913
         write_record(run.path / "recipe.json", RunRecord(recipe=recipe.model_dump(), base=str(base.resolve())))
         if restart is not None:
             set_aside_from(run, restart)
-        work = Work(run, context, progress, {}, frames.clicks, frames.items)
-        return [_reach(work, one, begin) for one in found]
+        settings = {key: value for stage in stages for key, value in settings_of(stage, recipe).items()}
+        trackers = recipe.track if any(one.done is None for one in found) else []
+        with tracked(progress, trackers, recipe.name, run.path, settings) as told:
+            work = Work(run, context, told, {}, frames.clicks, frames.items)
+            return [_reach(work, one, begin) for one in found]
 
 
 def set_aside_from(run: RunFolder, stage: str) -> None:

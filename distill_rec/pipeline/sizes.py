@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from distill_rec.data.more import more_files
 from distill_rec.data.rows import find_files, suffix_of
 from distill_rec.data.table import distinct_items, has_no_items
 from distill_rec.estimates import TRAINING, Sizes
@@ -34,10 +35,10 @@ def _counted(section: DataSection, base: Path) -> Sizes:
         if not folder.exists():
             return Sizes(100_000, 1_682, 1_529, rated=55_375, users=942)
     clicks, items = PATTERNS.get(section.format, ("", ""))
-    files = _files(folder, section.clicks or clicks)
+    files = _files(folder, section, "clicks", clicks)
     headed = section.format != "mind"
     rows = sum(_rows(path, headed) for path in files)
-    n_items = sum(_rows(path, headed) for path in _files(folder, section.items or items))
+    n_items = sum(_rows(path, headed) for path in _files(folder, section, "items", items))
     if has_no_items(section) and files:
         n_items = distinct_items(section, folder)
     if section.sequence_column:  # one row per user, the items of its list apart by blanks
@@ -53,9 +54,11 @@ def _counted(section: DataSection, base: Path) -> Sizes:
     return Sizes(rows, n_items, windows_of(counts, TRAINING, section.max_history), heavy_of(counts), rated, users)
 
 
-def _files(folder: Path, pattern: str) -> list[Path]:
+def _files(folder: Path, section: DataSection, key: str, usual: str) -> list[Path]:
+    pattern = getattr(section, key) or usual
     try:
-        return find_files(folder, pattern) if pattern else []
+        found = find_files(folder, pattern) if pattern else []
+        return found + more_files(section, folder, key, found)
     except DataError:
         return []
 

@@ -101,8 +101,15 @@ def flatten(model: BaseModel, prefix: str) -> dict[str, Any]:
         if isinstance(value, BaseModel):
             out |= flatten(value, f"{prefix}.{name}")
         elif value != parts or not parts:
-            out[f"{prefix}.{name}"] = value
+            out[f"{prefix}.{name}"] = _plain(value)
     return out
+
+
+def _plain(value: Any) -> Any:
+    """A list of sections as mappings without what is at its default, so that a later key changes none."""
+    if not isinstance(value, list):
+        return value
+    return [one.model_dump(exclude_defaults=True) if isinstance(one, BaseModel) else one for one in value]
 
 
 def defaults_of(stage: Stage, recipe: Recipe) -> dict[str, Any]:

@@ -8,6 +8,16 @@ from distill_rec.artifact.errors import (
     RecipeError,
     RunError,
     TrainingError,
+    WorseError,
 )
 
-__all__ = ["ArtifactError", "DataError", "DistillRecError", "ModelError", "RecipeError", "RunError", "TrainingError"]
+__all__ = [
+    "ArtifactError",
+    "DataError",
+    "DistillRecError",
+    "ModelError",
+    "RecipeError",
+    "RunError",
+    "TrainingError",
+    "WorseError",
+]

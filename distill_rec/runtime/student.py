@@ -153,6 +153,11 @@ class Student(Ranker):
             dims=tuple(manifest.dims or [manifest.dim]),
         )
 
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Marks of the recipe, the data and the catalogue that it was made from; older releases wrote fewer."""
+        return dict(self._files.manifest.fingerprints)
+
     @cached_property
     def teacher(self) -> Ranker | None:
         """The teacher's ranking over its own item vectors, for comparison; None where they were not exported."""

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+import polars as pl
+from pydantic import Field
 
 from distill_rec.evaluation.results import Cell, Difference, Ratio, Verdict
-from distill_rec.records import Record
+from distill_rec.records import Part, Record, read_record
+from distill_rec.runtime.errors import RunError
 from distill_rec.training.outcome import Stopped
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class Budget(Part):
@@ -164,3 +163,33 @@ class SearchRecord(Record):
     def point(self, name: str) -> Found:
         """The point of a name."""
         return next(one for one in self.found if one.name == name)
+
+    def frame(self) -> pl.DataFrame:
+        """One row per point: `name, student, quality, kept, megabytes, milliseconds, fits, front, rising`; quality is
+        the main metric on validation data.
+        """
+        rows = [
+            {"name": one.name, "student": one.student, "quality": one.point.quality[self.main_metric]}
+            | {"kept": one.kept, "megabytes": one.point.megabytes, "milliseconds": one.point.milliseconds}
+            | {"fits": one.fits, "front": one.front, "rising": one.rising}
+            for one in self.found
+        ]
+        return pl.DataFrame(rows, infer_schema_length=None)
+
+    def _repr_html_(self) -> str:
+        from distill_rec.pages import in_notebook
+        from distill_rec.search.page import page_of
+
+        return in_notebook(page_of(self))
+
+    @staticmethod
+    def read(run: str | Path) -> SearchRecord:
+        """Read the search within a run's folder.
+
+        Raises:
+            RunError: it holds none.
+        """
+        path = Path(run) / "search" / "search.json"
+        if not path.exists():
+            raise RunError(path, "no finished search here", "search.json", "Make one with `distill-rec search`.")
+        return read_record(SearchRecord, path)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from distill_rec.evaluation.endings import WAYS
+from distill_rec.evaluation.kinds_told import FEWEST
 from distill_rec.evaluation.numerals import percent, plain
 from distill_rec.evaluation.results import Difference, Verdict
-from distill_rec.evaluation.verdicts import FEWEST
 from distill_rec.search.records import Found, SearchRecord
 from distill_rec.search.words import budget_text, cell_text, difference_text, ratio_text
 

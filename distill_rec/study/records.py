@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+import polars as pl
+from pydantic import Field
 
 from distill_rec.evaluation.results import Cell, Difference, Verdict
-from distill_rec.records import Record
+from distill_rec.records import Part, Record, read_record
+from distill_rec.runtime.errors import RunError
 from distill_rec.training.outcome import Stopped
 
 Unit = Literal["max_seconds", "max_updates"]
 Curve = list[tuple[float, float]]
 """Validation nDCG@10 by seconds of training."""
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
 
 
 class Budget(Part):
@@ -177,3 +176,45 @@ class StudyRecord(Record):
     def row(self, name: str) -> Row:
         """The row of a name."""
         return next(row for row in self.rows if row.name == name)
+
+    def frame(self) -> pl.DataFrame:
+        """One row per tuning: `row, mean, low, high, spread, less_head, less_untrained, trained_parameters, seconds,
+        peak_bytes, rising, failures`; the mean is of the main metric, figures that there are none of are null.
+        """
+        return pl.DataFrame([_figures(row, self.main_metric) for row in self.rows], infer_schema_length=None)
+
+    def _repr_html_(self) -> str:
+        from distill_rec.pages import in_notebook
+        from distill_rec.study.page import page_of
+
+        return in_notebook(page_of(self))
+
+    @staticmethod
+    def read(folder: str | Path) -> StudyRecord:
+        """Read a study's folder.
+
+        Raises:
+            RunError: it holds none.
+        """
+        path = Path(folder) / "study.json"
+        if not path.exists():
+            raise RunError(path, "no finished study here", "study.json", "Make one with `distill-rec tune-study`.")
+        return read_record(StudyRecord, path)
+
+
+def _figures(row: Row, metric: str) -> dict[str, Any]:
+    cell, trained = (row.quality or {}).get(metric), row.trained
+    return {
+        "row": row.name,
+        "mean": cell and cell.mean,
+        "low": cell and cell.low,
+        "high": cell and cell.high,
+        "spread": cell and cell.spread,
+        "less_head": row.against_head and row.against_head.value,
+        "less_untrained": row.against_untrained and row.against_untrained.value,
+        "trained_parameters": row.trained_parameters,
+        "seconds": row.seconds if trained else None,
+        "peak_bytes": max((one.peak_bytes for one in trained), default=None),
+        "rising": any(one.rising for one in trained),
+        "failures": len(row.failures),
+    }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from scipy.stats import f as f_distribution
 
 from distill_rec.evaluation.endings import WAYS
+from distill_rec.evaluation.kinds_told import FEWEST
 from distill_rec.evaluation.numerals import plain, signed
 from distill_rec.evaluation.results import Difference, Verdict
-from distill_rec.evaluation.verdicts import FEWEST
 from distill_rec.study.plan import HEAD
 from distill_rec.study.records import Row, StudyRecord
 

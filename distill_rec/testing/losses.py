@@ -21,6 +21,8 @@ from distill_rec.losses.section import loss_section
 from distill_rec.losses.spec import LossSpec
 
 ROWS, COLUMNS = 6, 7
+JOINED = (0, 0, 0, 1, 2, 2)
+"""Which rows have one user vector."""
 EXTREMES = (1e4, 0.0, 1e-8)
 NEAR = 1e-9
 
@@ -61,9 +63,7 @@ def check_loss(spec: LossSpec) -> None:
 
 def forms_of(spec: LossSpec) -> list[Form]:
     """The forms that a loss has."""
-    values = loss_section(BaseModel, {spec.name: spec})()
-    settings = spec.arguments({key: getattr(values, key) for key in spec.settings})
-    active = Active(spec, 1.0, settings)
+    active = _active(spec)
     if spec.vectors:
         return [Form("vectors", lambda one: active.of_vectors(one.student, one.teacher))]
     forms = []
@@ -81,13 +81,17 @@ def forms_of(spec: LossSpec) -> list[Form]:
     return forms
 
 
-def _over_catalogue(active: Active, one: Sample) -> Tensor:
+def _active(spec: LossSpec) -> Active:
+    values = loss_section(BaseModel, {spec.name: spec})()
+    return Active(spec, 1.0, spec.arguments({key: getattr(values, key) for key in spec.settings}))
+
+
+def _over_catalogue(active: Active, one: Sample, same: Tensor | None = None) -> Tensor:
     """Items are unit vectors, so that users are the logits; a row's target is its first click."""
     items = torch.eye(one.student.shape[1], dtype=one.student.dtype)
     target = one.clicks.to(torch.uint8).argmax(1)
-    return catalogue_loss(
-        one.student, items, target, None, [active.term(_popularity(one))], TeacherScores(one.teacher, items)
-    )
+    terms, teacher = [active.term(_popularity(one))], TeacherScores(one.teacher, items)
+    return catalogue_loss(one.student, items, target, None, terms, teacher, same=same)
 
 
 def _popularity(one: Sample) -> Tensor:
@@ -165,6 +169,20 @@ def check_shares(spec: LossSpec, form: Form) -> None:
     _same(form.call(one), (parts[0] + parts[1]) / 2, _says(spec, form, "another value when the rows are cut"))
 
 
+def check_joined(spec: LossSpec, form: Form) -> None:
+    """Where the spec says that it joins: clicks on one user vector give together what they give row by row."""
+    if form.name != "catalogue" or not spec.joins:
+        return
+    one, same = sample_of(form), torch.tensor(JOINED)
+    student = one.student[same].requires_grad_()
+    sample, message = Sample(student, one.teacher[same], one.clicks, one.mask), "another value for joined rows"
+    apart, joined = (_over_catalogue(_active(spec), sample, which) for which in (None, same))
+    _same(apart, joined, _says(spec, form, message))
+    slopes = [torch.autograd.grad(loss, student)[0] for loss in (apart, joined)]
+    ours, theirs = (torch.zeros_like(slope).index_add_(0, same, slope) for slope in slopes)  # of one user vector
+    assert torch.allclose(ours, theirs, atol=NEAR), _says(spec, form, "another gradient for joined rows")
+
+
 def check_extremes(spec: LossSpec, form: Form) -> None:
     """Value and gradient are finite for huge, equal and tiny inputs in float32, and for a row without clicks."""
     for scale in EXTREMES:
@@ -186,4 +204,12 @@ def _says(spec: LossSpec, form: Form, fault: str) -> str:
     return f"loss {spec.name} ({form.name}): {fault}"
 
 
-CHECKS = (check_gradient, check_at_teacher, check_permutation, check_padding, check_shares, check_extremes)
+CHECKS = (
+    check_gradient,
+    check_at_teacher,
+    check_permutation,
+    check_padding,
+    check_shares,
+    check_joined,
+    check_extremes,
+)

@@ -103,7 +103,7 @@ class Batches(Protocol):
     def make(self, samples: Indices) -> Batch: ...
 
 
-def _order(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: int) -> list[Indices]:
+def order_of(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: int) -> list[Indices]:
     """Shuffled batches of like lengths: shuffle, sort within pools of `BUCKET` batches, shuffle the batches."""
     generator = np.random.default_rng([seed, epoch])
     shuffled = generator.permutation(len(lengths))
@@ -133,7 +133,17 @@ class SequenceBatches:
         self.per_epoch = -(-len(self.items) // batch_size)
 
     def epoch(self, number: int) -> list[Indices]:
-        return _order(self.items.lengths, self.batch_size, self.seed, number)
+        return order_of(self.lengths, self.batch_size, self.seed, number)
+
+    @property
+    def lengths(self) -> Indices:
+        """Of each sample's history."""
+        return self.items.lengths
+
+    def holds(self, clicks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which samples have one of these clicks (bool, in their order) as a target."""
+        before = np.concatenate([[0], np.cumsum(clicks)])
+        return np.asarray(before[self.targets.end] > before[self.targets.begin])
 
     def make(self, samples: Indices) -> SequenceBatch:
         history, mask = self.items.take(samples).padded()
@@ -189,7 +199,16 @@ class ImpressionBatches:
         self.per_epoch = -(-len(self.impressions) // batch_size)
 
     def epoch(self, number: int) -> list[Indices]:
-        return _order(self.impressions.candidates.lengths, self.batch_size, self.seed, number)
+        return order_of(self.lengths, self.batch_size, self.seed, number)
+
+    @property
+    def lengths(self) -> Indices:
+        """Of each sample's candidates."""
+        return self.impressions.candidates.lengths
+
+    def holds(self, impressions: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which samples are one of these impressions (bool, in their order)."""
+        return np.asarray(impressions[self.number])
 
     def make(self, samples: Indices) -> ImpressionBatch:
         part = self.impressions.take(samples)
@@ -207,7 +226,7 @@ class ImpressionBatches:
         )
 
 
-def make_batches(dataset: Dataset, batch_size: int, seed: int) -> Batches:
+def make_batches(dataset: Dataset, batch_size: int, seed: int) -> SequenceBatches | ImpressionBatches:
     """The training samples of a data set."""
     if isinstance(dataset.train, Sequences):
         return SequenceBatches(dataset.train, dataset.max_history, batch_size, seed)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,21 @@ from distill_rec.evaluation.protocol import validation_means, validation_metric
 from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.files import fingerprint
 from distill_rec.nn.recommender import Recommender
-from distill_rec.progress import Progress, Quiet
+from distill_rec.progress import Progress, Quiet, tell
 from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import write_record
-from distill_rec.runtime.errors import TrainingError
+from distill_rec.runtime.errors import RecipeError, TrainingError
 from distill_rec.training.batches import Batch, make_batches
 from distill_rec.training.checkpoint import Checkpoints, LoopState, load_trainable, save_weights, trainable, under
 from distill_rec.training.movement import parts_of, relative_change
+from distill_rec.training.negatives import Negatives
 from distill_rec.training.objective import Objective
 from distill_rec.training.optimizers import NonFiniteGradientError, Optimizers, make_optimizers
 from distill_rec.training.outcome import Outcome, Stopped
 from distill_rec.training.plateau import Plateau
+from distill_rec.training.repeat_level import lower_repeats
+from distill_rec.training.replay import replayed
 from distill_rec.training.task import Task
 from distill_rec.training.window import choose_rows, run_window, window_items
 
@@ -78,7 +82,15 @@ class Training:
         self.model, self.objective, self.dataset, self.section = model, objective, dataset, section
         self.folder, self.name, self.progress = folder, name, progress or Quiet()
         self.device = model.item_text.device
-        self.batches = make_batches(dataset, section.batch_size, seed) if task is None else task.batches
+        self.batches = (
+            replayed(make_batches(dataset, section.batch_size, seed), dataset, section.replay)
+            if task is None
+            else task.batches
+        )
+        if task is not None and section.drawn_negatives is not None:
+            found = "set, and texts that belong together have the others of their batch as negatives"
+            raise RecipeError("key optimizer.drawn_negatives", found, "none, for this training")
+        self.negatives = Negatives.of(section, dataset, seed)
         self.optimizers: Optimizers = make_optimizers(
             model, objective, section, offset_decay, self._total() if section.decay == "linear" else 0
         )
@@ -184,7 +196,8 @@ class Training:
         return self.state.update if self.optimizers.window is None else self.state.window
 
     def _note_rates(self) -> None:
-        now = {"learning_rate": self.section.learning_rate, "trunk_learning_rate": self.section.trunk_learning_rate}
+        keys = ("learning_rate", "trunk_learning_rate")
+        now = {key: getattr(self.section, key) * self.section.rate_factor for key in keys}
         if not self.state.rates or {**self.state.rates[-1], "update": 0} != {"update": 0, **now}:
             self.state.rates.append({"update": self.state.update, **now})
 
@@ -213,7 +226,18 @@ class Training:
             end = min(end, self.state.batch + self.section.max_updates - self.state.update)
         epoch, first = self.state.epoch, self.state.batch
         made = [self.batches.make(samples) for samples in order[first:end]]
+        if self.negatives is not None:
+            made = [self.negatives.batch(batch, epoch, number) for number, batch in enumerate(made, first)]
         return [self.objective.asked(batch, epoch, number) for number, batch in enumerate(made, first)]
+
+    def _window_items(self, batches: list[Batch]) -> Tensor:
+        """Items that a window reads."""
+        drawn = None
+        if self.negatives is not None:
+            drawn = self.negatives.items(batches, self.state.epoch, self.state.batch)
+        if drawn is None:
+            return window_items(self.model, batches, self.warm)
+        return torch.from_numpy(drawn).to(self.device)
 
     def _window(self) -> float:
         """Run one window and step; windows do not cross the end of an epoch."""
@@ -221,7 +245,7 @@ class Training:
         model.train()
         self.objective.proceed(self._progress)
         batches = self._next_batches()
-        items = window_items(model, batches, self.warm)
+        items = self._window_items(batches)
         needed = torch.unique(model.item_text[items])
         refresh = state.window % section.refresh_windows == 0
         own = needed
@@ -288,7 +312,15 @@ class Training:
         record = {"update": state.update, "seconds": round(state.seconds, 2), "loss": loss, "ndcg@10": value}
         record |= {f"loss.{key}": value for key, value in self.objective.scheduled.items()}
         state.history.append(record | figures)
+        self._tell(record | figures)
         state.since_validation, state.loss_sum, state.loss_windows = 0, 0.0, 0
+
+    def _tell(self, record: Mapping[str, float]) -> None:
+        """Hand a validation's figures to who follows the training; the start has no loss."""
+        if self.ranks.first:
+            left_out = ("update", "seconds") if self.state.update else ("update", "seconds", "loss")
+            told = {key: value for key, value in record.items() if key not in left_out}
+            tell(self.progress, self.name, self.state.update, told)
 
     def _judged(self) -> tuple[float, dict[str, float]]:
         """The validation's nDCG@10, and what else is noted of it."""
@@ -304,6 +336,7 @@ class Training:
         if kept_start:
             save_weights(self.folder / "best.safetensors", load_file(self._start))
         load_trainable(load_file(self.folder / "best.safetensors"), *self._modules)
+        lowered = self._lower_repeats()
         plateau = Plateau.from_state(self.state.plateau)
         patience = 1 if self.section.decay == "linear" else plateau.patience
         outcome = Outcome(
@@ -320,11 +353,20 @@ class Training:
             rates=self.state.rates,
             gain=gain,
             kept_start=kept_start,
+            repeat_level=lowered,
         )
         write_record(self.folder / "history.json", outcome)
         self._start.unlink(missing_ok=True)
         self.model.eval()
         return outcome
+
+    def _lower_repeats(self) -> float | None:
+        """See `lower_repeats`; the weights that are kept have it."""
+        scorer = partial(scorer_of, name=self.name)
+        lowered = None if self.task else lower_repeats(self.model, scorer, self.validation, self.dataset)
+        if lowered is not None:
+            save_weights(self.folder / "best.safetensors", trainable(*self._modules))
+        return lowered
 
     def _moved(self) -> dict[str, float]:
         if not self._start.exists():  # begun by an earlier release, which kept it only where it was asked to

@@ -113,15 +113,18 @@ def make_optimizers(
     trunk = [p for p in model.text_encoder.trunk_parameters() if p.requires_grad]
     in_trunk = {id(p) for p in trunk}
     head = [p for p in model.text_encoder.parameters() if p.requires_grad and id(p) not in in_trunk]
-    every_batch = _groups(users, section.learning_rate, section.weight_decay)
+    side_rate, trunk_rate = (
+        rate * section.rate_factor for rate in (section.learning_rate, section.trunk_learning_rate)
+    )
+    every_batch = _groups(users, side_rate, section.weight_decay)
     if offsets:
-        every_batch.append({"params": offsets, "lr": section.learning_rate, "weight_decay": offset_decay})
+        every_batch.append({"params": offsets, "lr": side_rate, "weight_decay": offset_decay})
     if model.repeat_term is not None:
-        rate = section.learning_rate * REPEAT_RATE
+        rate = side_rate * REPEAT_RATE
         every_batch.append({"params": [model.repeat_term.numbers], "lr": rate, "weight_decay": 0.0})
-    every_window = _groups(head + adapters, section.learning_rate, section.weight_decay)
+    every_window = _groups(head + adapters, side_rate, section.weight_decay)
     for members, factor in _layers_of(model, trunk, section.trunk_layer_decay):
-        every_window += _groups(members, section.trunk_learning_rate * factor, section.weight_decay)
+        every_window += _groups(members, trunk_rate * factor, section.weight_decay)
     batch = torch.optim.AdamW(every_batch)
     window = torch.optim.AdamW(every_window) if every_window else None
     rates = [[float(group["lr"]) for group in groups] for groups in (batch.param_groups, every_window)]  # type: ignore[arg-type]

@@ -70,6 +70,7 @@ class Outcome(Record):
         rates: learning rates by the update from which on they held; more than one where it went on at another.
         gain: of the best weights over the start's, mean and 95 % interval over users; where `keep_start` asks for it.
         kept_start: that interval held zero or less, and the start was kept.
+        repeat_level: mean of the repeat term's numbers where validation data lowered it below what was learned.
         tries, chosen_try: trainings that it was chosen from; None where there was one.
         before: how trainings that it goes on from ended, by name ("post-training" of a teacher's trunk, "first stage"
             of a student); their nDCG@10 is that of finding what belongs to a text.
@@ -89,6 +90,7 @@ class Outcome(Record):
     rates: list[dict[str, int | float]] = Field(default_factory=list)
     gain: list[float] | None = None
     kept_start: bool = False
+    repeat_level: float | None = None
     tries: list[Try] | None = None
     chosen_try: int | None = None
     before: dict[str, Outcome] = Field(default_factory=dict)
@@ -102,6 +104,11 @@ class Outcome(Record):
             return 0
         best = max(self.history, key=lambda record: record["ndcg@10"], default=None)
         return None if best is None else int(best["update"])
+
+    def curve(self, key: str) -> list[tuple[float, float]]:
+        """A figure of each validation (`ndcg@10`, `loss`) by update; the start has no loss, as nothing was trained."""
+        known = [record for record in self.history if key in record]
+        return [(record["update"], record[key]) for record in known if key != "loss" or record["update"] > 0]
 
 
 def note_before(folder: Path, name: str, earlier: Path) -> None:

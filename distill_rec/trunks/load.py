@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from distill_rec.files import sha256_file
+from distill_rec.files import read_json, sha256_file
 from distill_rec.runtime.errors import ModelError
 from distill_rec.runtime.tokenizer import TextTokenizer
 from distill_rec.trunks.sentence_transformers import read_settings
@@ -135,11 +136,15 @@ def open_trunk(
 
 
 def _read_config(folder: Path) -> Any:
-    from transformers import AutoConfig  # noqa: PLC0415  (a second to import)
-
+    """The folder's `config.json` where it names what is asked of it here, else as transformers understands it."""
     try:
+        said = SimpleNamespace(**read_json(folder / "config.json"))
+        if hasattr(said, "hidden_size") and hasattr(said, "num_hidden_layers"):
+            return said
+        from transformers import AutoConfig  # noqa: PLC0415  (a second to import)
+
         return AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, TypeError, ValueError, KeyError) as error:
         raise _unreadable(folder, error) from error
 
 

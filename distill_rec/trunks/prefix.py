@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,8 +21,9 @@ from torch import Tensor, nn
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.files import alone, cache_folder, fingerprint, read_json, write_json
-from distill_rec.progress import Progress
+from distill_rec.progress import Progress, Task
 from distill_rec.trunks.load import Trunk, layer_list, pool
+from distill_rec.trunks.reuse import Shared, note_texts, shared_with
 
 SHARD = 2048
 FP16_LIMIT = 6e4
@@ -114,6 +116,24 @@ def _key(trunk: Trunk, texts: list[str], *more: object) -> str:
     return fingerprint(texts, trunk.digest, trunk.tokenizer_json, trunk.prefix, trunk.max_tokens, *more)
 
 
+@dataclass(frozen=True)
+class Pass:
+    """What a pass over texts makes.
+
+    Attributes:
+        stop: the layer whose input is kept; the depth for the final states.
+        pooling: one row per text; where None one per token.
+        title: for progress.
+        family: folder of notes of the passes that differ by their texts alone.
+    """
+
+    texts: list[str]
+    stop: int
+    pooling: str | None
+    title: str
+    family: Path
+
+
 class RowFile:
     """A flat file of rows, appended shard by shard by ordinary writes, readable when it is whole."""
 
@@ -149,46 +169,54 @@ class RowFile:
         return np.memmap(self.whole, dtype=self.dtype, mode="r").reshape(-1, self.width)
 
 
-def run_lower(
-    rows: RowFile, tokens: Ragged, trunk: Trunk, stop: int, pooling: str | None, progress: Progress, title: str
-) -> NDArray[Any]:
-    """Run the lower layers over all texts, shard by shard, in chunks of like lengths.
+def run_lower(rows: RowFile, tokens: Ragged, trunk: Trunk, asked: Pass, progress: Progress) -> NDArray[Any]:
+    """Run the lower layers over all texts, shard by shard; rows that an earlier pass has made are taken from it.
 
     Another process that makes the same rows is waited for.
     """
     with alone(rows.folder):
-        return _run_lower(rows, tokens, trunk, stop, pooling, progress, title)
+        begin = rows.done()
+        if begin >= 0:
+            shared = shared_with(asked.family, asked.texts, rows.width, rows.dtype)
+            with progress.task(asked.title, len(tokens)) as task, torch.no_grad():
+                task.advance(min(begin * SHARD, len(tokens)))
+                for shard in range(begin, -(-len(tokens) // SHARD)):
+                    numbers = np.arange(shard * SHARD, min((shard + 1) * SHARD, len(tokens)))
+                    block = _block(numbers, tokens, trunk, asked, shared, task)
+                    if rows.dtype == np.float16 and np.abs(block).max(initial=0) > FP16_LIMIT:
+                        raise OverflowError
+                    rows.append(shard, block)
+            rows.finish()
+        note_texts(rows.folder, asked.family, asked.texts, _lengths(tokens, asked))
+        return rows.read()
 
 
-def _run_lower(
-    rows: RowFile, tokens: Ragged, trunk: Trunk, stop: int, pooling: str | None, progress: Progress, title: str
+def _lengths(tokens: Ragged, asked: Pass) -> NDArray[np.int64]:
+    """Rows of each text."""
+    return tokens.lengths if asked.pooling is None else np.ones(len(tokens), np.int64)
+
+
+def _block(
+    numbers: NDArray[np.int64], tokens: Ragged, trunk: Trunk, asked: Pass, shared: Shared | None, task: Task
 ) -> NDArray[Any]:
-    begin = rows.done()
-    if begin >= 0:
-        device = next(trunk.model.parameters()).device
-        with progress.task(title, len(tokens)) as task, torch.no_grad():
-            task.advance(min(begin * SHARD, len(tokens)))
-            for shard in range(begin, -(-len(tokens) // SHARD)):
-                numbers = np.arange(shard * SHARD, min((shard + 1) * SHARD, len(tokens)))
-                out: list[NDArray[Any]] = [np.empty(0)] * len(numbers)
-                order = np.argsort(tokens.lengths[numbers], kind="stable")
-                for at in range(0, len(order), 64):
-                    chosen = order[at : at + 64]
-                    ids, mask = pad_tokens(tokens, numbers[chosen], device)
-                    hidden = forward_lower(trunk, ids, mask, stop)
-                    if pooling is not None:
-                        hidden = pool(hidden, mask, pooling)[:, None]
-                    values = hidden.float().cpu().numpy()
-                    lengths = tokens.lengths[numbers[chosen]] if pooling is None else np.ones(len(chosen), np.int64)
-                    for number, value, length in zip(chosen, values, lengths, strict=True):
-                        out[number] = value[:length].copy()
-                    task.advance(len(chosen))
-                block = np.concatenate(out) if out else np.empty((0, rows.width))
-                if rows.dtype == np.float16 and np.abs(block).max(initial=0) > FP16_LIMIT:
-                    raise OverflowError
-                rows.append(shard, block)
-        rows.finish()
-    return rows.read()
+    """Rows of some texts, one after the other: taken over, or made in chunks of like lengths."""
+    taken = [None if shared is None else shared.take(int(number)) for number in numbers]
+    out: list[NDArray[Any]] = [np.empty(0) if one is None else one for one in taken]
+    order = np.argsort(tokens.lengths[numbers], kind="stable")
+    order = order[np.array([taken[place] is None for place in order], dtype=np.bool_)]
+    task.advance(len(numbers) - len(order))
+    device, lengths = next(trunk.model.parameters()).device, _lengths(tokens, asked)[numbers]
+    for at in range(0, len(order), 64):
+        chosen = order[at : at + 64]
+        ids, mask = pad_tokens(tokens, numbers[chosen], device)
+        hidden = forward_lower(trunk, ids, mask, asked.stop)
+        if asked.pooling is not None:
+            hidden = pool(hidden, mask, asked.pooling)[:, None]
+        values = hidden.float().cpu().numpy()
+        for place, value in zip(chosen, values, strict=True):
+            out[place] = value[: lengths[place]].copy()
+        task.advance(len(chosen))
+    return np.concatenate(out) if out else np.empty((0, trunk.width))
 
 
 def cached_states(texts: list[str], tokens: Ragged, trunk: Trunk, start: int, progress: Progress) -> Ragged:
@@ -197,22 +225,25 @@ def cached_states(texts: list[str], tokens: Ragged, trunk: Trunk, start: int, pr
     Args:
         start: the lowest layer that learns; the depth where none does.
     """
-    folder = cache_folder() / "states" / _key(trunk, texts, start)
-    title = f"frozen layers 1-{start}"
+    root = cache_folder() / "states"
+    folder, family = root / _key(trunk, texts, start), root / "families" / _key(trunk, [], start)
+
+    def values(name: str, dtype: type[np.generic]) -> NDArray[Any]:
+        asked = Pass(texts, start, None, f"frozen layers 1-{start}", family / name)
+        return run_lower(RowFile(folder / name, dtype, trunk.width), tokens, trunk, asked, progress)
+
     try:
-        values = run_lower(
-            RowFile(folder / "fp16", np.float16, trunk.width), tokens, trunk, start, None, progress, title
-        )
+        found = values("fp16", np.float16)
     except OverflowError:
-        values = run_lower(
-            RowFile(folder / "fp32", np.float32, trunk.width), tokens, trunk, start, None, progress, title
-        )
-    return Ragged(values, tokens.offsets)
+        found = values("fp32", np.float32)
+    return Ragged(found, tokens.offsets)
 
 
 def cached_pooled(texts: list[str], tokens: Ragged, trunk: Trunk, pooling: str, progress: Progress) -> NDArray[Any]:
     """Pooled vectors `[n_texts, width]` of the whole frozen trunk, fp32, memory-mapped."""
-    folder = cache_folder() / "pooled" / _key(trunk, texts, pooling)
+    root = cache_folder() / "pooled"
+    family = root / "families" / _key(trunk, [], pooling)
+    asked = Pass(texts, trunk.depth, pooling, "frozen trunk", family)
     return run_lower(
-        RowFile(folder, np.float32, trunk.width), tokens, trunk, trunk.depth, pooling, progress, "frozen trunk"
+        RowFile(root / _key(trunk, texts, pooling), np.float32, trunk.width), tokens, trunk, asked, progress
     )

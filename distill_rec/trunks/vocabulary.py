@@ -13,7 +13,7 @@ from distill_rec.files import cache_folder, fingerprint
 from distill_rec.progress import Progress
 from distill_rec.runtime.tokenizer import TextTokenizer
 from distill_rec.trunks.load import Trunk
-from distill_rec.trunks.prefix import RowFile, run_lower
+from distill_rec.trunks.prefix import Pass, RowFile, run_lower
 
 
 def vocabulary_size(trunk: Trunk) -> int:
@@ -31,8 +31,8 @@ def vocabulary_vectors(trunk: Trunk, progress: Progress, only: NDArray[np.int64]
         `[n_tokens, width]`, in the order of the ids.
     """
     which = () if only is None else (only.tolist(),)
-    folder = cache_folder() / "vocabulary" / fingerprint(trunk.digest, trunk.tokenizer_json, *which)
-    rows = RowFile(folder, np.float32, trunk.width)
+    root, family = cache_folder() / "vocabulary", fingerprint(trunk.digest, trunk.tokenizer_json)
+    rows = RowFile(root / fingerprint(trunk.digest, trunk.tokenizer_json, *which), np.float32, trunk.width)
     if rows.whole.exists():  # then the trunk is not even loaded
         return rows.read()
     special = TextTokenizer(trunk.tokenizer_json, max(trunk.max_tokens, 4), special_tokens=True).encode([""])[0]
@@ -44,7 +44,10 @@ def vocabulary_vectors(trunk: Trunk, progress: Progress, only: NDArray[np.int64]
     ids[:, len(before)] = chosen
     ids[:, len(before) + 1 :] = after
     tokens = Ragged(ids.ravel(), np.arange(len(chosen) + 1, dtype=np.int64) * width)
-    return run_lower(rows, tokens, trunk, trunk.depth, "mean", progress, "vectors of sub-words")
+    asked = Pass(
+        [str(token) for token in chosen], trunk.depth, "mean", "vectors of sub-words", root / "families" / family
+    )
+    return run_lower(rows, tokens, trunk, asked, progress)
 
 
 def token_embeddings(trunk: Trunk) -> Tensor:

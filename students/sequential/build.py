@@ -13,7 +13,7 @@ from distill_rec.progress import Progress
 from distill_rec.student_build import Built, assemble, config_of
 from distill_rec.trunks.load import open_trunk
 from students.sequential.spec import SequentialSection
-from students.sequential.table import ItemTable, start_of
+from students.sequential.table import ItemTable, go_on, start_of
 from students.sequential.texts import add_texts
 from students.static.start import start_static, static_tokenizer, sub_words
 
@@ -34,4 +34,5 @@ def build(
     tokenizer = static_tokenizer(plm.tokenizer_json, section.max_tokens)
     empty = tokenizer.reads_empty(words.tokens.values, words.tokens.offsets)
     after = partial(add_texts, model, encoder, dataset)
-    return Built(model, config, plm.tokenizer_json, empty, after=after, own_vectors=dataset.warm)
+    own = partial(go_on, table, dataset)
+    return Built(model, config, plm.tokenizer_json, empty, after=after, own_vectors=dataset.warm, go_on=own)

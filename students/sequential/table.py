@@ -7,9 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from distill_rec.begin import Earlier
+from distill_rec.data.dataset import Dataset
 from distill_rec.knowledge import Knowledge
 from distill_rec.nn.offsets import ItemOffsets
 from distill_rec.nn.projection import principal_directions
+from distill_rec.student_model import earlier_vectors, load_student
 
 SPREAD = 0.05
 """Standard deviation of the first vectors of items that start from nothing."""
@@ -41,6 +44,14 @@ class ItemTable(ItemOffsets):
         vectors = self.start + offsets
         mean = vectors.sum(0) / self.warm.sum().clamp_min(1)
         return torch.where(self.warm[:, None], vectors, mean)
+
+
+def go_on(table: ItemTable, dataset: Dataset, earlier: Earlier) -> None:
+    """Start at a trained table's vectors; items without clicks then start where its texts put them."""
+    vectors = earlier_vectors(load_student(earlier.folder), earlier.dataset, dataset)
+    with torch.no_grad():
+        table.weight.zero_()
+        table.start.copy_(torch.from_numpy(vectors) * table.warm[:, None])
 
 
 def start_of(knowledge: Knowledge | None, warm: NDArray[np.bool_], dim: int) -> Tensor:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from distill_rec.begin import Earlier
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.nn.from_recipe import training_texts
@@ -15,6 +16,7 @@ from distill_rec.nn.projection import Projection, principal_directions, ridge
 from distill_rec.progress import Progress
 from distill_rec.runtime.tokenizer import TextTokenizer
 from distill_rec.student_build import TextTarget, start_map
+from distill_rec.training.checkpoint import under
 from distill_rec.trunks.load import Trunk
 from distill_rec.trunks.tokens import cached_tokens
 from distill_rec.trunks.vocabulary import token_embeddings, vocabulary_vectors
@@ -103,6 +105,28 @@ def start_static(section: StaticSection, words: SubWords, dataset: Dataset, targ
             encoder.no_tokens.copy_(unit[told].mean(0))
         projection.start_from(start_map(unit, rows, section.dim, target))
     return encoder
+
+
+def go_on(encoder: StaticEncoder, earlier: Earlier) -> None:
+    """Take over a trained encoder: its map, and its vector of each sub-word, whether that was in its catalogue or not.
+
+    Raises:
+        RunError: it is of another shape, or of another PLM's sub-words.
+    """
+    old = under(earlier.tensors, "text_encoder")
+    earlier.fill(encoder.projection, "text_encoder.projection")
+    table = torch.cat([old["table"], (old["fallback"].float() * old["fallback_scale"][:, None]).flip(0)])
+    row = old["vocabulary"].long()  # -1 - r of the fallback's row r is, from the end, its place in the reversed rows
+    vectors = table[torch.where(row < 0, len(table) + row, row)]
+    own = encoder.vocabulary.long()
+    mine = torch.empty(len(own), encoder.table.shape[1])
+    into = {"table": mine, "no_tokens": encoder.no_tokens}
+    earlier.fill_tensors(into, {"table": vectors, "no_tokens": old["no_tokens"]})
+    with torch.no_grad():
+        encoder.table[own[own >= 0]] = mine[own >= 0]
+        others = torch.zeros(len(encoder.fallback), mine.shape[1])
+        others[-1 - own[own < 0]] = mine[own < 0]
+        encoder.set_fallback(others)
 
 
 def fit_fallback(encoder: StaticEncoder, words: SubWords) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from distill_rec.begin import Earlier
 from distill_rec.data.dataset import Dataset
 from distill_rec.knowledge import Knowledge
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress
 from distill_rec.student_build import Built, TextTarget, assemble, config_of, under_text_encoder
+from distill_rec.trunks.encoder import TrunkEncoder
 from distill_rec.trunks.load import Trunk, load_trunk
 from distill_rec.trunks.tokens import cached_tokens
 from students.transformer.spec import TransformerSection
@@ -39,7 +41,20 @@ def build(
     recorded = config_of(section, plm, dataset, users, _parameters(model, plm)) | own
     empty = tokenizer.reads_empty(tokens.values, tokens.offsets)
 
-    return Built(model, recorded, plm.tokenizer_json, empty, encoder_tensors=partial(_tensors, model, plm))
+    return Built(
+        model,
+        recorded,
+        plm.tokenizer_json,
+        empty,
+        encoder_tensors=partial(_tensors, model, plm),
+        go_on=partial(_go_on, encoder),
+    )
+
+
+def _go_on(encoder: TrunkEncoder, earlier: Earlier) -> None:
+    """Take over a trained encoder: the cut trunk and the head."""
+    earlier.fill(encoder.trunk.model, "trunk")
+    earlier.fill(encoder.head, "text_encoder.head")
 
 
 def _tensors(model: Recommender, plm: Trunk) -> dict[str, Tensor]:

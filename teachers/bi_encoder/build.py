@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from distill_rec.begin import Earlier
 from distill_rec.contracts import Tuning
 from distill_rec.data.dataset import Dataset
 from distill_rec.nn.from_recipe import make_offsets, make_repeat, training_texts, user_settings
@@ -19,6 +20,7 @@ from distill_rec.nn.recommender import Recommender, TextEncoder
 from distill_rec.nn.text_head import TextHead
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.progress import Progress
+from distill_rec.training.checkpoint import under
 from distill_rec.trunks.encoder import TrunkEncoder
 from distill_rec.trunks.load import Trunk, open_trunk
 from distill_rec.trunks.prefix import cached_pooled, cached_states
@@ -109,6 +111,10 @@ def build_teacher(
     known = ~dataset.new if source.known is None else ~dataset.new & source.known
     fitted = torch.from_numpy(np.flatnonzero(known)) if by_item else training_texts(dataset)
     head.fit(pooled[fitted])
+    if section.begin and section.whiten:  # what the earlier head reads; the texts' vectors are made with it below
+        earlier = Earlier.load(section.begin)
+        own = under(earlier.tensors, "text_encoder.head")
+        earlier.fill_tensors({"mean": head.mean, "matrix": head.matrix}, own)
     encoder: TextEncoder
     if source.trunk is None or (frozen(section, source.trunk) and not attention):
         encoder = PooledEncoder(pooled, head)
@@ -136,7 +142,7 @@ def trunk_encoder(
         chunk: texts encoded at once.
     """
     tokens = cached_tokens(texts, trunk.tokenizer(), _tokens_key(trunk))
-    lowest = how.lowest(len(trunk.layers))
+    lowest = how.lowest(trunk.depth)
     states = None if lowest is None else cached_states(texts, tokens, trunk, lowest, progress)
     tuned = how.prepare(trunk)
     encoder = TrunkEncoder(trunk, tokens, head, tuned, lowest or 0, states, chunk)

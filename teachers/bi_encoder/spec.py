@@ -79,7 +79,7 @@ class BiEncoderSection(ModelSection, TeacherSection):
         return [] if self.post_training is None else self.post_training.columns
 
     def sources(self) -> dict[str, tuple[str, str]]:
-        return {"trunk": (self.trunk, self.revision)}
+        return super().sources() | {"trunk": (self.trunk, self.revision)}
 
     def resolved(self, resolve: Callable[[str], str]) -> Self:
         trunks: list[dict[str, Any]] = [

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from distill_rec.begin import Earlier, go_on_as_users
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.evaluation.protocol import targets_repeat
@@ -107,7 +108,8 @@ def _train(variant: BiEncoderSection, dataset: Dataset, root: Path, progress: Pr
         return folder
     before = _before(variant)
     warm_start = None if before is None else _train(before, dataset, root, progress, learned) / "best.safetensors"
-    optimizer = (variant.trunk_optimizer if warm_start is not None else None) or variant.optimizer
+    tunes = warm_start is not None or (bool(variant.begin) and variant.tuning != "head")
+    optimizer = (variant.trunk_optimizer if tunes else None) or variant.optimizer
     if variant.preference is not None:
         optimizer = variant.preference.optimizer
     search(optimizer, folder, partial(_train_together, variant, dataset, learned, warm_start, progress))
@@ -115,10 +117,10 @@ def _train(variant: BiEncoderSection, dataset: Dataset, root: Path, progress: Pr
 
 
 def _before(variant: BiEncoderSection) -> BiEncoderSection | None:
-    """What a variant's training starts from; None for the PLM."""
+    """What a variant's training starts from; None for the PLM, and for an earlier run's teacher (`begin`)."""
     if variant.preference is not None:
         return variant.model_copy(update={"preference": None})
-    if variant.tuning != "head":
+    if variant.tuning != "head" and not variant.begin:
         return variant.model_copy(update={"tuning": "head", "trunk_optimizer": None})
     return None
 
@@ -208,10 +210,14 @@ def train_model(  # noqa: PLR0913
     """Train a head, and what the tuning says of the trunk, over a source; leave the best weights in `folder`.
 
     Args:
-        warm_start: weights to begin from; None: the fitted head.
+        warm_start: weights to begin from; None: the fitted head, or the teacher that `begin` names.
     """
     device = choose_device(variant.device)
     model = build_teacher(variant, source, dataset, device, progress)
+    if warm_start is None and variant.begin:
+        earlier = Earlier.load(variant.begin)
+        earlier.fill(model.text_encoder, "text_encoder")
+        go_on_as_users(model, earlier, dataset)
     if warm_start is not None:
         weights = trainable(model, Objective())
         weights.update(load_file(warm_start))

@@ -19,9 +19,9 @@ from distill_rec.data.dataset import Dataset, Impressions
 from distill_rec.evaluation.protocol import validation_metric
 from distill_rec.files import fingerprint
 from distill_rec.progress import Progress
-from distill_rec.recipe import RATES, OptimizerSection
+from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import write_record
-from distill_rec.runtime.errors import TrainingError
+from distill_rec.runtime.errors import RecipeError, TrainingError
 from distill_rec.training.checkpoint import Checkpoints, LoopState, load_trainable, save_weights, trainable
 from distill_rec.training.loop import deterministic
 from distill_rec.training.optimizers import NonFiniteGradientError, Optimizers
@@ -46,6 +46,9 @@ class PairTraining:
         folder: Path,
         progress: Progress,
     ) -> None:
+        if optimizer.drawn_negatives is not None:
+            found = "set, and a cross-encoder draws its own"
+            raise RecipeError("key teacher.optimizer.drawn_negatives", found, "teacher.negatives")
         self.given, self.section, self.model, self.reader = section, optimizer, model, reader
         self.dataset, self.folder, self.progress = dataset, folder, progress
         self.train = _useful(asked_of(section, dataset, "train", with_target=True))
@@ -58,9 +61,9 @@ class PairTraining:
         self.unused = torch.zeros(0), torch.Generator()  # what the house's checkpoints hold beside
         plateau = Plateau(optimizer.patience, optimizer.min_gain, optimizer.patience_updates)
         self.state = LoopState(plateau=plateau.state())
-        decisive = optimizer.model_dump(exclude={"checkpoint_seconds", *RATES})
+        decides = decisive(optimizer, {"checkpoint_seconds", *RATES})
         settings = section.model_dump(exclude={"optimizer", "device", "evaluated", "scored"})
-        self.checkpoints = Checkpoints(folder, fingerprint(decisive, settings, dataset.fingerprint, model.trunk.digest))
+        self.checkpoints = Checkpoints(folder, fingerprint(decides, settings, dataset.fingerprint, model.trunk.digest))
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -76,9 +79,10 @@ class PairTraining:
     def _make_optimizers(self) -> Optimizers:
         section = self.section
         trunk = [p for p in self.model.tuned.parameters() if p.requires_grad]
-        groups = [{"params": list(self.model.head.parameters()), "lr": section.learning_rate}]
-        groups += [{"params": trunk, "lr": section.trunk_learning_rate}] if trunk else []
-        rates = [section.learning_rate, section.trunk_learning_rate][: len(groups)]
+        both = [rate * section.rate_factor for rate in (section.learning_rate, section.trunk_learning_rate)]
+        groups = [{"params": list(self.model.head.parameters()), "lr": both[0]}]
+        groups += [{"params": trunk, "lr": both[1]}] if trunk else []
+        rates = both[: len(groups)]
         adam = torch.optim.AdamW(groups, weight_decay=section.weight_decay)
         total = self._total if section.decay == "linear" else 0
         return Optimizers(adam, None, section.clip, section.warmup_updates, total, [rates, []])

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from distill_rec.begin import Earlier, go_on_as_users
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.knowledge import write_knowledge
@@ -82,8 +83,11 @@ def _training(  # noqa: PLR0913
     progress: Progress,
     ranks: Ranks,
 ) -> Training:
+    model = build(section, dataset)
+    if section.begin:
+        go_on_as_users(model, Earlier.load(section.begin), dataset)
     return Training(
-        build(section, dataset),
+        model,
         Objective(histories=click_histories(section.histories, dataset, section.seed)),
         dataset,
         optimizer,

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from distill_rec.data.dataset import Dataset
+from distill_rec.data.score_file import read_scores
 from distill_rec.device import choose_device
 from distill_rec.knowledge import write_knowledge, write_scores
 from distill_rec.model_records import TeacherRecord
@@ -26,7 +27,7 @@ from distill_rec.trunks.vectors import read_some_vectors
 from teachers.bi_encoder.build import Source, build_teacher
 from teachers.bi_encoder.spec import BiEncoderSection
 from teachers.bi_encoder.teach import train_model
-from teachers.precomputed.scores import read_scores, shares_of
+from teachers.precomputed.scores import file_of, shares_of
 from teachers.precomputed.spec import PrecomputedSection
 
 log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def teach(section: PrecomputedSection, dataset: Dataset, folder: Path, *, progre
         tensors = _teach_vectors(section, dataset, folder, noted, progress)
     if section.scores:
         with progress.task("teacher's scores") as task:
-            scores, skipped = read_scores(section, dataset)
+            scores, skipped = read_scores(file_of(section), dataset)
             write_scores(folder / "knowledge", scores, dataset)
             noted |= {"scored": shares_of(section, scores, dataset), "skipped": skipped}
             task.advance()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
@@ -11,8 +12,10 @@ from distill_rec.kinds import settings_of, validated
 from distill_rec.recipe import StudentSection, TeacherSection
 from distill_rec.registry import Late
 
+TRAINED = "trained"
+"""Folder of the student itself, within the teacher's."""
 OF_DISTILLING = ("loss", "start", "undistilled", "initialised", "mix", "mix_temperature", "adapter", "first")
-GIVEN = ("trunk", "seed", "device")
+GIVEN = ("trunk", "seed", "device", "begin")
 """Keys that the teacher's section has itself."""
 
 Model = Annotated[SerializeAsAny[StudentSection], BeforeValidator(lambda value: validated("student", value))]
@@ -27,6 +30,9 @@ class StudentTeacherSection(TeacherSection):
 
     kind: Literal["student"] = Field("student", description="what the teacher is")
     trunk: str = Field("demo:all-MiniLM-L6-v2", description="PLM of its tokens and initial weights")
+    begin: str = Field(
+        "", description="folder of a trained teacher of this kind (RUN/teach) that training goes on from; '': none"
+    )
     model: Model = Field(default_factory=_static, description="what it is made of, with the keys of [student]")
 
     @model_validator(mode="after")
@@ -41,12 +47,13 @@ class StudentTeacherSection(TeacherSection):
         return self
 
     def sources(self) -> dict[str, tuple[str, str]]:
-        return {"trunk": (self.trunk, "")}
+        return {"trunk": (self.trunk, "")} | ({"begin": (self.begin, "")} if self.begin else {})
 
     @property
     def student(self) -> StudentSection:
         """The student's section, with what this one says."""
-        return self.model.model_copy(update={"seed": self.seed, "device": self.device})
+        begin = str(Path(self.begin) / TRAINED) if self.begin else ""
+        return self.model.model_copy(update={"seed": self.seed, "device": self.device, "begin": begin})
 
 
 _teach: Late[Teach] = Late("teachers.student.teach:teach")

@@ -18,10 +18,7 @@ from distill_rec.student_model import StudentModel, load_student
 from distill_rec.teacher_model import Teacher
 from distill_rec.training.checkpoint import save_weights
 from distill_rec.training.outcome import Outcome
-from teachers.student.spec import StudentTeacherSection
-
-TRAINED = "trained"
-"""Folder of the student itself, within the teacher's."""
+from teachers.student.spec import TRAINED, StudentTeacherSection
 
 
 def teach(section: StudentTeacherSection, dataset: Dataset, folder: Path, *, progress: Progress | None = None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import ir_measures
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -94,6 +95,42 @@ def test_auc_is_scikit_learns(candidates: list[tuple[int, bool]]) -> None:
         assert math.isnan(found)
     else:
         assert found == pytest.approx(roc_auc_score(labels, scores))
+
+
+def judged(scores: list[list[float]], labels: list[list[int]], *asked: str) -> dict[str, list[float]]:
+    """What trec_eval finds of each list, by ir-measures; scores without ties, whose order it makes by name."""
+    measures = [ir_measures.parse_measure(name) for name in asked]
+    run = {str(q): {f"d{c}": score for c, score in enumerate(row)} for q, row in enumerate(scores)}
+    known = {str(q): {f"d{c}": label for c, label in enumerate(row)} for q, row in enumerate(labels)}
+    found = {name: [float("nan")] * len(scores) for name in asked}
+    for one in ir_measures.iter_calc(measures, known, run):
+        found[str(one.measure)][int(one.query_id)] = one.value
+    return found
+
+
+def test_figures_of_impressions_are_trec_evals() -> None:
+    generator = np.random.default_rng(0)
+    lengths = generator.integers(2, 40, 60)
+    scores = [generator.permutation(int(n)).astype(float).tolist() for n in lengths]
+    labels = [(generator.random(n) < 0.2).astype(int).tolist() for n in lengths]
+    labels = [[1, *row[1:]] if not any(row) else row for row in labels]
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    ranks = rank_impressions(np.concatenate(scores), np.concatenate(labels), offsets)
+    found = judged(scores, labels, "nDCG@5", "nDCG@10", "RR")
+    for name, metric in (("nDCG@5", "ndcg@5"), ("nDCG@10", "ndcg@10"), ("RR", "mrr_first")):
+        np.testing.assert_allclose(IMPRESSIONS[metric].values(ranks), found[name], atol=1e-9)
+
+
+def test_figures_of_one_target_are_trec_evals() -> None:
+    generator = np.random.default_rng(1)
+    scores = np.stack([generator.permutation(150) for _ in range(80)])
+    targets = generator.integers(0, 150, 80)
+    greater = (scores > scores[np.arange(80), targets][:, None]).sum(axis=1)
+    ranks = TargetRanks(greater, np.zeros(80, np.int64), np.full(80, 150))
+    labels = (np.arange(150) == targets[:, None]).astype(int).tolist()
+    found = judged(scores.astype(float).tolist(), labels, "nDCG@10", "R@10", "R@100", "RR")
+    for name, metric in (("nDCG@10", "ndcg@10"), ("R@10", "recall@10"), ("R@100", "recall@100"), ("RR", "mrr")):
+        np.testing.assert_allclose(CATALOGUE[metric].values(ranks), found[name], atol=1e-9)
 
 
 @given(lists.filter(lambda rows: any(label for _, label in rows)))

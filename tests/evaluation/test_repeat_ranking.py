@@ -6,9 +6,9 @@ from evaluation_worlds import impressions, make_dataset, queries
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.catalogue import rank_targets
-from distill_rec.evaluation.disagreements import history_scores
 from distill_rec.evaluation.protocol import evaluate, rank_impressions_of, validation_metric, validation_ranks_seen
 from distill_rec.evaluation.scorer import DotScorer
+from distill_rec.evaluation.top_lists import unseen_scores
 
 NUMBERS = np.array([-5, 3, 0, 0, 0, 0, 0], dtype=np.float32)
 
@@ -65,7 +65,7 @@ def test_any_histories_equal_a_plain_loop():
             age = history[::-1].index(item)
             scores[item] += numbers[min(age, 2) if age < 3 else 3 + (age > 4) + (age > 8) + (age > 16)]
         assert ranks.greater[number] == (scores > scores[samples.target[number]]).sum()
-    shown = history_scores(model, samples, np.arange(25), 30)
+    shown = unseen_scores(model, samples, np.arange(25), 30)
     assert np.isfinite(shown).sum() == sum(
         30 - len(set(row) - {t}) for row, t in zip(rows, samples.target, strict=True)
     )

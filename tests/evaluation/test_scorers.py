@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.compare import compare
-from distill_rec.evaluation.disagreements import _tau
 from distill_rec.evaluation.protocol import evaluate
 from distill_rec.evaluation.scorer import DotScorer, Scorer
 from distill_rec.recipe import EvaluateSection
@@ -66,8 +65,3 @@ def test_scores_that_are_not_finite_name_the_model_and_the_sample(wrong: float) 
     model = DotScorer("m", np.ones((4, 1), np.float32), lambda history: np.ones((len(history), 1), np.float32))
     with pytest.raises(DataError, match="opaque, test sample 1"):
         evaluate(Opaque(model, wrong=wrong), shown, make_dataset([0] * 4, shown))
-
-
-@pytest.mark.parametrize(("ours", "expected"), [([1.0, 2.0], 1.0), ([2.0, 1.0], -1.0), ([1.0, 1.0], 1.0)])
-def test_two_items_that_are_left_to_rank_agree_or_do_not(ours: list[float], expected: float) -> None:
-    assert _tau(np.array(ours, np.float32), np.array([1.0, 2.0], np.float32)) == expected

@@ -6,6 +6,7 @@ from distill_rec.losses import TeacherScores, Term, catalogue_loss
 from distill_rec.losses import catalogue as module
 from distill_rec.losses.click import catalogue_click
 from distill_rec.losses.kl import catalogue_kl
+from distill_rec.losses.unkd import catalogue_unkd
 
 
 def world(n=37, n_items=101, dim=8, dtype=torch.float64, seed=0):
@@ -70,7 +71,9 @@ def test_clicks_on_one_user_vector_are_scored_once_and_change_nothing(counted):
     targets[1] = targets[0]
     teacher = TeacherScores(teacher.users[of], teacher.items)
     real = torch.rand(len(users), generator=generator) > 0.3 if counted else None
+    popular = {"popularity": torch.rand(len(items), generator=generator, dtype=items.dtype)}
     terms = [Term(catalogue_click, 0.3, False, {}, True, True), Term(catalogue_kl, 0.7, True, {}, False, True)]
+    terms.append(Term(catalogue_unkd, 0.5, True, popular, False, True))
     asked = items, targets, weights, terms, teacher
     one = catalogue_loss(users[of], *asked, counted=real)
     other = catalogue_loss(users[of], *asked, counted=real, same=same)

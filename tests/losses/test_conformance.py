@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -39,3 +41,18 @@ def test_the_suite_finds_each_fault(fault, monkeypatch):
         return
     with pytest.raises(AssertionError, match="loss one"):
         check_loss(spec)
+
+
+def by_rows_alone(chunk, weight):
+    """Mean squared difference over rows, each counted once whatever it is the row of."""
+    difference = chunk.logits - chunk.take_teacher()
+    share = torch.full_like(chunk.share, 1 / len(chunk.share))
+    chunk.add(difference, 2 / difference.shape[1] * weight * share)
+    return weight * (difference.square().mean(1, keepdim=True) * share).sum()
+
+
+def test_the_suite_finds_a_loss_that_does_not_join_as_it_says():
+    spec = LossSpec("one", "a test's", frozenset({SCORES}), catalogue=f"{__name__}:by_rows_alone")
+    check_loss(spec)
+    with pytest.raises(AssertionError, match="joined"):
+        check_loss(replace(spec, joins=True))

@@ -1,34 +1,40 @@
-"""The notebook runs from a clean kernel, and is committed without outputs."""
+"""The notebooks run from a clean kernel, all on one run, and are committed without outputs."""
 
 from __future__ import annotations
 
 import json
-import os
+import re
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
+from conftest import ROOT
+from notebooks_run import run_notebook
 
-ROOT = Path(__file__).parents[2]
-NOTEBOOK = ROOT / "notebooks" / "compare_teacher_student.ipynb"
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+ON_A_RUN = ("01_quickstart", "02_compare_teacher_student", "05_serve_a_student")
 
 
-def test_it_is_committed_without_outputs() -> None:
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_committed_without_outputs_and_links_to_what_is_there(path: Path) -> None:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    for cell in cells:
         assert not cell.get("outputs")
         assert cell.get("execution_count") is None
+    for name in re.findall(r"\]\((\w+\.ipynb)\)", "".join("".join(cell["source"]) for cell in cells)):
+        assert (path.parent / name).exists(), name
 
 
-def test_it_runs_from_a_clean_kernel(tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DISTILL_REC_RUN", str(tiny_run))
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    done = NotebookClient(
-        notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
-    ).execute()
-    outputs = [output for cell in done.cells if cell.cell_type == "code" for output in cell.outputs]
-    kinds = [kind for output in outputs for kind in output.get("data", {})]
-    assert kinds.count("image/png") >= 3
-    assert "text/markdown" in kinds
+@pytest.mark.parametrize("name", ON_A_RUN)
+def test_it_runs_from_a_clean_kernel(
+    name: str, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sorted(tiny_run.rglob("*"))
+    shown = run_notebook(name, tmp_path, monkeypatch, DISTILL_REC_RUN=tiny_run)
+    assert sorted(tiny_run.rglob("*")) == before
+    told = "\n".join(one.get("text/plain", "") for one in shown)
+    if name == "02_compare_teacher_student":
+        pages = [one["text/html"] for one in shown if "distill-rec" in one.get("text/html", "")]
+        assert len(pages) >= 8 and any("shared words" in page for page in pages)
+        assert any("image/png" in one for one in shown)
+    if name == "05_serve_a_student":
+        assert "[] of these were loaded" in told and "'items':" in told

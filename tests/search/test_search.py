@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import Cli, command, environment
+from notebooks_run import run_notebook
 
 from distill_rec.recipe_io import load_recipe
 from distill_rec.records import read_record
@@ -42,6 +43,15 @@ def searched(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, tiny_r
     assert done.returncode == 0, done.stderr
     assert "the front on the test" in done.stdout and "search: trials" not in done.stdout
     return run
+
+
+def test_its_notebook_runs_from_a_clean_kernel(searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted(searched.rglob("*"))
+    shown = run_notebook("04_choose_a_student", tmp_path, monkeypatch, DISTILL_REC_RUN=searched)
+    assert sorted(searched.rglob("*")) == before
+    assert "2 students tried, 0 failed; chosen: #" in "\n".join(one.get("text/plain", "") for one in shown)
+    pages = [one["text/html"] for one in shown if "distill-rec" in one.get("text/html", "")]
+    assert any("What is kept of the teacher" in page for page in pages) and any("by megabytes" in p for p in pages)
 
 
 def figures(run: Path) -> list[Any]:

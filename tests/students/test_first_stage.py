@@ -41,16 +41,18 @@ def train(world, name, kind="static", progress=None, knowledge="teach", **settin
     return folder / name
 
 
-@pytest.mark.parametrize("dim", [8, 6])
-def test_it_learns_vectors_of_items_that_nobody_clicked_and_hands_them_on(world, dim):
-    place = train(world, f"two-{dim}", dim=dim, start="none", first=FIRST)
+@pytest.mark.parametrize(("kind", "dim"), [("static", 8), ("static", 6), ("transformer", 8)])
+def test_it_learns_vectors_of_items_that_nobody_clicked_and_hands_them_on(world, kind, dim):
+    place = train(world, f"two-{kind}-{dim}", kind, dim=dim, start="none", first=FIRST)
     found = read_record(Outcome, place / "history.json").before["first stage"]
     assert found.history[-1]["cosine"] > found.history[0]["cosine"]
     assert found.moved["item encoder"] > 0 and found.moved["user encoder"] == 0
     learned = load_file(place / "first" / "best.safetensors")
     assert ("1.item_adapter.weight" in learned) == (dim != 8)
     begun = read_record(Outcome, place / "history.json").history[0]
-    plain = read_record(Outcome, train(world, f"one-{dim}", dim=dim, start="none") / "history.json").history[0]
+    plain = read_record(
+        Outcome, train(world, f"one-{kind}-{dim}", kind, dim=dim, start="none") / "history.json"
+    ).history[0]
     assert begun["update"] == plain["update"] == 0 and begun["ndcg@10"] != plain["ndcg@10"]
 
 

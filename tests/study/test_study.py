@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from conftest import Cli, command, environment
+from notebooks_run import run_notebook
 
 from distill_rec.progress import Quiet
 from distill_rec.records import read_record
@@ -48,6 +49,16 @@ def study(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, tune_stud
     assert "weights that learn" in done.stdout and "Does “output layer only is poor” hold here?" in done.stdout
     assert "row full, seed 0 failed" in done.stderr and "study: trainings" not in done.stdout
     return folder
+
+
+def test_its_notebook_runs_from_a_clean_kernel(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted(study.rglob("*"))
+    shown = run_notebook("03_how_much_to_tune", tmp_path, monkeypatch, DISTILL_REC_STUDY=study)
+    assert sorted(study.rglob("*")) == before
+    told = "\n".join(one.get("text/plain", "") for one in shown)
+    assert "3 tunings, seeds [0], a budget of 60 updates" in told and "nothing of it learns" in told
+    assert any("image/png" in one for one in shown)
+    assert any("what it took" in one.get("text/html", "").lower() for one in shown)
 
 
 def figures(study: StudyRecord, name: str) -> list[Any]:

@@ -207,4 +207,7 @@ def test_batches_take_every_row_once_per_epoch_and_the_next_draw_in_the_next():
 
 def test_weights_of_a_teacher_without_it_are_none(tmp_path):
     assert weights_of(BiEncoderSection(), None) is None
+    earlier = BiEncoderSection(begin=str(tmp_path / "old"), post_training={"views": ["{title}"]})
+    assert post_train(earlier, make_dataset(), tmp_path, Quiet()) is None
+    assert weights_of(earlier, None) == tmp_path / "old" / "trunk.safetensors"
     assert post_train(BiEncoderSection(), make_dataset(), tmp_path, Quiet()) is None

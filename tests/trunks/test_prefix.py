@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from tiny import make_dataset, write_trunk
+from tiny import WORDS, make_dataset, write_trunk
 
 from distill_rec.nn.text_head import TextHead
 from distill_rec.progress import Quiet
@@ -115,3 +115,31 @@ def test_an_interrupted_pass_goes_on_at_the_next_shard(tmp_path, monkeypatch):
         ids, mask = prefix.pad_tokens(tokens, np.arange(len(texts)), CPU)
         whole = prefix.pool(prefix.forward_all(trunk, ids, mask), mask, "mean").numpy()
     np.testing.assert_allclose(resumed, whole, atol=1e-5)
+
+
+def test_a_catalogue_that_grows_encodes_its_new_texts_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / "cache"))
+    trunk = load_trunk(str(write_trunk(tmp_path / "trunk")))
+    texts = [f"{word} {number}" for number, word in enumerate(WORDS * 2)]
+    grown = ["stone river", *texts[3:], "a house of wind", texts[0]]
+    encoded = []
+    forward = prefix.forward_lower
+
+    def counting(trunk, ids, *rest):
+        encoded.append(len(ids))
+        return forward(trunk, ids, *rest)
+
+    monkeypatch.setattr(prefix, "forward_lower", counting)
+    for make in (
+        lambda texts, tokens: prefix.cached_pooled(texts, tokens, trunk, "mean", Quiet()),
+        lambda texts, tokens: prefix.cached_states(texts, tokens, trunk, 1, Quiet()).values,
+    ):
+        made = {}
+        for listed in (texts, grown):
+            encoded.clear()
+            made[len(listed)] = np.array(make(listed, tokenize(listed, trunk.tokenizer())))
+        assert sum(encoded) == 2
+        monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / "another"))
+        alone = np.array(make(grown, tokenize(grown, trunk.tokenizer())))
+        monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / "cache"))
+        assert np.abs(alone.astype(np.float32) - made[len(grown)]).max() < 1e-2

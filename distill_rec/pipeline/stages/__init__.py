@@ -7,9 +7,10 @@ from distill_rec.pipeline.stages.distill import Distill
 from distill_rec.pipeline.stages.evaluate import Evaluate
 from distill_rec.pipeline.stages.export import Export
 from distill_rec.pipeline.stages.prepare import Prepare
+from distill_rec.pipeline.stages.refresh import Refresh
 from distill_rec.pipeline.stages.teach import Teach
 
-STAGES: tuple[Stage, ...] = (Prepare(), Teach(), Distill(), Export(), Evaluate())
+STAGES: tuple[Stage, ...] = (Prepare(), Teach(), Distill(), Refresh(), Export(), Evaluate())
 NAMES: tuple[str, ...] = tuple(stage.name for stage in STAGES)
 
 

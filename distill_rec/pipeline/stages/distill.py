@@ -30,7 +30,7 @@ class Distill(Stage):
     section = "student"
     version = 2
     still_good = frozenset({1})  # 2 lets small logs, whose epochs have few updates, train to the floor and beyond
-    no_effect = frozenset({"student.trunk", "student.device"})
+    no_effect = frozenset({"student.trunk", "student.begin", "student.device"})
     help = "Train the student from the teacher (after the stages before, where they are not finished)."
     example = "distill-rec distill students/static --restart distill"
     outputs = ("student/weights.safetensors", "student/model.json")
@@ -59,13 +59,21 @@ class Distill(Stage):
         wanted = {"student": True, "undistilled": recipe.student.undistilled, "initialised": recipe.student.initialised}
         names = [name for name, one in wanted.items() if one] if recipe.teacher is not None else ["student"]
         shared = {
-            "section": recipe.student.model_dump(mode="json"),
             "teach": str(work.folder("teach")) if recipe.teacher is not None else "",
             "prepared": str(work.folder("prepare")),
             "trunk": trunk,
         }
         jobs = [
-            Job(f"distill/{name}", f"{__name__}:train", {**shared, "name": name, "folder": str(folder / name)})
+            Job(
+                f"distill/{name}",
+                f"{__name__}:train",
+                {
+                    "section": begun_beside(recipe.student, name).model_dump(mode="json"),
+                    "name": name,
+                    "folder": str(folder / name),
+                    **shared,
+                },
+            )
             for name in names
             if not (folder / name / "model.json").exists()
         ]
@@ -93,6 +101,14 @@ class Distill(Stage):
         from distill_rec.pipeline.trainings import print_trainings
 
         print_trainings(folder / self.name, console)
+
+
+def begun_beside(section: StudentSection, name: str) -> StudentSection:
+    """The section of one of the stage's students: `begin` names the student's, and others begin at those beside it."""
+    if name == "student" or not section.begin:
+        return section
+    beside = Path(section.begin).parent / name
+    return section.model_copy(update={"begin": str(beside) if (beside / "model.json").exists() else ""})
 
 
 def train(

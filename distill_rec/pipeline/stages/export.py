@@ -42,10 +42,13 @@ class Export(Stage):
 
     def run(self, work: Work) -> None:
         from distill_rec.export import export_student
+        from distill_rec.pipeline.refreshed import require_not_worse
         from distill_rec.pipeline.trainings import validation_metrics
 
-        section = work.context.resolved.export
+        section, refresh = work.context.resolved.export, work.context.recipe.refresh
         assert section is not None
+        if refresh is not None and not refresh.anyway:
+            require_not_worse(work.run.path)
         teacher = None
         if (work.folder("teach") / "model.json").exists():
             from distill_rec.teacher_model import Teacher

@@ -20,7 +20,7 @@ class Prepare(Stage):
     section = "data"
     version = 2
     still_good = frozenset({1})  # the same rows; 2 notes the digest of the item ids
-    no_effect = frozenset({"data.path", "data.test"})
+    no_effect = frozenset({"data.path", "data.test", "data.more_clicks", "data.more_items", "data.known"})
     help = "Read items and clicks, split them, and print what was read."
     example = "distill-rec prepare recipe.toml --set data.path=clicks/"
     outputs = ("manifest.json",)
@@ -32,11 +32,13 @@ class Prepare(Stage):
         return section.model_copy(update={"path": resolve(section.path)})
 
     def inputs(self, context: Context) -> dict[str, str]:
-        if context.frames:
-            return dict(context.frames)
-        from distill_rec.data import read_inputs_fingerprint
+        from distill_rec.data import Dataset, read_inputs_fingerprint
 
-        return {"data.path": read_inputs_fingerprint(context.resolved.data, context.base)}
+        section = context.resolved.data
+        known = {"data.known": Dataset.load(section.known).fingerprint} if section.known else {}
+        if context.frames:
+            return {**context.frames, **known}
+        return {"data.path": read_inputs_fingerprint(section, context.base), **known}
 
     def run(self, work: Work) -> None:
         from distill_rec.data import prepare

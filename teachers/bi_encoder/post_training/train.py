@@ -30,6 +30,7 @@ from teachers.bi_encoder.build import trunk_encoder
 from teachers.bi_encoder.places import place_of
 from teachers.bi_encoder.post_training.objective import MatchingObjective, judge_of
 from teachers.bi_encoder.post_training.section import PostTrainingSection
+from teachers.bi_encoder.post_training.trunk import POST_TRAINED
 from teachers.bi_encoder.post_training.views import Views, make_views
 from teachers.bi_encoder.spec import BiEncoderSection
 
@@ -39,6 +40,8 @@ NAME = "post-training"
 def post_train(variant: BiEncoderSection, dataset: Dataset, root: Path, progress: Progress) -> Path | None:
     """Post-train a variant's trunk, or go on where a killed run stopped; the folder of it, None where there is none.
 
+    A teacher that goes on from an earlier run's (`begin`) keeps that one's trunk, which its weights were trained over.
+
     Args:
         root: of the teacher. Another teacher's beside it that had the same post-training is taken over.
 
@@ -47,7 +50,7 @@ def post_train(variant: BiEncoderSection, dataset: Dataset, root: Path, progress
         TrainingError: a loss that is not finite, or it ended before the snapshot that is asked for.
     """
     section = variant.post_training
-    if section is None:
+    if section is None or variant.begin:
         return None
     views = make_views(section, dataset, variant.seed)
     folder = _folder_of(section, variant, views, root)
@@ -60,6 +63,8 @@ def post_train(variant: BiEncoderSection, dataset: Dataset, root: Path, progress
 def weights_of(variant: BiEncoderSection, folder: Path | None) -> Path | None:
     """Of what a variant's trunk learned, by the folder of its post-training; None where it has none."""
     section = variant.post_training
+    if section is not None and variant.begin:
+        return Path(variant.begin) / POST_TRAINED
     return None if section is None or folder is None else _weights_of(section, folder)
 
 

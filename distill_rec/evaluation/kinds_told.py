@@ -1,0 +1,150 @@
+"""Which kinds of items (histories, users) the student ranks worse than the teacher, and whether it matters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+from scipy.stats import norm
+
+from distill_rec.evaluation.endings import unsettled
+from distill_rec.evaluation.numerals import percent, signed
+from distill_rec.evaluation.results import Difference, Results, Slice, Slicing, Verdict
+from distill_rec.runtime.errors import RunError
+
+FEWEST = 20
+"""Users below which no difference is claimed: the bootstrap's interval is too narrow for so few."""
+HALF = 2 * float(norm.ppf(0.975))
+"""Standard errors that a 95 % interval is wide."""
+WORST = 3
+"""Kinds that a sentence names."""
+OF = {"items": "kinds of items", "histories": "groups of samples", "users": "groups of users"}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A slice with the difference of two models on it.
+
+    Attributes:
+        weight: share of the test's samples times the difference of means over samples: what the slice gives to, or
+            takes from, the mean over all samples; where no sample is in two slices, weights add up to its difference.
+        clear: the difference is told from zero though as many slices were looked at (Bonferroni).
+    """
+
+    slice: Slice
+    difference: Difference
+    weight: float
+    clear: bool
+
+
+def compared(slicing: Slicing, metric: str, first: str = "student", second: str = "teacher") -> list[Compared]:
+    """The slices by the difference of two models, the worst for `first` at the head; those without one are left out."""
+    found = [(one, one.table.difference(metric, first, second)) for one in slicing.slices]
+    known = [(one, difference) for one, difference in found if difference is not None]
+    out = []
+    for one, difference in known:
+        cells = one.table.cells[metric]
+        apart = cells[first].mean_samples - cells[second].mean_samples
+        out.append(Compared(one, difference, one.share * apart, _clear(difference, len(known))))
+    return sorted(out, key=lambda one: one.difference.value)
+
+
+def _clear(found: Difference, looked_at: int) -> bool:
+    """Told from zero at 5 % among all that were looked at; the standard error is read off the 95 % interval."""
+    error = (found.high - found.low) / HALF
+    needed = float(norm.ppf(1 - 0.025 / looked_at))
+    return found.users >= FEWEST and found.clear and abs(found.value) > needed * error
+
+
+def kinds_told(results: Results) -> list[Verdict]:
+    """One sentence for each way of slicing in which student and teacher can be compared."""
+    told = [_told(results, slicing) for slicing in results.slicings]
+    return [one for one in told if one is not None]
+
+
+def _told(results: Results, slicing: Slicing) -> Verdict | None:
+    metric = results.main_metric
+    rows = compared(slicing, metric)
+    whole = results.test.difference(metric, "student", "teacher")
+    if len(rows) < 2 or whole is None:
+        return None
+    worse = [row for row in rows if row.clear and row.difference.value < 0]
+    if not worse and slicing.of != "items":
+        return None
+    title, kinds = results.metrics[metric], OF[slicing.of]
+    text = f"By {slicing.by}, the student ranks {len(worse) or 'none'} of {len(rows)} {kinds} "
+    text += f"clearly worse than the teacher in {title}"
+    what = shared(results)
+    if worse:
+        text += f": {_named(worse, what)}. {_matters(results, worse, whole)}"
+    else:
+        text += f"; lowest is {_named(rows[:1], what)}."
+    why = unsettled(results.endings, ("student", "teacher"))
+    if why:
+        return Verdict(tone="open", text=f"{text} Not final: {why}.")
+    return Verdict(tone="bad" if worse else "note", text=text)
+
+
+def shared(results: Results) -> str:
+    """What a slice has a share of."""
+    return "targets" if results.protocol == "catalogue" else "impressions"
+
+
+def _named(rows: list[Compared], what: str) -> str:
+    parts = [
+        f"{row.slice.name} {signed(row.difference.value)} ({signed(row.difference.low)} to "
+        f"{signed(row.difference.high)}; {percent(row.slice.share)} of {what})"
+        for row in rows[:WORST]
+    ]
+    more = len(rows) - WORST
+    return ", ".join(parts) + (f" and {more} more" if more > 0 else "")
+
+
+def _matters(results: Results, worse: list[Compared], whole: Difference) -> str:
+    """The heaviest of them beside the mean and the difference over all targets."""
+    most = min(worse, key=lambda row: row.weight)
+    mean = results.test.cells[results.main_metric]["student"].mean_samples
+    part = f", {-most.weight / mean:.1%} of the student's mean" if mean > 0 else ""
+    which = f"Of these {most.slice.name} weighs most: its" if len(worse) > 1 else "Its"
+    return (
+        f"{which} share times its difference is {signed(most.weight)}{part}. Over all {shared(results)} the student's "
+        f"difference is {signed(whole.value)} ({signed(whole.low)} to {signed(whole.high)})."
+    )
+
+
+def kinds_frame(
+    results: Results, by: str, metric: str | None = None, first: str = "student", second: str = "teacher"
+) -> pl.DataFrame:
+    """`slice, samples, users, share`, both models' means, `difference, low, high, weight, clear`; the worst first.
+
+    Args:
+        by: a column that the test is sliced by, or one of the others of `results.slicings`.
+        metric: the main one where not given.
+
+    Raises:
+        RunError: the test was not sliced by it.
+    """
+    slicing = next((one for one in results.slicings if one.by == by), None)
+    if slicing is None:
+        known = ", ".join(repr(one.by) for one in results.slicings) or "none"
+        do = "Name the column in evaluate.slices and evaluate anew with --restart evaluate."
+        raise RunError(f"results of {results.name}", f"no slices by {by!r}; there are {known}", "", do)
+    chosen = metric or results.main_metric
+    return pl.DataFrame(
+        [
+            {
+                "slice": row.slice.name,
+                "samples": row.slice.table.samples,
+                "users": row.slice.table.users,
+                "share": row.slice.share,
+                first: row.slice.table.cells[chosen][first].mean,
+                second: row.slice.table.cells[chosen][second].mean,
+                "difference": row.difference.value,
+                "low": row.difference.low,
+                "high": row.difference.high,
+                "weight": row.weight,
+                "clear": row.clear,
+            }
+            for row in compared(slicing, chosen, first, second)
+        ]
+    )
