@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from tiny import make_dataset, student_section, write_trunk
 
-from distill_rec.distillation import DistillationObjective, distill
+from distill_rec.distillation import distill
+from distill_rec.distillation_objective import DistillationObjective
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses.registry import losses
 from distill_rec.nn.user_encoders import make_user_encoder
