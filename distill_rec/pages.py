@@ -46,7 +46,7 @@ SCOPE = ".distill-rec"
 OWN = """
 & { padding: .9rem 1rem; border-radius: 8px; background: var(--paper); color: var(--ink); line-height: 1.5;
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
-& > style + * { margin-top: 0; } && .verdicts { padding: 0; margin: 0; }
+& > style + * { margin-top: 0; } && .verdicts, && .facts { padding: 0; margin: 0 0 .8rem; }
 && table { margin: 0; border: 0; table-layout: auto; color: inherit; font-size: .92rem; } && svg { height: auto; }
 &&& tr, &&& td, &&& th { background: none; max-width: none; text-align: right; padding: .4rem .6rem; }
 &&& th:first-child, &&& td:first-child { background: var(--card); text-align: left; white-space: normal; }

@@ -141,6 +141,13 @@ def environment(**more: str) -> dict[str, str]:
     }
 
 
+def own_umask() -> int:
+    """This process's, which a test may have changed since `warm` began."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
 @pytest.fixture(scope="session")
 def warm() -> Iterator[Warm]:
     """A process that has imported what takes long, and forks."""
@@ -162,7 +169,7 @@ def cli(cache: Path, warm: Warm) -> Cli:
     ) -> subprocess.CompletedProcess[str]:
         asked = environment(**(env or {}))
         if not (env or {}).keys() - WHILE_RUNNING:
-            return warm.run([*map(str, arguments)], cwd, asked, umask, timeout)
+            return warm.run([*map(str, arguments)], cwd, asked, umask if umask >= 0 else own_umask(), timeout)
         return subprocess.run(
             command(*arguments),
             cwd=cwd,

@@ -10,7 +10,7 @@ import torch
 from tiny import make_dataset
 
 from distill_rec import mixing
-from distill_rec.distillation import DistillationObjective
+from distill_rec.distillation_objective import DistillationObjective
 from distill_rec.histories_section import HistoriesSection
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses.registry import losses

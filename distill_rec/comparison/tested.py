@@ -9,6 +9,7 @@ from typing import Any
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.labels import Labels, read_labels
+from distill_rec.demo import resolve
 from distill_rec.pipeline.folder import RunRecord
 from distill_rec.recipe import EvaluateSection
 from distill_rec.recipe_io import check, recorded
@@ -56,7 +57,8 @@ def tested(given: Any, evaluate: Mapping[str, Any]) -> Tested:
     recipe = recorded(record.recipe, str(path / "recipe.json"))
     own = (recipe.evaluate or EvaluateSection()).model_copy(update={"others": []})  # models are what was named
     section = _section(own, evaluate)
-    labels = read_labels(section.slices, recipe.data, Path(record.base), dataset, None, None)
+    data = recipe.data.model_copy(update={"path": resolve(recipe.data.path)})
+    labels = read_labels(section.slices, data, Path(record.base), dataset, None, None)
     return Tested(dataset, section, recipe.name, labels)
 
 

@@ -54,6 +54,7 @@ def read_labels(
     Raises:
         DataError: a file or column is missing.
     """
+    refuse_columns(slices, section)
     out = []
     names = [one.column for one in slices if one.of == "items"]
     catalogue = _of_items(names, section, base, clicks, items) if names else None
@@ -66,6 +67,17 @@ def read_labels(
         kind: Literal["items", "users"] = "items" if one.of == "items" else "users"
         out.append(labels_of(one.column, kind, ids, found.rename({one.column: "value"}), one.separator))
     return out
+
+
+def refuse_columns(slices: Sequence[SliceSection], section: DataSection) -> None:
+    """Refuse what no file of the format has.
+
+    Raises:
+        RecipeError: a column of the clicks, of MIND's behaviors.
+    """
+    if section.format == "mind" and (wrong := [one.column for one in slices if one.of == "clicks"]):
+        found = f"{wrong[0]!r} of the clicks, and MIND's behaviors have no further columns"
+        raise RecipeError(f"key {KEY}", found, "a column of the items, as category")
 
 
 def labels_of(by: str, of: Literal["items", "users"], ids: pl.Series, found: pl.DataFrame, separator: str) -> Labels:
@@ -118,8 +130,6 @@ def _of_users(column: str, section: DataSection, base: Path, clicks: Any) -> pl.
 
 
 def _click_parts(section: DataSection, base: Path, clicks: Any, faults: Faults) -> Iterator[pl.DataFrame]:
-    if section.format == "mind":
-        raise RecipeError(KEY, "a column of the clicks, and MIND's behaviors have none", "a column of the items")
     parts = (
         recbole.click_files(section, base / section.path, faults)
         if section.format == "recbole"

@@ -65,7 +65,7 @@ def _rates(  # noqa: PLR0913
     users, row = np.unique(user, return_inverse=True)
     place = row * bins + number
     sums = [np.bincount(place, weights=one, minlength=len(users) * bins) for one in (clicked, np.ones(len(clicked)))]
-    columns = np.hstack([one.reshape(len(users), bins) for one in sums])
+    columns = np.hstack([one.astype(np.float64).reshape(len(users), bins) for one in sums])
     drawn = resampled_means(columns, resamples, seed)
     with np.errstate(invalid="ignore", divide="ignore"):  # a draw may have nobody of a bin
         rates = np.where(drawn[:, bins:] > 0, drawn[:, :bins] / drawn[:, bins:], np.nan)

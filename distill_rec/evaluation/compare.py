@@ -96,7 +96,8 @@ def compare(
         repeats=_repeats(seeds),
     )
     first = {key: value[0] for key, value in seeds.items()}
-    with (progress or Quiet()).task("looking at lists", None) as task:
+    users = min(section.list_users, len(np.unique(samples.user)))
+    with (progress or Quiet()).task("looking at lists of users", users) as task:
         tell_lists(results, first, samples, dataset, section, task)
     results.calibrations = calibrations_of(probabilities or {}, dataset, section)
     results.slicings = slicings_of(found, samples, dataset, section, labels)

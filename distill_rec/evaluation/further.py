@@ -42,8 +42,8 @@ def tell_lists(  # noqa: PLR0913
     results.lists, results.list_differences = lists_beyond(items, samples, rows, dataset, **draws)
     _tell_agreement(results, scorers, found, samples, rows, draws)
     if {"teacher", "student"} <= set(found):
-        pair = ((scorers[name], items[name]) for name in ("teacher", "student"))
-        results.examples = disagreements(*pair, samples, rows, dataset, section.examples)
+        teacher, student = ((scorers[name], items[name]) for name in ("teacher", "student"))
+        results.examples = disagreements(teacher, student, samples, rows, dataset, section.examples)
 
 
 def _tell_agreement(  # noqa: PLR0913

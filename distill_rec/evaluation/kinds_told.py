@@ -8,7 +8,7 @@ import polars as pl
 from scipy.stats import norm
 
 from distill_rec.evaluation.endings import unsettled
-from distill_rec.evaluation.numerals import percent, signed
+from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import Difference, Results, Slice, Slicing, Verdict
 from distill_rec.runtime.errors import RunError
 
@@ -93,7 +93,7 @@ def shared(results: Results) -> str:
 def _named(rows: list[Compared], what: str) -> str:
     parts = [
         f"{row.slice.name} {signed(row.difference.value)} ({signed(row.difference.low)} to "
-        f"{signed(row.difference.high)}; {percent(row.slice.share)} of {what})"
+        f"{signed(row.difference.high)}; {row.slice.share:.1%} of {what})"
         for row in rows[:WORST]
     ]
     more = len(rows) - WORST

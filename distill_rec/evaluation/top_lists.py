@@ -98,7 +98,7 @@ def lists_of(
                 if name in agreed and theirs is not None:
                     _note(agreed[name], place, alike.of_catalogue(scores, theirs[place - start], correlated))
         if task is not None:
-            task.advance()
+            task.advance(len(part))
     return {name: Lists(found[name], agreed.get(name)) for name in asked}
 
 

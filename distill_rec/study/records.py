@@ -178,8 +178,9 @@ class StudyRecord(Record):
         return next(row for row in self.rows if row.name == name)
 
     def frame(self) -> pl.DataFrame:
-        """One row per tuning: `row, mean, low, high, spread, less_head, less_untrained, trained_parameters, seconds,
-        peak_bytes, rising, failures`; the mean is of the main metric, figures that there are none of are null.
+        """One row per tuning: `row, mean, low, high, less_head, less_untrained, rising, failures, spread,
+        trained_parameters, seconds, peak_bytes`; the mean is of the main metric, figures that there are none of are
+        null.
         """
         return pl.DataFrame([_figures(row, self.main_metric) for row in self.rows], infer_schema_length=None)
 
@@ -209,12 +210,12 @@ def _figures(row: Row, metric: str) -> dict[str, Any]:
         "mean": cell and cell.mean,
         "low": cell and cell.low,
         "high": cell and cell.high,
-        "spread": cell and cell.spread,
         "less_head": row.against_head and row.against_head.value,
         "less_untrained": row.against_untrained and row.against_untrained.value,
+        "rising": any(one.rising for one in trained),
+        "failures": len(row.failures),
+        "spread": cell and cell.spread,
         "trained_parameters": row.trained_parameters,
         "seconds": row.seconds if trained else None,
         "peak_bytes": max((one.peak_bytes for one in trained), default=None),
-        "rising": any(one.rising for one in trained),
-        "failures": len(row.failures),
     }

@@ -179,8 +179,8 @@ def check_joined(spec: LossSpec, form: Form) -> None:
     apart, joined = (_over_catalogue(_active(spec), sample, which) for which in (None, same))
     _same(apart, joined, _says(spec, form, message))
     slopes = [torch.autograd.grad(loss, student)[0] for loss in (apart, joined)]
-    sums = [torch.zeros_like(slope).index_add_(0, same, slope) for slope in slopes]  # of one user vector
-    assert torch.allclose(*sums, atol=NEAR), _says(spec, form, "another gradient for joined rows")
+    one_sum, other = (torch.zeros_like(slope).index_add_(0, same, slope) for slope in slopes)  # of one user vector
+    assert torch.allclose(one_sum, other, atol=NEAR), _says(spec, form, "another gradient for joined rows")
 
 
 def check_extremes(spec: LossSpec, form: Form) -> None:

@@ -41,7 +41,8 @@ def test_properties_by_hand() -> None:
     assert found["a"].novelty == pytest.approx(np.mean([bits[1], bits[2], bits[0], bits[1]]))
     assert found["a"].popularity_lift == pytest.approx(3 / 8)  # of the one user with a history
     assert (found["b"].novelty, found["b"].diversity, found["b"].users) == (pytest.approx(bits[3]), None, 1)
-    assert {(one.metric, one.first) for one in differences} == set()  # neither is teacher or student
+    apart = {one.metric: one.value for one in differences}  # b's one list has one item, and its user no history to lift
+    assert apart == {"novelty": pytest.approx(found["a"].novelty - bits[3]), "popularity_lift": pytest.approx(2 / 8)}
     assert found["a"].intervals["novelty"][0] <= found["a"].novelty <= found["a"].intervals["novelty"][1]
 
 

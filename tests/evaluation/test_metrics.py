@@ -148,6 +148,17 @@ def test_ties_give_the_mean_over_all_orders(candidates: list[tuple[int, bool]]) 
     assert [mrr_mind(ranks)[0], mrr_first_hit(ranks)[0], ndcg_of_impressions(ranks, 2)[0]] == pytest.approx(list(mean))
 
 
+def test_scores_of_either_width_are_ranked_alike() -> None:
+    generator = np.random.default_rng(2)
+    offsets = np.concatenate([[0], np.cumsum(generator.integers(0, 30, 200))])
+    scores = generator.normal(size=offsets[-1]).astype(np.float32)
+    few = generator.choice([-np.inf, -2.5, -1e-30, -0.0, 0.0, 1e-30, 2.5, 3e38], offsets[-1]).astype(np.float32)
+    for values in (scores, np.where(np.isfinite(few), few, -3e38).astype(np.float32)):
+        narrow, wide = (rank_impressions(one, values > 1, offsets) for one in (values, values.astype(np.float64)))
+        np.testing.assert_array_equal(narrow.greater, wide.greater)
+        np.testing.assert_array_equal(narrow.group, wide.group)
+
+
 @pytest.mark.parametrize("metric", IMPRESSIONS.values(), ids=IMPRESSIONS.keys())
 def test_every_impression_metric_gives_one_value_each(metric) -> None:  # type: ignore[no-untyped-def]
     ranks = rank_impressions(np.array([3.0, 2, 1, 1, 2, 3]), np.array([1, 0, 0, 0, 0, 1]), np.array([0, 3, 3, 6]))

@@ -13,8 +13,10 @@ from distill_rec.data.labels import Labels, labels_of
 from distill_rec.evaluation.compare import compare
 from distill_rec.evaluation.kinds_told import compared, kinds_frame
 from distill_rec.evaluation.results import Difference, Slicing
+from distill_rec.pipeline.wanted import stages_of
 from distill_rec.recipe import EvaluateSection
-from distill_rec.runtime.errors import RunError
+from distill_rec.recipe_io import load_recipe
+from distill_rec.runtime.errors import RecipeError, RunError
 
 SECTION = EvaluateSection(bootstrap=300, examples=0)
 
@@ -108,3 +110,12 @@ def test_nothing_is_claimed_where_one_of_many_slices_differs_by_luck() -> None:
 
     # 2.2 standard errors are told from zero alone and not among four; 2.6 are
     assert moved(-0.11) == [False] * 4 and moved(-0.13) == [True] * 4
+
+
+def test_a_column_of_clicks_that_no_file_has_is_refused_before_anything_is_read() -> None:
+    settings = {
+        "data": {"format": "mind", "path": "x"},
+        "evaluate": {"slices": [{"column": "country", "of": "clicks"}]},
+    }
+    with pytest.raises(RecipeError, match="'country' of the clicks, and MIND's behaviors have no further columns"):
+        stages_of(load_recipe(settings))

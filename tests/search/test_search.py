@@ -95,11 +95,10 @@ def test_the_best_recipe_is_one_that_run_takes_on_the_same_run(searched: Path, t
     assert (states["prepare"], states["teach"], states["distill"]) == ("finished", "finished", "to run")
 
 
-def test_a_killed_search_goes_on_to_the_same_trials(
-    searched: Path, tiny_run: Path, tiny_recipe: Path, tmp_path: Path
-) -> None:
+def test_a_killed_search_goes_on_to_the_same_trials(searched: Path, tiny_recipe: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    shutil.copytree(tiny_run, run, symlinks=True)
+    shutil.copytree(searched, run, symlinks=True)
+    shutil.rmtree(run / "search" / "trials" / "0001")  # drawn anew, killed in its training, and gone on with
     whole = command("search", tiny_recipe, *SPACE, *TRIALS, "--within", 0.9, "--out", run)
     process = subprocess.Popen(whole, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     place = run / "search" / "trials" / "0001"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -26,7 +27,7 @@ from distill_rec.runtime import ArtifactError, Student
 from distill_rec.serving.settings import load_student as serving_load
 from distill_rec.student_model import load_student
 from distill_rec.training.batches import make_batches
-from distill_rec.training.objective import Objective, Scene, sequence_targets
+from distill_rec.training.objective import Objective, Scene, same_users, sequence_targets
 from teachers.item_ids.spec import ItemIdsSection
 from teachers.item_ids.teach import teach
 
@@ -145,8 +146,10 @@ def test_each_width_adds_its_loss_by_its_weight():
     batch = batches.make(batches.epoch(0)[0])
     torch.manual_seed(0)
     mask, items = torch.from_numpy(batch.mask), torch.arange(dataset.n_items)
-    vectors, users = torch.randn(60, 8, requires_grad=True), torch.randn(len(batch.target), 8, requires_grad=True)
-    scene = Scene(items, vectors, torch.from_numpy(batch.history), mask, users, batch)
+    vectors, own = torch.randn(60, 8, requires_grad=True), torch.randn(len(batch.target), 8, requires_grad=True)
+    scene = Scene(items, vectors, torch.from_numpy(batch.history), mask, own, batch)
+    users = own[same_users(scene, batch)]  # clicks of one second follow on one user vector
+    scene = replace(scene, users=users)
     found = Objective([(2, 0.5), (4, 2.0)]).batch_loss(scene, items)
     target, weight = sequence_targets(scene, batch, items)
     expected = sum(
@@ -154,7 +157,7 @@ def test_each_width_adds_its_loss_by_its_weight():
         for dim, factor in ((8, 1.0), (2, 0.5), (4, 2.0))
     )
     assert found.item() == pytest.approx(expected.item(), rel=1e-6)
-    ours, theirs = (torch.autograd.grad(one, (vectors, users)) for one in (found, expected))
+    ours, theirs = (torch.autograd.grad(one, (vectors, own), retain_graph=True) for one in (found, expected))
     for one, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(one, other)
 

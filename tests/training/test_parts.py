@@ -9,7 +9,7 @@ from tiny import make_dataset, student_section, write_trunk
 
 from distill_rec.contracts import student_spec
 from distill_rec.data.dataset import Dataset
-from distill_rec.distillation import DistillationObjective
+from distill_rec.distillation_objective import DistillationObjective
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses.checks import refuse_parts
 from distill_rec.nn.from_recipe import training_texts

@@ -31,8 +31,11 @@ class Evaluate(Stage):
     product = ("report", "report.html")
 
     def require(self, recipe: Recipe) -> None:
+        from distill_rec.data.labels import refuse_columns
         from distill_rec.evaluation.columns import COLUMNS
 
+        if recipe.evaluate is not None:
+            refuse_columns(recipe.evaluate.slices, recipe.data)
         taken = {*COLUMNS, *(recipe.teacher.parts() if recipe.teacher is not None else {})}
         for other in recipe.evaluate.others if recipe.evaluate is not None else []:
             if other.name in taken:
