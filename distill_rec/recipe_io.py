@@ -151,6 +151,12 @@ def find_recipe(name: str | Path) -> Path:
         do = f"Did you mean {near}? " if near else ""
         do += f"On the shelves: {', '.join(shelf_names())}."
         raise RecipeError(path, "no such file", "a recipe's path or shelf name", do)
+    if path.is_dir():
+        of_run = (path / "recipe.json").exists()
+        found, do = (
+            ("a run's folder", f"Name the recipe, and the run with --out {path}.") if of_run else ("a folder", "")
+        )
+        raise RecipeError(path, found, "a recipe's path or shelf name", do)
     return path.resolve()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,8 +62,9 @@ def compared(name: str, model: Any, dataset: Dataset) -> Compared:
         if not model:
             raise RunError(f"model {name!r}", "an empty list", "a model, or one for each seed")
         return _seeds([compared(name, one, dataset) for one in model])
-    if isinstance(model, str | Path) and Path(model).is_file():
-        read = others_of([_file(name, Path(model))], dataset, tested_parts(dataset))
+    of_file = isinstance(model, Mapping) or (isinstance(model, str | Path) and Path(model).is_file())
+    if of_file:
+        read = others_of([_file(name, model)], dataset, tested_parts(dataset))
         return Compared(list(read.scorers.values()), remarks=read.remarks)
     found = _loaded(name, model) if isinstance(model, str | Path) else model
     if isinstance(found, Teacher):
@@ -80,12 +81,16 @@ def compared(name: str, model: Any, dataset: Dataset) -> Compared:
     raise RunError(f"model {name!r}", f"a value of type {type(found).__name__}", EXPECTED)
 
 
-def _file(name: str, path: Path) -> OtherSection:
-    """A file of scores or ranked lists, with the columns that such a file has where nothing else is said."""
+def _file(name: str, model: str | Path | Mapping[str, Any]) -> OtherSection:
+    """A file of scores or ranked lists: its path, or with the keys of `[[evaluate.others]]` where columns differ."""
+    keys = model if isinstance(model, Mapping) else {"path": str(model)}
     try:
-        return OtherSection(name=name, path=str(path))
+        return OtherSection.model_validate({"name": name, **keys})
     except ValidationError as error:
-        raise RunError(f"model {name!r}", error.errors()[0]["msg"], "such a name, as it is a file's column") from None
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        expected = "a file, or a dict with the keys of [[evaluate.others]], as path and sample_column"
+        raise RunError(f"model {name!r}", f"{key}: {first['msg']}", expected) from None
 
 
 def _seeds(each: Sequence[Compared]) -> Compared:

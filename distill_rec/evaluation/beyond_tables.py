@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table as Sheet
 
 from distill_rec.evaluation.alike import AGREEMENT
-from distill_rec.evaluation.kinds_told import compared
+from distill_rec.evaluation.kinds_told import compared, shared
 from distill_rec.evaluation.lists import LISTS
 from distill_rec.evaluation.numerals import percent, plain, signed
 from distill_rec.evaluation.results import Calibration, Difference, Lists, Results, Slicing, Table
@@ -83,8 +83,9 @@ def slicing_sheet(results: Results, slicing: Slicing) -> Sheet:
     rows = compared(slicing, results.main_metric)
     if not rows:
         return _every_model(results, slicing, title)
-    names = ("n", "share", "student", "teacher", "student less teacher", "times share")
-    sheet = _sheet(f"{title}: the student's worst first; * told from zero among {len(rows)}", names)
+    names = ("n", "share", "student", "teacher", "student less teacher", "of all")
+    whole = f"of all: part of how the means over {shared(results)} differ"
+    sheet = _sheet(f"{title}: the student's worst first; * told from zero among {len(rows)}; {whole}", names)
     for row in rows[:MOST_ROWS]:
         cells, found = row.slice.table.cells[results.main_metric], row.difference
         apart = f"{signed(found.value)} ({signed(found.low)} to {signed(found.high)}){'*' if row.clear else ''}"

@@ -76,12 +76,11 @@ def _told(results: Results, slicing: Slicing) -> Verdict | None:
     text += f"clearly worse than the teacher in {title}"
     what = shared(results)
     if worse:
-        text += f": {_named(worse, what)}. {_matters(results, worse, whole)}"
+        text += f": {_named(slicing, worse, what)}. {_matters(results, slicing, worse, whole)}"
     else:
-        text += f"; lowest is {_named(rows[:1], what)}."
-    why = unsettled(results.endings, ("student", "teacher"))
-    if why:
-        return Verdict(tone="open", text=f"{text} Not final: {why}.")
+        text += f"; lowest is {_named(slicing, rows[:1], what)}."
+    if unsettled(results.endings, ("student", "teacher")):
+        return Verdict(tone="open", text=f"{text} Not final: a training was cut or still rising.")
     return Verdict(tone="bad" if worse else "note", text=text)
 
 
@@ -90,9 +89,15 @@ def shared(results: Results) -> str:
     return "targets" if results.protocol == "catalogue" else "impressions"
 
 
-def _named(rows: list[Compared], what: str) -> str:
+def _label(slicing: Slicing, row: Compared) -> str:
+    """A slice's name, with what it is a number of."""
+    name = row.slice.name
+    return f"{slicing.by} {name}:" if name[:1].isdigit() else name
+
+
+def _named(slicing: Slicing, rows: list[Compared], what: str) -> str:
     parts = [
-        f"{row.slice.name} {signed(row.difference.value)} ({signed(row.difference.low)} to "
+        f"{_label(slicing, row)} {signed(row.difference.value)} ({signed(row.difference.low)} to "
         f"{signed(row.difference.high)}; {row.slice.share:.1%} of {what})"
         for row in rows[:WORST]
     ]
@@ -100,15 +105,16 @@ def _named(rows: list[Compared], what: str) -> str:
     return ", ".join(parts) + (f" and {more} more" if more > 0 else "")
 
 
-def _matters(results: Results, worse: list[Compared], whole: Difference) -> str:
-    """The heaviest of them beside the mean and the difference over all targets."""
-    most = min(worse, key=lambda row: row.weight)
-    mean = results.test.cells[results.main_metric]["student"].mean_samples
+def _matters(results: Results, slicing: Slicing, worse: list[Compared], whole: Difference) -> str:
+    """What the heaviest of them makes of the difference of means over all targets, and that of means over users."""
+    most, cells = min(worse, key=lambda row: row.weight), results.test.cells[results.main_metric]
+    mean, what = cells["student"].mean_samples, shared(results)
     part = f", {-most.weight / mean:.1%} of the student's mean" if mean > 0 else ""
-    which = f"Of these {most.slice.name} weighs most: its" if len(worse) > 1 else "Its"
+    which = f"Of these {_label(slicing, most).rstrip(':')} weighs most: it" if len(worse) > 1 else "It"
     return (
-        f"{which} share times its difference is {signed(most.weight)}{part}. Over all {shared(results)} the student's "
-        f"difference is {signed(whole.value)} ({signed(whole.low)} to {signed(whole.high)})."
+        f"{which} makes {signed(most.weight)} of the {signed(mean - cells['teacher'].mean_samples)} by which the means "
+        f"over all {what} differ{part}. The mean over users differs by {signed(whole.value)} ({signed(whole.low)} to "
+        f"{signed(whole.high)})."
     )
 
 

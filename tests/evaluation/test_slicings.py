@@ -12,6 +12,7 @@ from evaluation_worlds import build_world, fixed, impressions, make_dataset, que
 from distill_rec.data.labels import Labels, labels_of
 from distill_rec.evaluation.compare import compare
 from distill_rec.evaluation.kinds_told import compared, kinds_frame
+from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import Difference, Slicing
 from distill_rec.pipeline.wanted import stages_of
 from distill_rec.recipe import EvaluateSection
@@ -86,12 +87,14 @@ def test_which_kinds_the_student_ranks_worse_is_said_with_what_they_weigh() -> N
     found = compare({"student": broken, "teacher": models["teacher"]}, dataset, SECTION, labels=[column])
     (told,) = [verdict for verdict in found.verdicts if verdict.text.startswith("By genre")]
     assert told.tone == "bad" and "1 of 4 kinds of items clearly worse than the teacher" in told.text
-    assert "Its share times its difference is" in told.text
+    assert "clearly worse than the teacher in nDCG@10: horror " in told.text
     frame = kinds_frame(found, "genre")
     assert frame["slice"][0] == "horror" and frame["clear"].to_list()[0] and frame["difference"][0] < 0
     whole = found.test.cells["ndcg@10"]
     apart = whole["student"].mean_samples - whole["teacher"].mean_samples
     assert frame["weight"].sum() == pytest.approx(apart)  # no sample is in two slices
+    said = f"It makes {signed(frame['weight'][0])} of the {signed(apart)} by which the means over all targets differ"
+    assert said in told.text
     with pytest.raises(RunError, match="no slices by 'year'; there are 'genre'"):
         kinds_frame(found, "year")
 
