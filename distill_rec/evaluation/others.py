@@ -117,6 +117,12 @@ def _missing(other: OtherSection, dataset: Dataset, scores: Mapping[str, ListedS
             f"nothing for {int((~have).sum()):,} of {len(samples):,} samples ({len(lacking):,} of {len(users):,} "
             "users have none at all), where it ranks at random"
         )
+    longest = 0 if found is None else int(found.items.lengths.max(initial=0))
+    if isinstance(samples, Queries) and 0 < longest < dataset.n_items:
+        told.append(
+            f"at most {longest:,} of {dataset.n_items:,} items per sample, the others below them in a tie: its rank "
+            "percentile and correlations of scores are those of the cut lists"
+        )
     some = have & ~covered(samples, found) if not isinstance(samples, Queries) else np.zeros(0, np.bool_)
     if some.any():
         told.append(f"not all candidates of {int(some.sum()):,} impressions, the others below them in a tie")

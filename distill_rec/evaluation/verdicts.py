@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from distill_rec.artifact.repeat import NAMES
-from distill_rec.evaluation.columns import title_of
+from distill_rec.evaluation.columns import COLUMNS, title_of
 from distill_rec.evaluation.endings import summary_of, unsettled
 from distill_rec.evaluation.kinds_told import FEWEST, kinds_told
 from distill_rec.evaluation.numerals import signed
@@ -25,6 +25,7 @@ def verdicts(results: Results) -> list[Verdict]:
     table, metric = results.test, results.main_metric
     plain = ("popularity", "transitions")
     out = [_against(results, table, metric, "student", rival) for rival in plain if rival in results.models]
+    out += [_against(results, table, metric, "student", name) for name in _elsewhere(results)]
     out += [_against(results, table, metric, "teacher", rival) for rival in RIVALS if rival in results.models]
     out += [_together(results, table, metric), *_idle(results)]
     out += [_distillation(results, table, metric), _beyond_the_start(results, table, metric)]
@@ -38,6 +39,12 @@ def verdicts(results: Results) -> list[Verdict]:
         _endings(results),
     ]
     return [verdict for verdict in out if verdict is not None]
+
+
+def _elsewhere(results: Results) -> list[str]:
+    """Models that are neither a column of every comparison nor one of several teachers."""
+    members = {share.name for share in results.shares}
+    return [name for name in results.models if name not in COLUMNS and name not in members]
 
 
 def _above(difference: Difference) -> bool:

@@ -85,6 +85,17 @@ def test_impressions_are_ranked_by_scores_of_candidates_and_missing_ones_are_sai
     assert values[3] == 0.5  # all of its candidates tie
 
 
+def test_cut_lists_are_told_with_what_they_cannot_say(tmp_path: Path) -> None:
+    dataset, models = build_world({"student": 0.8}, n_users=60)
+    frame = listed(models, dataset)
+    cut = frame.filter(pl.col("score").rank("ordinal", descending=True).over("user_id") <= 5)
+    others = others_of([OtherSection(name="ours", path=str(written(cut, "parquet", tmp_path)))], dataset, PARTS)
+    assert f"at most 5 of {dataset.n_items} items per sample" in others.remarks[0]
+    assert "rank percentile" in others.remarks[0]
+    found = compare({"student": models["student"], **others.scorers}, dataset, EvaluateSection(bootstrap=100))
+    assert any(one.text.startswith("The student") and " ours in nDCG@10: " in one.text for one in found.verdicts)
+
+
 def test_users_without_a_row_rank_at_random_and_are_counted(tmp_path: Path) -> None:
     dataset, models = build_world({"student": 0.8}, n_users=60)
     frame = listed(models, dataset).filter(pl.col("user_id") != "u7")
