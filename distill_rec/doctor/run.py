@@ -116,7 +116,8 @@ def _unfinished(folder: Path, stage: Stage, busy: bool) -> Finding:
         found = f"not published, its gates refused: {in_words(gates)}"
         return Finding("problem", AREA, what, found, remedies(gates))
     if not place.exists() or not any(place.iterdir()):
-        return Finding("note", AREA, what, "not run yet", f"distill-rec run RECIPE --out {folder}")
+        do = "" if busy else f"distill-rec run RECIPE --out {folder}"
+        return Finding("note", AREA, what, "not there yet" if busy else "not run yet", do)
     do = "" if busy else "The same command runs it from its start."
     return Finding("note", AREA, what, "running" if busy else "not finished", do)
 
