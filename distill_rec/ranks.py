@@ -151,9 +151,20 @@ def launched() -> Ranks:
     state = PartialState(cpu=on_cpu, timeout=PATIENCE)
     if state.distributed_type not in (DistributedType.MULTI_CPU, DistributedType.MULTI_GPU):
         raise _refusal(f"processes of kind {state.distributed_type.value}")
-    atexit.register(dist.destroy_process_group)
+    atexit.register(_disconnect)
     control = dist.new_group(backend="gloo", timeout=PATIENCE)
     return Ranks(state.process_index, state.num_processes, control)
+
+
+def _disconnect() -> None:
+    """End the connection at exit, while its threads can be joined: whoever still holds it keeps them past that."""
+    import gc
+
+    import torch.distributed as dist
+
+    launched.cache_clear()
+    gc.collect()
+    dist.destroy_process_group()
 
 
 def _refuse_unknown() -> None:
