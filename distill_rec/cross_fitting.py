@@ -16,6 +16,7 @@ from torch import Tensor
 from distill_rec.data.dataset import Dataset, Sequences
 from distill_rec.data.slices import whole
 from distill_rec.folds import Fold
+from distill_rec.nn.side_by_side import weighed
 
 
 def without(dataset: Dataset, fold: str) -> Dataset:
@@ -57,6 +58,4 @@ class CrossFitting:
             number: `[n]`, each one's place among all training clicks, or among the training impressions.
         """
         row = self.user[np.searchsorted(self.ends, number, side="right")]
-        factors = self.factors[torch.from_numpy(row.astype(np.int64))].to(users.device)
-        blocks = zip(users.split(self.dims, -1), factors.split(1, -1), strict=True)
-        return torch.cat([block * factor for block, factor in blocks], -1)
+        return weighed(users, self.dims, self.factors[torch.from_numpy(row.astype(np.int64))].to(users.device))

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from distill_rec.losses.catalogue import rows_per_chunk
-from distill_rec.nn.side_by_side import SideBySide, shortened
+from distill_rec.nn.side_by_side import SideBySide, shortened, weighed
 
 By = Literal["by_loss", "by_rank", "by_confidence", "by_agreement"]
 OF_CLICKS: tuple[By, ...] = ("by_loss", "by_rank")
@@ -123,8 +123,7 @@ class Mixing:
         shares = torch.softmax(torch.where(self.weights > 0, -costs / self.temperature, -torch.inf), -1)
         total = (shares * self.weights).sum(-1, keepdim=True)
         factors = torch.where(told[:, None], shares * (self.weights.sum() / total), 1.0)
-        blocks = zip(users.split(self.dims, -1), factors.split(1, -1), strict=True)
-        return torch.cat([block * factor for block, factor in blocks], -1)
+        return weighed(users, self.dims, factors)
 
 
 def costs_of_targets(

@@ -73,6 +73,12 @@ def shortened(blocks: Sequence[Tensor], weights: Tensor) -> list[Tensor]:
     return [block / factor[..., None] for block in blocks]
 
 
+def weighed(users: Tensor, dims: Sequence[int], factors: Tensor) -> Tensor:
+    """User vectors `[n, sum of dims]` with each model's block times its factor of the row, `[n, models]`."""
+    blocks = zip(users.split(list(dims), -1), factors.split(1, -1), strict=True)
+    return torch.cat([block * factor for block, factor in blocks], -1)
+
+
 def joined(
     blocks: Sequence[NDArray[np.float32]], known: NDArray[np.bool_], weights: Sequence[float]
 ) -> NDArray[np.float32]:
