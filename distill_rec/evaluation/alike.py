@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau, rankdata
 
+from distill_rec.evaluation.explained import Explained
 from distill_rec.runtime.topk import near_best
 
 Scores = NDArray[np.float32]
@@ -67,25 +66,16 @@ def spearman(a: Scores, b: Scores) -> float:
     return pearson(rankdata(a), rankdata(b))
 
 
-@dataclass(frozen=True)
-class Agreeing:
-    """A measure of agreement.
-
-    Attributes:
-        title: as tables show it.
-        says: what it is, in one line.
-    """
-
-    title: str
-    says: str
-
-
 AGREEMENT = {
-    "overlap@10": Agreeing("overlap@10", "share of the first 10 that both list"),
-    "rbo": Agreeing("RBO", "rank-biased overlap, p = 0.9: as overlap, the first places weigh most; 1 is the same list"),
-    "kendall": Agreeing("Kendall's τ", "order of pairs among what either ranks first: 1 the same, 0 none, −1 reversed"),
-    "pearson": Agreeing("Pearson's r", "whether scores rise together, in a line, over all that is ranked"),
-    "spearman": Agreeing("Spearman's ρ", "the same of ranks in the place of scores"),
+    "overlap@10": Explained("overlap@10", "share of the first 10 that both list"),
+    "rbo": Explained(
+        "RBO", "rank-biased overlap, p = 0.9: as overlap, the first places weigh most; 1 is the same list"
+    ),
+    "kendall": Explained(
+        "Kendall's τ", "order of pairs among what either ranks first: 1 the same, 0 none, −1 reversed"
+    ),
+    "pearson": Explained("Pearson's r", "whether scores rise together, in a line, over all that is ranked"),
+    "spearman": Explained("Spearman's ρ", "the same of ranks in the place of scores"),
 }
 """In the order of a table; every one is of a user (an impression) first, then a mean over users."""
 

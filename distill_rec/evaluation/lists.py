@@ -4,13 +4,13 @@ how much a list holds that is alike."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.evaluation.bootstrap import interval, known_means
+from distill_rec.evaluation.explained import Explained
 from distill_rec.evaluation.protocol import Samples
 from distill_rec.evaluation.results import Difference, Lists
 from distill_rec.evaluation.tables import pairs_of
@@ -23,28 +23,15 @@ Draws = tuple[float, Floats]
 ByModel = dict[str, dict[str, Draws]]
 
 
-@dataclass(frozen=True)
-class Property:
-    """A property of lists.
-
-    Attributes:
-        title: as tables show it.
-        says: what it is, in one line.
-    """
-
-    title: str
-    says: str
-
-
 LISTS = {
-    "coverage": Property("catalogue coverage@10", "share of the catalogue that stands in at least one of these lists"),
-    "novelty": Property(
+    "coverage": Explained("catalogue coverage@10", "share of the catalogue that stands in at least one of these lists"),
+    "novelty": Explained(
         "novelty, bits", "mean self-information of a listed item, −log2 of its share of the training clicks"
     ),
-    "diversity": Property(
+    "diversity": Explained(
         "diversity in the list", "mean of 1 − cosine of two items of a list, by the words of their texts (TF-IDF)"
     ),
-    "popularity_lift": Property(
+    "popularity_lift": Explained(
         "popularity lift", "mean training clicks of listed items over those of the users' histories; 1: as they are"
     ),
 }
