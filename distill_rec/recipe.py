@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
-from distill_rec.data_section import GROWING as GROWING
-from distill_rec.data_section import DataSection as DataSection
-from distill_rec.evaluation_sections import OtherSection, SliceSection, as_slice, refuse_twice
 from distill_rec.kinds import validated
-from distill_rec.loss_schedule import at_largest, refuse_schedule
 from distill_rec.losses.checks import used
 from distill_rec.losses.registry import item_losses, losses
 from distill_rec.losses.section import loss_section
-from distill_rec.optimizer_section import RATES as RATES
-from distill_rec.optimizer_section import OptimizerSection as OptimizerSection
-from distill_rec.refresh_section import RefreshSection as RefreshSection
-from distill_rec.search_section import SearchSection
-from distill_rec.section import Section as Section
-from distill_rec.section import decisive as decisive
-from distill_rec.student_sections import LearningSection, refuse_nested
+from distill_rec.sections.base import Section as Section
+from distill_rec.sections.base import decisive as decisive
+from distill_rec.sections.data import GROWING as GROWING
+from distill_rec.sections.data import DataSection as DataSection
+from distill_rec.sections.evaluation import OtherSection, SliceSection, as_slice, refuse_twice
+from distill_rec.sections.optimizer import RATES as RATES
+from distill_rec.sections.optimizer import OptimizerSection as OptimizerSection
+from distill_rec.sections.refresh import RefreshSection as RefreshSection
+from distill_rec.sections.schedule import at_largest, refuse_schedule
+from distill_rec.sections.search import SearchSection
+from distill_rec.sections.student import LearningSection, refuse_nested
 
 
 class Sourced(Section):

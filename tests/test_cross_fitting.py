@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file
 from tiny import make_dataset, student_section, write_trunk
 
-from distill_rec.cross_fitting import CrossFitting, without
 from distill_rec.distillation import distill
+from distill_rec.distillation.cross_fitting import CrossFitting, without
 from distill_rec.ensemble.teach import teach
 from distill_rec.folds import Fold
 from distill_rec.knowledge import Knowledge

@@ -9,7 +9,7 @@ import torch
 from tiny import make_dataset
 
 from distill_rec.distillation import distill
-from distill_rec.distillation_objective import DistillationObjective
+from distill_rec.distillation.objective import DistillationObjective
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses.registry import losses
 from distill_rec.losses.spec import ALL_SUPPLIED, USER_VECTORS

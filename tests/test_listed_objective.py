@@ -8,9 +8,9 @@ from tiny import make_dataset, student_section, write_trunk
 from distill_rec.data.dataset import Sequences
 from distill_rec.data.scores import ListedScores, sample_counts, top_of
 from distill_rec.distillation import distill
-from distill_rec.distillation_objective import DistillationObjective, objective_of
+from distill_rec.distillation.listed import ListedObjective
+from distill_rec.distillation.objective import DistillationObjective, objective_of
 from distill_rec.knowledge import Knowledge, write_scores
-from distill_rec.listed_objective import ListedObjective
 from distill_rec.losses.registry import losses
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.recipe import LossSection

@@ -9,17 +9,17 @@ import pytest
 import torch
 from tiny import make_dataset
 
-from distill_rec import mixing
-from distill_rec.distillation_objective import DistillationObjective
-from distill_rec.histories_section import HistoriesSection
+from distill_rec.distillation import mixing
+from distill_rec.distillation.mixing import Mixing, costs_of_clicks, costs_of_targets
+from distill_rec.distillation.objective import DistillationObjective
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses.registry import losses
-from distill_rec.mixing import Mixing, costs_of_clicks, costs_of_targets
 from distill_rec.nn.side_by_side import SideBySide, joined
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.recipe import LossSection
 from distill_rec.recipe_io import check
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.sections.histories import HistoriesSection
 from distill_rec.training.batches import make_batches
 from distill_rec.training.histories import Histories
 from distill_rec.training.objective import Scene

@@ -17,12 +17,12 @@ from distill_rec.evaluation.cost import Served
 from distill_rec.evaluation.others import others_of
 from distill_rec.evaluation.results import Ending
 from distill_rec.evaluation.scorer import Scorer
-from distill_rec.evaluation_sections import OtherSection
 from distill_rec.handover import DATA, require_same
 from distill_rec.pipeline.evaluate import tested_parts
 from distill_rec.records import read_record
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import RunError
+from distill_rec.sections.evaluation import OtherSection
 from distill_rec.student_model import StudentModel, load_student
 from distill_rec.teacher_model import Teacher
 from distill_rec.training.outcome import Outcome

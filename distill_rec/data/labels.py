@@ -19,9 +19,9 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.data.faults import Faults
 from distill_rec.data.ragged import Ragged
 from distill_rec.data.rows import FILE, named
-from distill_rec.evaluation_sections import SliceSection
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.sections.evaluation import SliceSection
 
 KEY = "evaluate.slices"
 

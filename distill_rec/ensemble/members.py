@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from distill_rec.contracts import teacher_spec
-from distill_rec.cross_fitting import without
 from distill_rec.data.dataset import Dataset
+from distill_rec.distillation.cross_fitting import without
 from distill_rec.ensemble.record import MemberRecord
 from distill_rec.files import copy_linked, fingerprint
 from distill_rec.progress import Named, Progress
 from distill_rec.recipe import TeacherSection
 from distill_rec.records import read_record, write_record
-from distill_rec.section import given
+from distill_rec.sections.base import given
 from distill_rec.several_teachers import EnsembleSection
 from distill_rec.sources import source_hashes
 

@@ -15,8 +15,8 @@ from distill_rec.data.score_file import ScoreFile, read_scores
 from distill_rec.data.scores import ListedScores
 from distill_rec.evaluation.listed import ListedScorer, covered
 from distill_rec.evaluation.protocol import Samples
-from distill_rec.evaluation_sections import OtherSection
 from distill_rec.runtime.errors import DataError
+from distill_rec.sections.evaluation import OtherSection
 
 Floats = NDArray[np.float64]
 

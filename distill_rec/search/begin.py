@@ -19,7 +19,7 @@ from distill_rec.search.records import SpaceRecord
 from distill_rec.search.space import space_of, stripped
 from distill_rec.search.trial import quality_of
 from distill_rec.search.trials import SHARED, Search, main_metric
-from distill_rec.search_section import Choice
+from distill_rec.sections.search import Choice
 
 DECIDING = ("distill", "export")
 """Stages whose settings decide a trial."""

@@ -17,7 +17,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from distill_rec.files import fingerprint
 from distill_rec.search.space import KIND, has_key
-from distill_rec.search_section import Choice, Dimension
+from distill_rec.sections.search import Choice, Dimension
 
 AT_RANDOM = 8
 """Trials before what was found guides the next."""

@@ -11,7 +11,7 @@ from distill_rec.recipe_errors import describe, nearest_key
 from distill_rec.recipe_io import merge, recorded
 from distill_rec.registry import STUDENTS, names
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.search_section import Choice, Dimension, Range, SearchSection, dimensions_of
+from distill_rec.sections.search import Choice, Dimension, Range, SearchSection, dimensions_of
 
 KIND = "kind"
 SIZES = {"dim": [16, 32, 64, 128], "table_dim": [32, 64, 128, 256], "layers": [1, 2]}

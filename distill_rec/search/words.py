@@ -10,7 +10,7 @@ from distill_rec.evaluation.endings import WAYS
 from distill_rec.evaluation.numerals import percent, plain, signed
 from distill_rec.evaluation.results import Cell, Difference, Ratio
 from distill_rec.search.records import Budget, Found, SearchRecord
-from distill_rec.search_section import Choice, Dimension
+from distill_rec.sections.search import Choice, Dimension
 
 NONE = "–"
 OWN = "the recipe’s own"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.followers import Followers
-from distill_rec.histories_section import HistoriesSection
+from distill_rec.sections.histories import HistoriesSection
 from distill_rec.training.batches import Batch, ImpressionBatch, Indices, SequenceBatch
 
 Flags = NDArray[np.bool_]

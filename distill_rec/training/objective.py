@@ -1,4 +1,4 @@
-"""What a batch is trained on: the clicks alone here; `distill_rec.distillation_objective` adds the teacher."""
+"""What a batch is trained on: the clicks alone here; `distill_rec.distillation.objective` adds the teacher."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field
 
 from distill_rec.contracts import EstimateTeacher, OpenEncoder, Teach, TeacherSpec, Tuning, Untrained, tuning_of
-from distill_rec.histories_section import HistoriesSection
 from distill_rec.recipe import ModelSection, OptimizerSection, TeacherSection
 from distill_rec.registry import Late
+from distill_rec.sections.histories import HistoriesSection
 from teachers.bi_encoder.post_training.section import PostTrainingSection
 from teachers.bi_encoder.preference.section import PreferenceSection
 from teachers.bi_encoder.tuning.names import known_tuning, tuning_forms

@@ -7,9 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from distill_rec.contracts import EstimateTeacher, Teach, TeacherSpec
-from distill_rec.histories_section import HistoriesSection
 from distill_rec.recipe import OptimizerSection, TeacherSection, UserSection
 from distill_rec.registry import Late
+from distill_rec.sections.histories import HistoriesSection
 
 
 class ItemIdsSection(UserSection, TeacherSection):

@@ -16,9 +16,9 @@ from tiny import make_dataset
 from distill_rec.evaluation.compare import compare
 from distill_rec.evaluation.others import others_of
 from distill_rec.evaluation.protocol import evaluate
-from distill_rec.evaluation_sections import OtherSection
 from distill_rec.recipe import EvaluateSection
 from distill_rec.runtime.errors import DataError
+from distill_rec.sections.evaluation import OtherSection
 
 PARTS = ("test", "test_new")
 

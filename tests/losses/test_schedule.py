@@ -6,10 +6,10 @@ import pytest
 from pydantic import ValidationError
 from tiny import student_section
 
-from distill_rec.loss_schedule import Ramp, at_largest, values_at
 from distill_rec.pipeline.stages import stage_named
 from distill_rec.pipeline.wanted import wanted
 from distill_rec.recipe import Recipe, decisive
+from distill_rec.sections.schedule import Ramp, at_largest, values_at
 
 
 def test_a_ramp_stands_goes_and_stands() -> None:

@@ -15,7 +15,7 @@ from distill_rec.search.draw import Told, draw
 from distill_rec.search.front import Figures, choose, fits, front_of, kept_of
 from distill_rec.search.records import Budget
 from distill_rec.search.space import own_place, space_of, trial_recipe
-from distill_rec.search_section import Choice, Dimension, dimensions_of
+from distill_rec.sections.search import Choice, Dimension, dimensions_of
 
 SPACE: dict[str, Any] = {
     "dim": [16, 32],

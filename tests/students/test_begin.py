@@ -13,11 +13,11 @@ from distill_rec.begin import Earlier
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.distillation import distill
+from distill_rec.distillation.training import StudentTraining
 from distill_rec.progress import Quiet
 from distill_rec.recipe import OptimizerSection
 from distill_rec.runtime.errors import RunError
 from distill_rec.student_model import earlier_vectors, load_student
-from distill_rec.student_training import StudentTraining
 
 QUICK = OptimizerSection(batch_size=32, window=2, max_updates=6)
 

@@ -7,13 +7,13 @@ from safetensors.torch import load_file
 from tiny import make_dataset, student_section, write_trunk
 
 from distill_rec.distillation import distill
+from distill_rec.distillation.training import UNTRAINED
 from distill_rec.knowledge import Knowledge
 from distill_rec.recipe import FirstSection, OptimizerSection
 from distill_rec.recipe_io import check
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.section import decisive
-from distill_rec.student_training import UNTRAINED
+from distill_rec.sections.base import decisive
 from distill_rec.testing.kills import Counted, KilledError, places
 from distill_rec.testing.sections import QUICK, own_cache
 from distill_rec.training.outcome import Outcome

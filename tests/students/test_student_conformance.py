@@ -4,8 +4,9 @@ import itertools
 import pytest
 import torch
 
-from distill_rec import student_model, student_training
+from distill_rec import student_model
 from distill_rec.contracts import student_spec
+from distill_rec.distillation import training as student_training
 from distill_rec.losses.spec import KINDS
 from distill_rec.registry import STUDENTS, Late, names
 from distill_rec.testing.students import CHECKS, check_student, distilled_on

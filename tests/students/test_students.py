@@ -7,7 +7,7 @@ from tiny import make_dataset, student_section, write_trunk
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.distillation import distill
-from distill_rec.distillation_objective import DistillationObjective
+from distill_rec.distillation.objective import DistillationObjective
 from distill_rec.files import read_json
 from distill_rec.knowledge import Knowledge
 from distill_rec.nn.projection import Projection, ridge

@@ -8,7 +8,7 @@ import torch
 from tiny import make_dataset, student_section, write_trunk
 
 from distill_rec.distillation import distill
-from distill_rec.distillation_objective import DistillationObjective
+from distill_rec.distillation.objective import DistillationObjective
 from distill_rec.files import read_json
 from distill_rec.knowledge import Knowledge
 from distill_rec.nn.from_recipe import training_texts

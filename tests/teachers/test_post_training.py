@@ -21,7 +21,7 @@ from distill_rec.progress import Quiet
 from distill_rec.recipe import DataSection
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import RecipeError, TrainingError
-from distill_rec.section import decisive
+from distill_rec.sections.base import decisive
 from distill_rec.several_teachers import EnsembleSection
 from distill_rec.testing.sections import QUICK, own_cache
 from distill_rec.testing.teachers import (

@@ -15,7 +15,7 @@ from distill_rec.device import choose_device
 from distill_rec.progress import Quiet
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.section import decisive
+from distill_rec.sections.base import decisive
 from distill_rec.testing.sections import QUICK, own_cache
 from distill_rec.testing.teachers import check_estimate, check_folder, check_resume, check_signals, taught_on
 from distill_rec.training.batches import make_batches

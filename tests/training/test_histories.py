@@ -10,13 +10,13 @@ from safetensors.torch import load_file
 from tiny import make_dataset, student_section, write_trunk
 
 from distill_rec.distillation import distill
-from distill_rec.distillation_objective import DistillationObjective
+from distill_rec.distillation.objective import DistillationObjective
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses.registry import losses
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.recipe import LossSection, OptimizerSection
-from distill_rec.section import decisive
-from distill_rec.student_sections import TaughtHistoriesSection
+from distill_rec.sections.base import decisive
+from distill_rec.sections.student import TaughtHistoriesSection
 from distill_rec.training.batches import SequenceBatch, make_batches
 from distill_rec.training.histories import Histories
 from distill_rec.training.loop import Training

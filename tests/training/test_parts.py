@@ -9,14 +9,14 @@ from tiny import make_dataset, student_section, write_trunk
 
 from distill_rec.contracts import student_spec
 from distill_rec.data.dataset import Dataset
-from distill_rec.distillation_objective import DistillationObjective
+from distill_rec.distillation.objective import DistillationObjective
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses.checks import refuse_parts
 from distill_rec.nn.from_recipe import training_texts
 from distill_rec.progress import Quiet
 from distill_rec.ranks import Ranks
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.student_sections import TaughtHistoriesSection
+from distill_rec.sections.student import TaughtHistoriesSection
 from distill_rec.training import Objective
 from distill_rec.training.batches import make_batches
 from distill_rec.training.histories import Histories

@@ -13,7 +13,7 @@ from tiny import make_dataset
 from distill_rec.artifact.repeat import bucket_of
 from distill_rec.data.dataset import Sequences
 from distill_rec.data.ragged import Ragged
-from distill_rec.distillation_objective import DistillationObjective
+from distill_rec.distillation.objective import DistillationObjective
 from distill_rec.evaluation.protocol import evaluate
 from distill_rec.knowledge import Knowledge
 from distill_rec.recipe import LossSection, OptimizerSection, decisive

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from distill_rec.section import Section
+from distill_rec.sections.base import Section
 
 
 class HistoriesSection(Section):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from distill_rec.section import Section
+from distill_rec.sections.base import Section
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 

@@ -7,7 +7,7 @@ from typing import Self, TypeVar
 
 from pydantic import BaseModel, Field, model_validator
 
-from distill_rec.section import Section
+from distill_rec.sections.base import Section
 
 Loss = TypeVar("Loss", bound=BaseModel)
 

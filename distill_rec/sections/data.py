@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from distill_rec.section import Section
+from distill_rec.sections.base import Section
 
 GROWING = ("more_clicks", "more_items", "newest_from", "known")
 """Keys of the data that a refresh sets."""

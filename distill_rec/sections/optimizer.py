@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from distill_rec.section import Section
+from distill_rec.sections.base import Section
 
 RATES = ("learning_rate", "trunk_learning_rate", "rate_factor", "clip")
 """Keys of an optimizer that an unfinished training may go on with at other values: what helps one that diverged."""

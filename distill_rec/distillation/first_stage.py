@@ -16,6 +16,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from distill_rec.distillation.training import StudentTraining
+from distill_rec.distillation.vectors import known_blocks, of_vectors
 from distill_rec.files import fingerprint
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses.active import active_losses
@@ -26,14 +28,12 @@ from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.recipe import OptimizerSection, StudentSection
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.student_training import StudentTraining
 from distill_rec.training import Objective, Training
 from distill_rec.training.batches import ImpressionBatch
 from distill_rec.training.checkpoint import load_trainable, trainable
 from distill_rec.training.objective import Scene, candidates_of
 from distill_rec.training.search import search
 from distill_rec.training.task import Judged, Task, TextBatches, own_found
-from distill_rec.vector_losses import known_blocks, of_vectors
 
 NAME = "first stage"
 LEAST, MOST_HELD_OUT = 20, 1000

@@ -11,12 +11,12 @@ from torch.nn import functional
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.data.scores import ListedScores
-from distill_rec.loss_schedule import Ramp, values_at, with_values
 from distill_rec.losses import catalogue_loss
 from distill_rec.losses.active import active_losses, of_rows, rescaled
 from distill_rec.losses.listed import Listed
 from distill_rec.losses.spec import SCORES
 from distill_rec.recipe import LossSection
+from distill_rec.sections.schedule import Ramp, values_at, with_values
 from distill_rec.training import Objective
 from distill_rec.training.batches import ImpressionBatch, SequenceBatch
 from distill_rec.training.objective import Scene, candidates_of, sequence_targets

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from distill_rec.section import Section
+from distill_rec.sections.base import Section
 
 
 @dataclass(frozen=True)

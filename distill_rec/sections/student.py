@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from distill_rec.histories_section import HistoriesSection
-from distill_rec.loss_schedule import Ramp
-from distill_rec.section import Section
+from distill_rec.sections.base import Section
+from distill_rec.sections.histories import HistoriesSection
+from distill_rec.sections.schedule import Ramp
 
 
 class TaughtHistoriesSection(HistoriesSection):

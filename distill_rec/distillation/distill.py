@@ -9,15 +9,15 @@ import torch
 from safetensors.torch import load_file
 
 from distill_rec.data.dataset import Dataset
-from distill_rec.distillation_objective import objective_of
-from distill_rec.first_stage import NAME, begin_from, require_first, train_first
+from distill_rec.distillation.first_stage import NAME, begin_from, require_first, train_first
+from distill_rec.distillation.objective import objective_of
+from distill_rec.distillation.training import StudentTraining, knowledge_for, start_of
 from distill_rec.kinds import validated
 from distill_rec.knowledge import Knowledge
 from distill_rec.progress import Progress, Quiet
 from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import OptimizerSection, StudentSection
 from distill_rec.student_build import write_student
-from distill_rec.student_training import StudentTraining, knowledge_for, start_of
 from distill_rec.together import joint
 from distill_rec.training import Objective
 from distill_rec.training.checkpoint import load_trainable, under

@@ -10,28 +10,28 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from distill_rec.cross_fitting import CrossFitting
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.popularity import popularity_shares
+from distill_rec.distillation.cross_fitting import CrossFitting
+from distill_rec.distillation.listed import BothObjective, ListedObjective
+from distill_rec.distillation.mixing import Mixing
+from distill_rec.distillation.vectors import known_blocks, of_vectors
 from distill_rec.knowledge import Knowledge
-from distill_rec.listed_objective import BothObjective, ListedObjective
-from distill_rec.loss_schedule import Ramp, values_at, with_values
 from distill_rec.losses import TeacherScores, catalogue_loss
 from distill_rec.losses.active import Active, active_losses, of_rows, rescaled
 from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
-from distill_rec.mixing import Mixing
 from distill_rec.nn.adapter import Kind as AdapterKind
 from distill_rec.nn.adapter import make_adapter
 from distill_rec.nn.from_recipe import training_texts
 from distill_rec.nn.side_by_side import SideBySide
 from distill_rec.recipe import LossSection, StudentSection
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.sections.schedule import Ramp, values_at, with_values
 from distill_rec.training import Objective
 from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch, Share
 from distill_rec.training.histories import Histories
 from distill_rec.training.objective import Scene, candidates_of, gather_users, same_users, sequence_targets
 from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
-from distill_rec.vector_losses import known_blocks, of_vectors
 
 EXTRA_TEXTS = 1024
 
