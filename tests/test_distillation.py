@@ -119,7 +119,7 @@ def adapted(adapter, dim):
 
 @pytest.mark.parametrize(("adapter", "dim", "parameters"), [
     ("auto", 8, 0), ("auto", 6, 56), ("none", 8, 0), ("linear", 8, 72), ("linear", 6, 56), ("mlp", 8, 144),
-    ("mlp", 6, 128),
+    ("mlp", 6, 128), ("experts", 8, 425), ("experts", 6, 610),
 ])  # fmt: skip
 def test_an_adapter_of_each_kind_learns_with_the_student(adapter, dim, parameters):
     _, objective = adapted(adapter, dim)

@@ -22,10 +22,12 @@ from distill_rec.losses.active import Active, active_losses, of_rows, rescaled
 from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.nn.adapter import Kind as AdapterKind
 from distill_rec.nn.adapter import make_adapter
+from distill_rec.nn.experts import anneal
 from distill_rec.nn.from_recipe import training_texts
 from distill_rec.nn.side_by_side import SideBySide
 from distill_rec.recipe import LossSection, StudentSection
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.sections.experts import ExpertsSection
 from distill_rec.sections.schedule import Ramp, values_at, with_values
 from distill_rec.training import Objective
 from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch, Share
@@ -55,6 +57,7 @@ class DistillationObjective(Objective):
         popularity: see `data.popularity`, `[n_items]`; all alike where not given.
         schedule: keys of `loss` that change; a loss is read where it has a weight in `loss`, so these are there at
             their largest.
+        experts: of the adapter of that kind.
     """
 
     def __init__(  # noqa: PLR0913
@@ -72,6 +75,7 @@ class DistillationObjective(Objective):
         cross_fitting: CrossFitting | None = None,
         schedule: Mapping[str, Ramp] | None = None,
         popularity: NDArray[np.float32] | None = None,
+        experts: ExpertsSection | None = None,
     ) -> None:
         super().__init__(nested, histories)
         self.mixing, self.cross_fitting = mixing, cross_fitting
@@ -99,10 +103,13 @@ class DistillationObjective(Objective):
             self.texts = self.texts[self.knows_texts[self.texts]]
         # Of several teachers, one may not know a text that others do.
         self.dims = knowledge.user_encoder.dims if isinstance(knowledge.user_encoder, SideBySide) else None
-        self.item_adapter = make_adapter(adapter, dim, knowledge.dim)
-        self.user_adapter = make_adapter(adapter, dim, knowledge.dim)
+        self.experts = experts or ExpertsSection()
+        self.item_adapter, self.user_adapter = (
+            make_adapter(adapter, dim, knowledge.dim, self.experts.count) for _ in range(2)
+        )
 
     def proceed(self, progress: float) -> None:
+        anneal(self, self.experts.temperature(progress))
         self.scheduled = values_at(self.schedule, progress)
         now = with_values(self.loss, self.scheduled)
         self.score_losses, self.item_losses, self.user_losses = (
@@ -270,6 +277,7 @@ def objective_of(
         _cross_fitting(section, knowledge, dataset),
         section.schedule,
         popularity_shares(dataset.train_clicks),
+        section.experts,
     )
     if scores is None:
         return vectors

@@ -124,7 +124,7 @@ def _refuse_adapter(section: StudentSection, loss: BaseModel, knowledge: Knowled
     if names := [spec.name for spec in used(loss) if spec.vectors and spec.adapter]:
         found = f"'none', where the student has {section.dim} dimensions and the teacher {knowledge.dim}"
         do = f"Set {key}.{names[0]} = 0 to leave that loss out, or give the student {knowledge.dim} dimensions."
-        raise RecipeError("key student.adapter", found, "auto, linear or mlp", do)
+        raise RecipeError("key student.adapter", found, "auto, linear, mlp or experts", do)
 
 
 def start_of(start: str, knowledge: Knowledge | None) -> Knowledge | None:

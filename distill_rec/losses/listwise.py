@@ -13,7 +13,8 @@ def listwise_rows(student: Tensor, teacher: Tensor, clicks: Tensor | None, mask:
 
     ListMLE (Xia et al. 2008) cut at K, with the rest in every denominator and in no order of its own: RRD's relaxed
     ranking likelihood (Kang et al. 2020, DE-RRD, arXiv 2012.04357, section 4), with all other items where that draws a
-    sample, as `rrd` does. It reads the teacher's order and not its scores, and is not least where student equals teacher.
+    sample, as `rrd` does. It reads the teacher's order and not its scores, and is not least where student equals
+    teacher.
 
     Args:
         student, teacher: scores `[batch, n_candidates]`; a constant added to a row changes nothing.
