@@ -58,9 +58,7 @@ class FirstObjective(Objective):
         self.taught = knowledge.tensor("text_vectors", device)
         parts = knowledge.user_settings.get("parts")
         self.dims = None if parts is None else [int(part["dim"]) for part in parts]
-        self.item_adapter: nn.Module = make_adapter(
-            section.adapter, section.dim, knowledge.dim, section.experts.count
-        )
+        self.item_adapter: nn.Module = make_adapter(section.adapter, section.dim, knowledge.dim, section.experts.count)
         self.experts = section.experts
 
     def proceed(self, progress: float) -> None:

@@ -95,6 +95,10 @@ def knowledge_for(
         refuse_kind(section.largest_loss, dataset.kind)
         refuse_signals(section.largest_loss, knowledge.supplies)
         _refuse_adapter(section, section.largest_loss, knowledge)
+        if section.order is not None and not knowledge.earlier:
+            found = "set, and no teacher handed over a state from before the weights that it kept"
+            do = "Name earlier updates of its training in teacher.trajectory, or leave the section out."
+            raise RecipeError("section student.order", found, "a teacher with a trajectory", do)
         if section.first is not None:
             refuse_signals(section.first.loss, knowledge.supplies, FIRST)
             _refuse_adapter(section, section.first.loss, knowledge, FIRST)

@@ -10,6 +10,7 @@ from pydantic import Field
 from distill_rec.sections.base import Section
 from distill_rec.sections.experts import ExpertsSection
 from distill_rec.sections.histories import HistoriesSection
+from distill_rec.sections.order import OrderSection
 from distill_rec.sections.schedule import Ramp
 
 
@@ -63,6 +64,11 @@ class LearningSection(Section):
         default_factory=dict,
         description="weights and temperatures of loss that change while it learns, as temperature = {start = 4.0, "
         "end = 1.0, over = 0.5}: over that share of min_updates (of all updates where decay is linear)",
+    )
+    order: OrderSection | None = Field(
+        None,
+        description="earlier states of the teachers (teacher.trajectory) teach first, in the order of their training; "
+        "the teachers as they are from the beginning where not given",
     )
     histories: TaughtHistoriesSection = Field(
         default_factory=TaughtHistoriesSection, description="histories that nobody had, labelled by the teacher"
