@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Impressions, Queries
+from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.alike import DEPTH, Items, first_of, rbo
 from distill_rec.evaluation.protocol import Samples
 from distill_rec.evaluation.scorer import DotScorer, catalogue_scores
@@ -114,15 +115,14 @@ def lists_of(scorer: DotScorer, samples: Samples, knows: NDArray[np.bool_] | Non
     Args:
         knows: bool `[n_items]`, items that are ranked; all where not given.
     """
-    if isinstance(samples, Queries):
-        starts = range(0, len(samples), AT_ONCE)
-        parts = [np.arange(start, min(start + AT_ONCE, len(samples))) for start in starts]
-        return [one for rows in parts for one in _of_catalogue(scorer, samples.take(rows), knows)]
-    return _of_impressions(scorer, samples, knows)
+    if not isinstance(samples, Queries):
+        return _of_impressions(scorer, samples, knows)
+    starts = range(0, len(samples), AT_ONCE)
+    parts = [samples.history.take(np.arange(start, min(start + AT_ONCE, len(samples)))) for start in starts]
+    return [one for history in parts for one in _of_catalogue(scorer, history, knows)]
 
 
-def _of_catalogue(scorer: DotScorer, samples: Queries, knows: NDArray[np.bool_] | None) -> list[Items]:
-    history = samples.history
+def _of_catalogue(scorer: DotScorer, history: Ragged, knows: NDArray[np.bool_] | None) -> list[Items]:
     scores = np.array(catalogue_scores(scorer, history, len(scorer.item_vectors)))
     scores[np.repeat(np.arange(len(history)), history.lengths), history.values] = -np.inf
     if knows is not None:
@@ -131,8 +131,9 @@ def _of_catalogue(scorer: DotScorer, samples: Queries, knows: NDArray[np.bool_] 
 
 
 def _of_impressions(scorer: DotScorer, samples: Impressions, knows: NDArray[np.bool_] | None) -> list[Items]:
-    candidates = samples.candidates
-    scores = np.array(scorer.scores(samples.history, candidates))
+    rows = np.arange(len(samples))
+    candidates = samples.candidates.take(rows)
+    scores = np.array(scorer.scores(samples.history.take(rows), candidates))
     if knows is not None:
         scores[~np.asarray(knows)[candidates.values]] = -np.inf
     return [first_of(row, DEPTH) for row in np.split(scores, np.asarray(candidates.offsets)[1:-1])]
