@@ -21,6 +21,7 @@ from distill_rec.knowledge import Knowledge
 from distill_rec.recipe import OptimizerSection
 from distill_rec.recipe_io import check
 from distill_rec.records import write_record
+from distill_rec.refresh import Gently, _student, _teacher
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.sections.base import decisive
 from distill_rec.sections.order import OrderSection
@@ -172,6 +173,9 @@ def test_what_has_no_states_to_offer_is_refused(world: Any) -> None:
     check({"teacher": teacher | {"trajectory": [5]}, "student": {"order": {}}})
     with pytest.raises(RecipeError, match="no teacher"):
         check({"student": {"trunk": "x", "order": {}}})
+    for key, value in (("order", {}), ("experts", {"count": 2})):
+        with pytest.raises(RecipeError, match=f"model.{key} has no effect here"):
+            check({"teacher": {"kind": "student", "model": {"kind": "static", key: value}}})
     with pytest.raises(ValidationError, match="rising numbers"):
         ItemIdsSection(trajectory=[5, 5])
     with pytest.raises(RecipeError, match=r"teacher\.trajectory"):
@@ -183,3 +187,12 @@ def test_what_has_no_states_to_offer_is_refused(world: Any) -> None:
 def test_without_them_fingerprints_are_as_before() -> None:
     assert "order" not in decisive(student_section(), set()) and "experts" not in decisive(student_section(), set())
     assert "trajectory" not in decisive(ItemIdsSection(), set())
+
+
+def test_a_refresh_has_the_way_behind_it(world: Any) -> None:
+    _, _, folder = world
+    train(world, "distill/student", known="teach/ids", order={})
+    section = student_section(order={"by": "agreement"}).model_dump()
+    assert _student(section, folder, Gently())["order"] is None
+    begun = _teacher(ItemIdsSection(trajectory=[2]).model_dump(), folder / "teach" / "ids", Gently())
+    assert begun["trajectory"] == [] and begun["begin"]
