@@ -30,6 +30,8 @@ from distill_rec.training.checkpoint import save_weights
 KNOWN = ("knows", "knows_texts")
 LISTED = "scores"
 """Folder, within the knowledge's, of scores that were made once."""
+EARLIER = "earlier"
+"""Folder, within the knowledge's, of what the teacher knew on the way: 1, 2 ... in the order of its training."""
 
 
 class KnowledgeRecord(Record):
@@ -42,6 +44,7 @@ class KnowledgeRecord(Record):
         repeat: numbers of its repeat term, by bucket; empty where it has none.
         scored: samples of each part of the data that scores are kept of, in `scores/`; empty where none are.
         folds: of several teachers the users that each learned without, see `folds`; empty where all learned from all.
+        earlier: states on the way that are kept beside it, in `earlier/`.
     """
 
     item_ids: str = ""
@@ -55,6 +58,7 @@ class KnowledgeRecord(Record):
     repeat: list[float] = Field(default_factory=list)
     scored: dict[str, int] = Field(default_factory=dict)
     folds: list[str] = Field(default_factory=list)
+    earlier: int = 0
 
 
 @dataclass
@@ -78,6 +82,7 @@ class Knowledge:
         scores: those that were made once, by part of the data; they go before the products of the vectors. None where
             the vectors are all.
         folds: of several teachers the users that each learned without ("" where from all); empty where none did.
+        earlier: how many of the states that it was in on the way are kept beside it; see `at`.
     """
 
     item_vectors: NDArray[np.float32]
@@ -93,6 +98,7 @@ class Knowledge:
     repeat: NDArray[np.float32] | None = None
     scores: dict[str, ListedScores] | None = None
     folds: tuple[str, ...] = ()
+    earlier: int = 0
 
     @property
     def dim(self) -> int:
@@ -132,12 +138,26 @@ class Knowledge:
             repeat=np.array(manifest.repeat, dtype=np.float32) if manifest.repeat else None,
             scores=scores or None,
             folds=tuple(manifest.folds),
+            earlier=manifest.earlier,
             **{name: read_array(path) for name in KNOWN if (path := folder / f"{name}.npy").exists()},
         )
+
+    def at(self, step: int, steps: int) -> Knowledge:
+        """What the teacher knew at a step, from 0, of so many that lead to what it knows now.
+
+        Its own states are spread over the steps; one that kept none is as it is now at each.
+        """
+        number = step * (self.earlier + 1) // (steps + 1)
+        return self if number >= self.earlier else Knowledge.load(state_folder(self.folder, number))
 
     def tensor(self, name: str, device: torch.device) -> Tensor:
         """One of its arrays, copied into fresh memory on the device."""
         return torch.from_numpy(np.array(getattr(self, name), dtype=np.float32)).to(device)
+
+
+def state_folder(folder: Path, number: int) -> Path:
+    """Where, within a knowledge folder, one of the states on the way lies; numbers begin at 0, names at 1."""
+    return folder / EARLIER / str(number + 1)
 
 
 def write_knowledge(  # noqa: PLR0913
@@ -147,6 +167,7 @@ def write_knowledge(  # noqa: PLR0913
     dataset: Dataset,
     user_settings: dict[str, Any],
     known: NDArray[np.bool_] | None = None,
+    earlier: int = 0,
 ) -> None:
     """Write a trained teacher's knowledge; the manifest last.
 
@@ -154,6 +175,7 @@ def write_knowledge(  # noqa: PLR0913
         texts: vectors of the model's own texts `[n, d]` (one per item where its trunk is a file of vectors); None of
             one that reads no texts, and so knows the items with training clicks alone.
         known: bool `[n_items]`, items that the model knows, one vector of `texts` each; all where not given.
+        earlier: states on the way that were written before it, see `state_folder`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     items = model.item_vectors(texts).float().cpu().numpy()
@@ -169,7 +191,7 @@ def write_knowledge(  # noqa: PLR0913
     if texts is not None and model.offsets is not None:
         offsets = model.offsets.eval()().detach().float().cpu().numpy()
         write_array(folder / "offsets.npy", offsets if known is None else np.where(known[:, None], offsets, 0))
-    rest = dataset, int(items.shape[1]), ALL_SUPPLIED, model.repeat
+    rest = dataset, int(items.shape[1]), ALL_SUPPLIED, model.repeat, _noted(earlier=earlier)
     _write_rest(folder, model.user_encoder, user_settings, *rest)
 
 
@@ -207,12 +229,14 @@ def write_joined(
     weights: Sequence[float],
     dataset: Dataset,
     folds: Sequence[str] = (),
+    earlier: int = 0,
 ) -> None:
     """Write the knowledge of several teachers as that of one, whose scores are the weighted sum of theirs.
 
     Args:
         weights: factor of each one's scores.
         folds: the users that each learned without, see `folds`; "" where from all.
+        earlier: see `write_knowledge`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = {"knows": known_by(members), "knows_texts": known_by(members, texts=True)}
@@ -232,7 +256,7 @@ def write_joined(
         "weights": list(weights),
     }
     supplies = frozenset.intersection(*(one.supplies for one in members))
-    rest: dict[str, Any] = {"folds": list(folds)} if any(folds) else {}
+    rest = _noted(folds=list(folds) if any(folds) else [], earlier=earlier)
     _write_rest(folder, encoder, settings, dataset, encoder.dim, supplies, joined_repeat(members, weights), rest)
 
 
@@ -252,6 +276,11 @@ def joined_repeat(members: Sequence[Knowledge], weights: Sequence[float]) -> NDA
         np.float32(weight) * one.repeat for one, weight in zip(members, weights, strict=True) if one.repeat is not None
     ]
     return np.sum(found, axis=0, dtype=np.float32) if found else None
+
+
+def _noted(**fields: Any) -> dict[str, Any]:
+    """Fields of a manifest that say something, so that older releases read those that have none of them."""
+    return {key: value for key, value in fields.items() if value}
 
 
 def _encoder_of(settings: dict[str, Any]) -> UserEncoder:

@@ -83,9 +83,15 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
         if recipe.student.mix != "sum" and not recipe.teacher.parts():
             found = f"{recipe.student.mix!r}, and the recipe has one teacher"
             raise RecipeError(f"{where}, key student.mix", found, "sum, or several teachers as [[teacher]]")
-    if recipe.teacher is None and recipe.student is not None and recipe.student.first is not None:
-        found = "a first stage of distillation, and the recipe has no teacher"
-        raise RecipeError(f"{where}, section student.first", found, "a section [teacher]", "Or leave it out.")
+        if recipe.student.order is not None and not any(_trajectories(settings)):
+            found = "set, and no teacher keeps a state from its way"
+            do = "Name some updates, as trajectory = [40, 80, 160], of a teacher of kind bi_encoder or item_ids."
+            raise RecipeError(f"{where}, section student.order", found, "a teacher with a key trajectory", do)
+    if recipe.teacher is None and recipe.student is not None:
+        for key, found in (("first", "a first stage of distillation"), ("order", "an order of what teachers knew")):
+            if getattr(recipe.student, key) is not None:
+                found = f"{found}, and the recipe has no teacher"
+                raise RecipeError(f"{where}, section student.{key}", found, "a section [teacher]", "Or leave it out.")
     return recipe
 
 
@@ -95,6 +101,12 @@ def teachers_of(settings: Mapping[str, Any]) -> list[Settings]:
     members = teacher.get("members") if isinstance(teacher, Mapping) else None
     found = list(members.values()) if isinstance(members, Mapping) else [teacher]
     return [one for one in found if isinstance(one, Mapping)]  # type: ignore[misc]
+
+
+def _trajectories(settings: Mapping[str, Any]) -> list[Any]:
+    """Those that teachers or their variants name."""
+    teachers = teachers_of(settings)
+    return [one.get("trajectory") for teacher in teachers for one in (teacher, *teacher.get("choose", []))]
 
 
 def _refuse_start(student: StudentSection, teacher: TeacherSection, where: str) -> None:

@@ -28,6 +28,8 @@ from distill_rec.runtime.errors import RecipeError, RunError
 from distill_rec.training.outcome import Outcome
 
 Settings = dict[str, Any]
+GONE_THROUGH: Settings = {"first": None, "order": None}
+"""Sections of a student's way that a trained one has behind it."""
 NUMBERED = re.compile(r"^(.*?)-(\d+)$")
 
 
@@ -130,13 +132,14 @@ def _teacher(teacher: Settings, folder: Path, gently: Gently) -> Settings:
     if "begin" not in settings_of("teacher", kind_of("teacher", teacher)).model_fields:
         return teacher
     section: Settings = _gently(teacher, history, gently)
-    return section | {"begin": str(folder)}
+    way: Settings = {"trajectory": []} if "trajectory" in section else {}
+    return section | {"begin": str(folder)} | way
 
 
 def _student(student: Settings, run: Path, gently: Gently) -> Settings:
     folder = run / STUDENTS["student"]
     section: Settings = _gently(student, read_record(Outcome, folder / "history.json"), gently)
-    return section | {"begin": str(folder), "undistilled": False, "initialised": False, "first": None}
+    return section | {"begin": str(folder), "undistilled": False, "initialised": False, **GONE_THROUGH}
 
 
 def taught_anew(recipe: Recipe) -> dict[str, str]:

@@ -22,7 +22,8 @@ from distill_rec.files import fingerprint
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses.active import active_losses
 from distill_rec.losses.checks import used
-from distill_rec.nn.adapter import make_adapter
+from distill_rec.nn.adapter import adapt, make_adapter
+from distill_rec.nn.experts import anneal
 from distill_rec.nn.from_recipe import training_texts
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.user_encoders import make_user_encoder
@@ -57,7 +58,11 @@ class FirstObjective(Objective):
         self.taught = knowledge.tensor("text_vectors", device)
         parts = knowledge.user_settings.get("parts")
         self.dims = None if parts is None else [int(part["dim"]) for part in parts]
-        self.item_adapter: nn.Module = make_adapter(section.adapter, section.dim, knowledge.dim)
+        self.item_adapter: nn.Module = make_adapter(section.adapter, section.dim, knowledge.dim, section.experts.count)
+        self.experts = section.experts
+
+    def proceed(self, progress: float) -> None:
+        anneal(self.item_adapter, self.experts.temperature(progress))
 
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
         batch = scene.batch
@@ -76,7 +81,9 @@ class FirstObjective(Objective):
 
         @torch.no_grad()
         def judge(model: Recommender) -> Judged:
-            vectors = self.item_adapter(model.text_encoder.encode(held_out))
+            self.item_adapter.eval()  # the choice among experts has no noise then
+            vectors = adapt(self.item_adapter, model.text_encoder.encode(held_out), taught)
+            self.item_adapter.train()
             cosine = functional.cosine_similarity(vectors, taught, dim=1).mean()
             return Judged(own_found(vectors, taught), {"cosine": float(cosine)})
 

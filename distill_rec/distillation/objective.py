@@ -13,19 +13,24 @@ from torch.nn import functional
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.popularity import popularity_shares
 from distill_rec.distillation.cross_fitting import CrossFitting
+from distill_rec.distillation.in_order import InOrder
 from distill_rec.distillation.listed import BothObjective, ListedObjective
 from distill_rec.distillation.mixing import Mixing
 from distill_rec.distillation.vectors import known_blocks, of_vectors
+from distill_rec.evaluation.protocol import Samples
+from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.knowledge import Knowledge
 from distill_rec.losses import TeacherScores, catalogue_loss
 from distill_rec.losses.active import Active, active_losses, of_rows, rescaled
 from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, SCORES, USER_VECTORS
 from distill_rec.nn.adapter import Kind as AdapterKind
 from distill_rec.nn.adapter import make_adapter
+from distill_rec.nn.experts import anneal
 from distill_rec.nn.from_recipe import training_texts
 from distill_rec.nn.side_by_side import SideBySide
 from distill_rec.recipe import LossSection, StudentSection
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.sections.experts import ExpertsSection
 from distill_rec.sections.schedule import Ramp, values_at, with_values
 from distill_rec.training import Objective
 from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch, Share
@@ -55,6 +60,8 @@ class DistillationObjective(Objective):
         popularity: see `data.popularity`, `[n_items]`; all alike where not given.
         schedule: keys of `loss` that change; a loss is read where it has a weight in `loss`, so these are there at
             their largest.
+        experts: of the adapter of that kind.
+        order: has earlier states of the teacher teach first; the teacher alone where not given.
     """
 
     def __init__(  # noqa: PLR0913
@@ -72,6 +79,8 @@ class DistillationObjective(Objective):
         cross_fitting: CrossFitting | None = None,
         schedule: Mapping[str, Ramp] | None = None,
         popularity: NDArray[np.float32] | None = None,
+        experts: ExpertsSection | None = None,
+        order: InOrder | None = None,
     ) -> None:
         super().__init__(nested, histories)
         self.mixing, self.cross_fitting = mixing, cross_fitting
@@ -81,16 +90,13 @@ class DistillationObjective(Objective):
         self.item_losses = [one for one in losses if one.spec.vectors and ITEM_VECTORS in one.spec.needs]
         self.user_losses = [one for one in losses if one.spec.vectors and USER_VECTORS in one.spec.needs]
         self.asks_teacher = any({SCORES, USER_VECTORS} & one.spec.needs for one in losses)
-        self.items = knowledge.tensor("item_vectors", device)
-        self.text_vectors = knowledge.tensor("text_vectors", device)
-        # A plain attribute, so that the teacher is neither trained nor saved with the student.
-        self.teacher_users = [knowledge.user_encoder.to(device)]
+        self.order, self._taught_by = order, order.earlier if order is not None else 0
+        self._learn_from(knowledge, device)
         self.texts = texts.to(device)
         self.popularity = torch.zeros(len(self.items), device=device)
         if popularity is not None:
             self.popularity = torch.from_numpy(popularity).to(device)
         self.own_vectors = None if own_vectors is None else torch.from_numpy(own_vectors.copy()).to(device)
-        self.repeat = None if knowledge.repeat is None else torch.from_numpy(knowledge.repeat).to(device)
         self.knows, self.knows_texts = (
             None if known is None else torch.from_numpy(np.array(known)).to(device)
             for known in (knowledge.knows, knowledge.knows_texts)
@@ -99,10 +105,31 @@ class DistillationObjective(Objective):
             self.texts = self.texts[self.knows_texts[self.texts]]
         # Of several teachers, one may not know a text that others do.
         self.dims = knowledge.user_encoder.dims if isinstance(knowledge.user_encoder, SideBySide) else None
-        self.item_adapter = make_adapter(adapter, dim, knowledge.dim)
-        self.user_adapter = make_adapter(adapter, dim, knowledge.dim)
+        self.experts = experts or ExpertsSection()
+        self.item_adapter, self.user_adapter = (
+            make_adapter(adapter, dim, knowledge.dim, self.experts.count) for _ in range(2)
+        )
+
+    def _learn_from(self, knowledge: Knowledge, device: torch.device) -> None:
+        """Be taught by a teacher, or by another of its states, which knows the same items and texts."""
+        self.items = knowledge.tensor("item_vectors", device)
+        self.text_vectors = knowledge.tensor("text_vectors", device)
+        # A plain attribute, so that the teacher is neither trained nor saved with the student.
+        self.teacher_users = [knowledge.user_encoder.to(device)]
+        self.repeat = None if knowledge.repeat is None else torch.from_numpy(knowledge.repeat).to(device)
+
+    def judged(self, scorer: DotScorer, samples: Samples) -> dict[str, float]:
+        return {} if self.order is None else self.order.judged(scorer, samples)
+
+    def recall(self, history: Sequence[Mapping[str, float]]) -> None:
+        if self.order is not None:
+            self.order.recall(history)
 
     def proceed(self, progress: float) -> None:
+        if self.order is not None and (state := self.order.proceed(progress)) != self._taught_by:
+            self._taught_by = state
+            self._learn_from(self.order.state(state), self.items.device)
+        anneal(self, self.experts.temperature(progress))
         self.scheduled = values_at(self.schedule, progress)
         now = with_values(self.loss, self.scheduled)
         self.score_losses, self.item_losses, self.user_losses = (
@@ -270,6 +297,8 @@ def objective_of(
         _cross_fitting(section, knowledge, dataset),
         section.schedule,
         popularity_shares(dataset.train_clicks),
+        section.experts,
+        None if section.order is None else InOrder(section.order, knowledge),
     )
     if scores is None:
         return vectors

@@ -95,6 +95,10 @@ def knowledge_for(
         refuse_kind(section.largest_loss, dataset.kind)
         refuse_signals(section.largest_loss, knowledge.supplies)
         _refuse_adapter(section, section.largest_loss, knowledge)
+        if section.order is not None and not knowledge.earlier:
+            found = "set, and no teacher handed over a state from before the weights that it kept"
+            do = "Name earlier updates of its training in teacher.trajectory, or leave the section out."
+            raise RecipeError("section student.order", found, "a teacher with a trajectory", do)
         if section.first is not None:
             refuse_signals(section.first.loss, knowledge.supplies, FIRST)
             _refuse_adapter(section, section.first.loss, knowledge, FIRST)
@@ -124,7 +128,7 @@ def _refuse_adapter(section: StudentSection, loss: BaseModel, knowledge: Knowled
     if names := [spec.name for spec in used(loss) if spec.vectors and spec.adapter]:
         found = f"'none', where the student has {section.dim} dimensions and the teacher {knowledge.dim}"
         do = f"Set {key}.{names[0]} = 0 to leave that loss out, or give the student {knowledge.dim} dimensions."
-        raise RecipeError("key student.adapter", found, "auto, linear or mlp", do)
+        raise RecipeError("key student.adapter", found, "auto, linear, mlp or experts", do)
 
 
 def start_of(start: str, knowledge: Knowledge | None) -> Knowledge | None:

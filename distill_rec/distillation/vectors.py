@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from distill_rec.losses.active import Active
+from distill_rec.nn.adapter import adapt
 
 
 def known_blocks(vectors: Tensor, dims: list[int]) -> Tensor:
@@ -22,7 +23,7 @@ def of_vectors(
         known: bool `[n, d]`, numbers of the teacher's that mean something; all where not given.
     """
     loss = student.new_zeros(())
-    adapted = adapter(student) if any(one.spec.adapter for one in losses) else student
+    adapted = adapt(adapter, student, teacher) if any(one.spec.adapter for one in losses) else student
     if known is not None and adapted.shape == known.shape:
         adapted = adapted * known
     for one in losses:

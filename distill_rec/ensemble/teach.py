@@ -14,7 +14,7 @@ from distill_rec.ensemble.record import EnsembleRecord
 from distill_rec.ensemble.sums import sum_of
 from distill_rec.ensemble.weights import MOST_SAMPLES, fit, half_of
 from distill_rec.evaluation.protocol import validation_metric
-from distill_rec.knowledge import Knowledge, write_joined
+from distill_rec.knowledge import Knowledge, state_folder, write_joined
 from distill_rec.model_records import TeacherRecord
 from distill_rec.progress import Progress, Quiet
 from distill_rec.records import write_record
@@ -43,7 +43,11 @@ def teach(section: EnsembleSection, dataset: Dataset, folder: Path, *, progress:
         validation = _validation(section, members, dataset, fixed, weights)
         task.advance()
     folds = [section.folds.get(name, "") for name in section.members]
-    write_joined(folder / "knowledge", members, weights, dataset, folds)
+    steps = max(one.earlier for one in members)
+    for step in range(steps):
+        then = [one.at(step, steps) for one in members]
+        write_joined(state_folder(folder / "knowledge", step), then, weights, dataset, folds)
+    write_joined(folder / "knowledge", members, weights, dataset, folds, steps)
     noted = dict(zip(section.members, weights, strict=True))
     fitted = [name for name, weight in zip(section.members, fixed, strict=True) if weight is None]
     write_record(folder / "ensemble.json", EnsembleRecord(weights=noted, fitted=fitted, validation=validation))

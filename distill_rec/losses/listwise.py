@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from distill_rec.losses.top import teachers_top
+from distill_rec.losses.top import teachers_top, unlikelihood
 
 
 def listwise_rows(student: Tensor, teacher: Tensor, clicks: Tensor | None, mask: Tensor, top: int = 20) -> Tensor:
@@ -13,7 +13,8 @@ def listwise_rows(student: Tensor, teacher: Tensor, clicks: Tensor | None, mask:
 
     ListMLE (Xia et al. 2008) cut at K, with the rest in every denominator and in no order of its own: RRD's relaxed
     ranking likelihood (Kang et al. 2020, DE-RRD, arXiv 2012.04357, section 4), with all other items where that draws a
-    sample. It reads the teacher's order and not its scores, and is not least where student equals teacher.
+    sample, as `rrd` does. It reads the teacher's order and not its scores, and is not least where student equals
+    teacher.
 
     Args:
         student, teacher: scores `[batch, n_candidates]`; a constant added to a row changes nothing.
@@ -25,11 +26,6 @@ def listwise_rows(student: Tensor, teacher: Tensor, clicks: Tensor | None, mask:
         `[batch]`; zero for a row without candidates.
     """
     s, _, valid, order = teachers_top(student, teacher, mask, top)
-    lowest = torch.finfo(student.dtype).min
     others = mask.scatter(1, order, False)
-    rest = torch.logsumexp(student.masked_fill(~others, lowest), 1)
-    s = s.masked_fill(~valid, lowest)
-    still = torch.ones(s.shape[1], s.shape[1], dtype=torch.bool, device=s.device).triu()
-    later = s[:, None, :].masked_fill(~still, lowest)  # row k: those not yet placed
-    normaliser = torch.logsumexp(torch.cat([later, rest[:, None, None].expand(-1, s.shape[1], 1)], 2), 2)
-    return (normaliser - s).masked_fill(~valid, 0.0).sum(1) / valid.sum(1).clamp_min(1)
+    rest = torch.logsumexp(student.masked_fill(~others, torch.finfo(student.dtype).min), 1)
+    return unlikelihood(s, valid, rest)

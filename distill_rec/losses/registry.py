@@ -109,6 +109,20 @@ BUILT_IN = (
         rows="distill_rec.losses.rd:rd_rows",
     ),
     LossSpec(
+        "rrd",
+        "Plackett-Luce likelihood of the order of drawn ones of the teacher's first items, drawn others below (RRD)",
+        frozenset({SCORES}),
+        settings={
+            "rrd_top": (int, Field(20, ge=1, description="items that rrd orders, drawn by their place at the teacher")),
+            "rrd_rest": (int, Field(100, ge=1, description="items below them that rrd draws, in no order")),
+            "rrd_decay": (
+                float,
+                Field(10.0, gt=0, description="places after which the chance to be ordered has fallen to 1/e"),
+            ),
+        },
+        rows="distill_rec.losses.rrd:rrd_rows",
+    ),
+    LossSpec(
         "unkd",
         "KL to the teacher's scores within groups of about equally popular items",
         frozenset({SCORES, POPULARITY}),

@@ -8,7 +8,9 @@ from typing import Literal
 from pydantic import Field
 
 from distill_rec.sections.base import Section
+from distill_rec.sections.experts import ExpertsSection
 from distill_rec.sections.histories import HistoriesSection
+from distill_rec.sections.order import OrderSection
 from distill_rec.sections.schedule import Ramp
 
 
@@ -29,10 +31,14 @@ class TaughtHistoriesSection(HistoriesSection):
 class LearningSection(Section):
     """How a student learns from its teachers, beside the losses."""
 
-    adapter: Literal["auto", "none", "linear", "mlp"] = Field(
+    adapter: Literal["auto", "none", "linear", "mlp", "experts"] = Field(
         "auto",
         description="map of its vectors to the teacher's space, for losses of vectors, of training alone: auto (linear "
-        "where the dimensions differ, else none), none, linear, or two layers (mlp)",
+        "where the dimensions differ, else none), none, linear, two layers (mlp), or several of two layers one of "
+        "which is chosen for each vector (experts)",
+    )
+    experts: ExpertsSection = Field(
+        default_factory=ExpertsSection, description="the adapter experts: how many, and how one is chosen"
     )
     mix: Literal["sum", "by_loss", "by_rank", "by_confidence", "by_agreement"] = Field(
         "sum",
@@ -58,6 +64,11 @@ class LearningSection(Section):
         default_factory=dict,
         description="weights and temperatures of loss that change while it learns, as temperature = {start = 4.0, "
         "end = 1.0, over = 0.5}: over that share of min_updates (of all updates where decay is linear)",
+    )
+    order: OrderSection | None = Field(
+        None,
+        description="earlier states of the teachers (teacher.trajectory) teach first, in the order of their training; "
+        "the teachers as they are from the beginning where not given",
     )
     histories: TaughtHistoriesSection = Field(
         default_factory=TaughtHistoriesSection, description="histories that nobody had, labelled by the teacher"

@@ -132,6 +132,7 @@ class Training:
         found = self.checkpoints.read(self.optimizers, self.table, self.generator, *self._modules)
         if found is not None:
             self.state = found
+        self.objective.recall(self.state.history)
         if not self.ranks.first:  # dropout falls differently on each one's rows
             torch.manual_seed(torch.initial_seed() + self.state.update * self.ranks.count + self.ranks.rank)
         self.objective.proceed(self._progress)
@@ -312,6 +313,7 @@ class Training:
         record = {"update": state.update, "seconds": round(state.seconds, 2), "loss": loss, "ndcg@10": value}
         record |= {f"loss.{key}": value for key, value in self.objective.scheduled.items()}
         state.history.append(record | figures)
+        self.objective.recall(state.history)
         self._tell(record | figures)
         state.since_validation, state.loss_sum, state.loss_windows = 0, 0.0, 0
 
@@ -325,7 +327,9 @@ class Training:
     def _judged(self) -> tuple[float, dict[str, float]]:
         """The validation's nDCG@10, and what else is noted of it."""
         if self.task is None:
-            return validation_metric(scorer_of(self.model, self.name), self.validation, self.dataset), {}
+            scorer = scorer_of(self.model, self.name)
+            figures = self.objective.judged(scorer, self.validation)
+            return validation_metric(scorer, self.validation, self.dataset), figures
         found = self.task.judge(self.model.eval())
         return float(found.ndcg.mean()), found.figures
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from distill_rec.evaluation.protocol import Samples
+from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.losses import catalogue_loss, impression_click_loss
 from distill_rec.nn.recommender import Recommender
 from distill_rec.training.batches import Batch, ImpressionBatch, Indices, SequenceBatch
@@ -136,6 +138,21 @@ class Objective(nn.Module):
 
         Args:
             progress: share of the schedule that is done, 0 to 1.
+        """
+
+    def judged(self, scorer: DotScorer, samples: Samples) -> dict[str, float]:
+        """What it notes of a validation beside the model's nDCG@10; nothing here.
+
+        Args:
+            scorer: the model as it is now.
+            samples: of validation.
+        """
+        return {}
+
+    def recall(self, history: Sequence[Mapping[str, float]]) -> None:
+        """Called with the records of all validations, before the first window and after each of them.
+
+        What it keeps in mind is a function of these and of `proceed`'s progress, so that a killed run goes on alike.
         """
 
     def asked(self, batch: Batch, epoch: int, number: int) -> Batch:

@@ -51,6 +51,12 @@ def search(section: OptimizerSection, folder: Path, train: Train) -> None:
     _take(folder / "tries" / str(chosen), folder, tried, chosen)
 
 
+def place_of_chosen(folder: Path) -> Path:
+    """Where the training lies whose weights a finished search left in `folder`: a try's own folder, or the same."""
+    chosen = read_record(Outcome, folder / "history.json").chosen_try
+    return folder if chosen is None else folder / "tries" / str(chosen)
+
+
 def _best(tried: Try) -> float:
     """A try that diverged has none."""
     return float("-inf") if tried.best is None else tried.best

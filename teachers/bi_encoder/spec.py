@@ -11,12 +11,13 @@ from distill_rec.contracts import EstimateTeacher, OpenEncoder, Teach, TeacherSp
 from distill_rec.recipe import ModelSection, OptimizerSection, TeacherSection
 from distill_rec.registry import Late
 from distill_rec.sections.histories import HistoriesSection
+from distill_rec.sections.trajectory import TrajectorySection
 from teachers.bi_encoder.post_training.section import PostTrainingSection
 from teachers.bi_encoder.preference.section import PreferenceSection
 from teachers.bi_encoder.tuning.names import known_tuning, tuning_forms
 
 
-class BiEncoderSection(ModelSection, TeacherSection):
+class BiEncoderSection(ModelSection, TrajectorySection, TeacherSection):
     """Keys of a bi-encoder: the PLM, its head, and how much of it learns."""
 
     kind: Literal["bi_encoder"] = Field("bi_encoder", description="what the teacher is")

@@ -15,7 +15,7 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.evaluation.protocol import targets_repeat
 from distill_rec.files import fingerprint, replacing, sha256_file, write_text
-from distill_rec.knowledge import write_knowledge
+from distill_rec.knowledge import state_folder, write_knowledge
 from distill_rec.model_records import TeacherRecord
 from distill_rec.nn.from_recipe import user_settings
 from distill_rec.nn.neutral import set_neutral
@@ -31,6 +31,7 @@ from distill_rec.training.checkpoint import load_trainable, save_weights, traina
 from distill_rec.training.histories import click_histories
 from distill_rec.training.outcome import Outcome, Variant
 from distill_rec.training.search import search
+from distill_rec.training.trajectory import earlier_states
 from teachers.bi_encoder.build import Source, build_teacher, empty_texts, open_source
 from teachers.bi_encoder.places import place_of
 from teachers.bi_encoder.post_training.train import NAME, post_train, weights_of
@@ -243,6 +244,7 @@ def train_model(  # noqa: PLR0913
         settings=decides,
         progress=progress,
         ranks=ranks,
+        keep=variant.trajectory,
     )
     training.run()
     if ranks.first:
@@ -256,16 +258,21 @@ def _publish(  # noqa: PLR0913
     device = choose_device(variant.device)
     source = open_source(variant, dataset, device, learned)
     model = build_teacher(variant, source, dataset, device, progress)
-    weights = load_file(trained / "best.safetensors")
-    load_trainable(weights, model, Objective())
-    model.eval()
-    if source.trunk is not None:
-        set_neutral(model, empty_texts(source.trunk, dataset), dataset)
-    settings = user_settings(variant, dataset)
-    with progress.task("teacher's knowledge") as task:
-        texts = model.text_encoder.encode()
+    settings, states = user_settings(variant, dataset), earlier_states(trained, variant.trajectory)
+
+    def know(weights: Path, place: Path, earlier: int = 0) -> None:
+        load_trainable(load_file(weights), model, Objective())
+        model.eval()
+        if source.trunk is not None:
+            set_neutral(model, empty_texts(source.trunk, dataset), dataset)
+        write_knowledge(place, model, model.text_encoder.encode(), dataset, settings, earlier=earlier)
+
+    with progress.task("teacher's knowledge", 1 + len(states)) as task:
+        for number, weights in enumerate(states):
+            know(weights, state_folder(folder / "knowledge", number))
+            task.advance()
+        know(trained / "best.safetensors", folder / "knowledge", len(states))
         task.advance()
-    write_knowledge(folder / "knowledge", model, texts, dataset, settings)
     neutral = model.text_encoder.neutral
     tensors = dict(model.state_dict()) | ({} if neutral is None else {"neutral": neutral})
     save_weights(folder / "weights.safetensors", tensors)

@@ -10,9 +10,10 @@ from distill_rec.contracts import EstimateTeacher, Teach, TeacherSpec
 from distill_rec.recipe import OptimizerSection, TeacherSection, UserSection
 from distill_rec.registry import Late
 from distill_rec.sections.histories import HistoriesSection
+from distill_rec.sections.trajectory import TrajectorySection
 
 
-class ItemIdsSection(UserSection, TeacherSection):
+class ItemIdsSection(UserSection, TrajectorySection, TeacherSection):
     """Keys of a teacher of item ids."""
 
     kind: Literal["item_ids"] = Field("item_ids", description="what the teacher is")

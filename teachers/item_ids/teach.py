@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from distill_rec.begin import Earlier, go_on_as_users
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
-from distill_rec.knowledge import write_knowledge
+from distill_rec.knowledge import state_folder, write_knowledge
 from distill_rec.model_records import TeacherRecord
 from distill_rec.nn.from_recipe import make_repeat, user_settings
 from distill_rec.nn.offsets import ItemOffsets
@@ -28,6 +28,7 @@ from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights
 from distill_rec.training.histories import click_histories
 from distill_rec.training.search import search
+from distill_rec.training.trajectory import earlier_states
 from teachers.item_ids.spec import ItemIdsSection
 
 SPREAD = 0.05
@@ -64,9 +65,7 @@ def teach(section: ItemIdsSection, dataset: Dataset, folder: Path, *, progress: 
 
     if not (folder / "history.json").exists():
         search(section.optimizer, folder, train)
-    model = build(section, dataset)
-    load_trainable(load_file(folder / "best.safetensors"), model, Objective())
-    _publish(section, model.eval(), dataset, folder)
+    _publish(section, build(section, dataset).eval(), dataset, folder)
 
 
 def train_part(section: dict[str, Any], data: str, optimizer: dict[str, Any], folder: str, ranks: Ranks) -> None:
@@ -97,12 +96,18 @@ def _training(  # noqa: PLR0913
         settings=decisive(section, {"optimizer"}),
         progress=progress,
         ranks=ranks,
+        keep=section.trajectory,
     )
 
 
 def _publish(section: ItemIdsSection, model: Recommender, dataset: Dataset, folder: Path) -> None:
-    settings = user_settings(section, dataset)
-    write_knowledge(folder / "knowledge", model, None, dataset, settings)
+    """Write what the model knew on the way, and then what it knows with the weights that were kept."""
+    settings, states = user_settings(section, dataset), earlier_states(folder, section.trajectory)
+    for number, weights in enumerate(states):
+        load_trainable(load_file(weights), model, Objective())
+        write_knowledge(state_folder(folder / "knowledge", number), model, None, dataset, settings)
+    load_trainable(load_file(folder / "best.safetensors"), model, Objective())
+    write_knowledge(folder / "knowledge", model, None, dataset, settings, earlier=len(states))
     save_weights(folder / "weights.safetensors", dict(model.state_dict()))
     record = {
         "kind": section.kind,

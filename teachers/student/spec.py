@@ -14,7 +14,9 @@ from distill_rec.registry import Late
 
 TRAINED = "trained"
 """Folder of the student itself, within the teacher's."""
-OF_DISTILLING = ("loss", "start", "undistilled", "initialised", "mix", "mix_temperature", "adapter", "first")
+OF_DISTILLING = (
+    *("loss", "start", "undistilled", "initialised", "mix", "mix_temperature", "adapter", "experts", "first", "order"),
+)
 GIVEN = ("trunk", "seed", "device", "begin")
 """Keys that the teacher's section has itself."""
 

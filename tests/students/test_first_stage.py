@@ -57,12 +57,12 @@ def test_it_learns_vectors_of_items_that_nobody_clicked_and_hands_them_on(world,
 
 
 def test_killed_anywhere_it_ends_in_the_same_student(world):
-    counted = Counted()
-    whole = load_file(train(world, "whole", progress=counted, first=FIRST) / "weights.safetensors")
+    counted, settings = Counted(), {"first": FIRST, "adapter": "experts"}
+    whole = load_file(train(world, "whole", progress=counted, **settings) / "weights.safetensors")
     for place in places(counted.told):
         with pytest.raises(KilledError):
-            train(world, f"killed-{place}", progress=Counted(place), first=FIRST)
-        other = load_file(train(world, f"killed-{place}", first=FIRST) / "weights.safetensors")
+            train(world, f"killed-{place}", progress=Counted(place), **settings)
+        other = load_file(train(world, f"killed-{place}", **settings) / "weights.safetensors")
         assert all(torch.equal(whole[name], other[name]) for name in whole)
 
 

@@ -72,7 +72,8 @@ def test_killed_student_resumes_to_the_same_weights(world, monkeypatch):
     dataset, section, folder = world
     teach(section.model_copy(update={"tuning": "head"}), dataset, folder / "teach")
     ramps = {"kl": {"start": 0.0, "end": 1.0, "over": 0.5}, "temperature": {"start": 4.0, "end": 1.0}}
-    student = StaticSection(dim=8, table_dim=8, optimizer=QUICK, schedule=ramps)
+    drawing: dict = {"adapter": "experts", "loss": {"rrd": 0.2, "rrd_top": 2, "rrd_rest": 5}}
+    student = StaticSection(dim=8, table_dim=8, optimizer=QUICK, schedule=ramps, **drawing)
     knowledge = folder / "teach" / "knowledge"
     distill(student, knowledge, dataset, folder / "whole", trunk=section.trunk)
     with monkeypatch.context() as patch, pytest.raises(Killed):

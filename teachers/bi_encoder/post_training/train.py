@@ -23,7 +23,7 @@ from distill_rec.sources import trunk_hash
 from distill_rec.training import Training
 from distill_rec.training.loop import kept_at
 from distill_rec.training.outcome import Outcome
-from distill_rec.training.search import search
+from distill_rec.training.search import place_of_chosen, search
 from distill_rec.training.task import Task, TextBatches
 from distill_rec.trunks.load import load_trunk
 from teachers.bi_encoder.build import trunk_encoder
@@ -71,10 +71,9 @@ def weights_of(variant: BiEncoderSection, folder: Path | None) -> Path | None:
 def _weights_of(section: PostTrainingSection, folder: Path) -> Path:
     if section.snapshot is None:
         return folder / "best.safetensors"
-    outcome = read_record(Outcome, folder / "history.json")
-    tried = folder if outcome.chosen_try is None else folder / "tries" / str(outcome.chosen_try)
-    path = kept_at(tried, section.snapshot)
+    path = kept_at(place_of_chosen(folder), section.snapshot)
     if not path.exists():
+        outcome = read_record(Outcome, folder / "history.json")
         found = f"post-training ended by {outcome.stopped} after {outcome.updates} updates"
         do = "Raise its limit, or name earlier snapshots."
         raise TrainingError(folder, found, f"{section.snapshot}, for teacher.post_training.snapshot", do)
