@@ -51,7 +51,7 @@ from teachers.bi_encoder.spec import BiEncoderSection
 from teachers.bi_encoder.teach import teach
 
 TRUNK = "demo:all-MiniLM-L6-v2"
-EACH = 4
+EACH = 2
 """Batches that a loop with duplicates removed takes in a round; of windows as many as hold these."""
 
 
