@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -59,6 +60,7 @@ def _connect(address: str, workers: int | None) -> bool:
     import ray.data
 
     ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # it tells of every plan
     if ray.is_initialized():
         return False
     quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}

@@ -11,8 +11,8 @@ from typing import Any
 
 from distill_rec.files import cache_folder
 from distill_rec.progress import Progress
-from distill_rec.ray_cluster import joined, most_workers, require_cluster
-from distill_rec.runtime.errors import DistillRecError, RecipeError, RunError
+from distill_rec.ray_cluster import joined, most_workers
+from distill_rec.runtime.errors import DistillRecError, RunError
 from distill_rec.shards.job import Job
 from distill_rec.shards.share import Told
 
@@ -47,15 +47,11 @@ def make_on_ray(job: Job, told: Told, address: str, progress: Progress) -> None:
     """Have all shards that are not there made.
 
     Raises:
-        RecipeError: the data lie in this process alone.
         RunError: no cluster answers at the address, or a worker failed.
     """
     left = job.left()
     if not left:
         return
-    if told.data is None:
-        raise RecipeError("key teacher.ray", "data that lie in this process alone", "a run, whose folder workers read")
-    require_cluster(address)
     import ray
 
     try:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from distill_rec.progress import Progress, Quiet
 from distill_rec.ranks import Ranks
 from distill_rec.registry import Late
+from distill_rec.runtime.errors import RecipeError
 from distill_rec.shards.job import Job, make_all
 from distill_rec.together import joint
 
@@ -34,6 +35,26 @@ class Told:
         return job
 
 
+def require_ray(ray: str, data: Path | None) -> None:
+    """Find out before any work whether workers of Ray can have a part in it; nothing where none are asked for.
+
+    Raises:
+        RecipeError: they cannot read the data, which lie in this process alone; ray is not installed.
+        RunError: nothing listens at the address.
+    """
+    if not ray:
+        return
+    if data is None:
+        raise RecipeError("key teacher.ray", "data that lie in this process alone", "a run, whose folder workers read")
+    from distill_rec.ray_cluster import require_cluster
+
+    try:
+        require_cluster(ray)
+    except ModuleNotFoundError as error:
+        do = "pip install 'distill-rec[ray]'"
+        raise RecipeError("key teacher.ray", f"{ray!r}, and ray is not installed", "ray, or ''", do) from error
+
+
 def shared_rows(job: Job, told: Told, progress: Progress, ray: str = "") -> NDArray[Any]:
     """All rows of a job, memory-mapped.
 
@@ -41,13 +62,13 @@ def shared_rows(job: Job, told: Told, progress: Progress, ray: str = "") -> NDAr
         ray: address of a cluster of Ray whose workers make them, or "local"; "": none.
 
     Raises:
-        RecipeError: workers of Ray cannot read the data, which lie in this process alone.
-        RunError: no cluster of Ray answers, a worker failed, or another process has ended.
+        RecipeError, RunError: as of `require_ray`; a worker failed, or another process has ended.
     """
     if job.file.finished:
         return job.file.collect(job.count)
     job.file.begin()
     if ray:
+        require_ray(ray, told.data)
         from distill_rec.shards.on_ray import make_on_ray
 
         make_on_ray(job, told, ray, progress)

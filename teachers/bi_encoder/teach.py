@@ -24,6 +24,7 @@ from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import read_record, write_record
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.shards.share import require_ray
 from distill_rec.together import joint
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights, trainable
@@ -60,6 +61,7 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
     """
     progress = progress or Quiet()
     ray, section = section.ray, section.model_copy(update={"ray": ""})
+    require_ray(ray, dataset.folder)
     variants = variants_of(section)
     _require_one_protocol(variants, dataset)
     for variant in variants:

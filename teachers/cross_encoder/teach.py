@@ -11,6 +11,7 @@ from distill_rec.model_records import TeacherRecord
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import OptimizerSection
 from distill_rec.records import write_record
+from distill_rec.shards.share import require_ray
 from distill_rec.training.checkpoint import save_weights
 from distill_rec.training.search import search
 from teachers.cross_encoder.model import CrossEncoder, build
@@ -30,6 +31,7 @@ def teach(section: CrossEncoderSection, dataset: Dataset, folder: Path, *, progr
     """
     progress = progress or Quiet()
     ray, section = section.ray, section.model_copy(update={"ray": ""})
+    require_ray(ray, dataset.folder)
 
     def train(optimizer: OptimizerSection, place: Path) -> None:
         model = build(section)

@@ -11,13 +11,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import environment
-from tiny import write_trunk
+from tiny import make_dataset, write_trunk
 
-from distill_rec.files import read_array
+from distill_rec.contracts import teacher_spec
+from distill_rec.data.dataset import Dataset
+from distill_rec.files import fingerprint, read_array
+from distill_rec.kinds import settings_of
+from distill_rec.knowledge import Knowledge
+from distill_rec.pipeline.stages import stage_named
+from distill_rec.pipeline.wanted import settings_of as settings_of_stage
 from distill_rec.progress import Quiet
+from distill_rec.recipe_io import load_recipe
+from distill_rec.runtime.errors import RecipeError, RunError
 from distill_rec.shards.job import Job, make_all, rows_of
 from distill_rec.shards.rows import RowFile
 from distill_rec.testing.kills import Counted, KilledError
+from teachers.bi_encoder.variants import variants_of
 
 TOTAL, SIZE = 43, 4
 
@@ -113,6 +122,55 @@ def test_processes_share_the_shards_and_make_those_of_one_that_is_killed(tmp_pat
     assert all(one.returncode == 0 for one in both[1:])
     # all but what the killed one had finished, each by one of the others
     assert -(-TOTAL // SIZE) - 3 <= sum(counts) <= -(-TOTAL // SIZE)
+
+
+@pytest.mark.parametrize("kind", ["bi_encoder", "cross_encoder"])
+def test_workers_of_ray_make_the_same_knowledge(tmp_path, monkeypatch, kind):
+    pytest.importorskip("ray", reason="ray is not installed: pip install 'distill-rec[ray]'")
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])  # as whoever installs the package has it
+    dataset = make_dataset("clicks" if kind == "bi_encoder" else "impressions")
+    dataset.write(tmp_path / "prepare")
+    quick = {"batch_size": 16, "max_updates": 2, "window": 2}
+    own = {"tuning": "last:1", "dim": 8} if kind == "bi_encoder" else {"max_tokens": 16}
+    found = []
+    for ray in ("", "local"):
+        monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / f"cache{ray}"))
+        settings = {"kind": kind, "trunk": str(write_trunk(tmp_path / "trunk")), "device": "cpu", "optimizer": quick}
+        section = settings_of("teacher", kind).model_validate({**settings, **own, "ray": ray})
+        folder = tmp_path / f"teach{ray}"
+        teacher_spec(kind).teach.get()(section, Dataset.load(tmp_path / "prepare"), folder)
+        found.append(Knowledge.load(folder / "knowledge"))
+    one, other = found
+    if kind == "bi_encoder":
+        np.testing.assert_allclose(other.item_vectors, one.item_vectors, atol=1e-6)
+        return
+    for part, scores in one.scores.items():
+        np.testing.assert_array_equal(other.scores[part].items.values, scores.items.values)
+        np.testing.assert_allclose(other.scores[part].scores, scores.scores, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["bi_encoder", "cross_encoder"])
+def test_a_cluster_of_ray_is_refused_for_data_in_memory_and_where_none_answers(tmp_path, monkeypatch, kind):
+    monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / "cache"))
+    dataset = make_dataset("clicks" if kind == "bi_encoder" else "impressions")
+    quick = {"batch_size": 16, "max_updates": 2, "window": 2}
+    settings = {"kind": kind, "trunk": str(write_trunk(tmp_path / "trunk")), "optimizer": quick, "ray": "127.0.0.1:1"}
+    section = settings_of("teacher", kind).model_validate(settings)
+    with pytest.raises(RecipeError, match=r"teacher\.ray: data that lie in this process alone"):
+        teacher_spec(kind).teach.get()(section, dataset, tmp_path / "teach")
+    dataset.write(tmp_path / "prepare")
+    with pytest.raises(RunError, match="no cluster of Ray"):
+        teacher_spec(kind).teach.get()(section, Dataset.load(tmp_path / "prepare"), tmp_path / "teach")
+    assert not (tmp_path / "teach").exists()  # before any work
+
+
+def test_the_address_of_a_cluster_decides_no_result_and_is_of_all_variants(tmp_path):
+    teacher = {"kind": "bi_encoder", "trunk": "somewhere"}
+    made = [load_recipe({"data": {"path": "x"}, "teacher": {**teacher, "ray": ray}}) for ray in ("", "local")]
+    assert len({fingerprint(settings_of_stage(stage_named("teach"), recipe)) for recipe in made}) == 1
+    section = settings_of("teacher", "bi_encoder").model_validate({**teacher, "choose": [{"ray": "local"}]})
+    with pytest.raises(RecipeError, match=r"teacher.choose\[0\].ray"):
+        variants_of(section)
 
 
 TEACH = """
