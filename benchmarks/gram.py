@@ -6,7 +6,7 @@
 `cost`, MovieLens-100k, a sample is a click with the 20 clicks before it and 4 sampled negatives, 64 a batch. The plain
 loop encodes every text of every sample, the loop with duplicates removed each distinct text of a batch once, both with
 the whole PLM and one graph; `window-W` is the loop of every training here, from the frozen-prefix cache, which encodes
-each distinct text of W batches once, and `window-W-uncached` the same with the whole PLM. Every figure is of a child
+each distinct text of W batches once, and `window-W-uncached` the same with the whole PLM. Every figure is of a forked
 process that does nothing else: samples per second of whole steps, by the clock and by its seconds of CPU (which others
 on the machine change less), and the peak of its memory while it takes them, less what it held before (model, data,
 cache). They take turns, round by round; the plain loop's rounds come to `--plain-samples` in all. An epoch is all
@@ -22,14 +22,14 @@ Prints one JSON object.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ from teacher_throughput import BATCH, TOKENS, as_impressions, time_plain
 from distill_rec.data import Dataset, prepare
 from distill_rec.demo import resolve
 from distill_rec.files import read_json
-from distill_rec.processes import environment, peak_bytes
+from distill_rec.processes import peak_bytes
 from distill_rec.progress import Quiet
 from distill_rec.recipe import DataSection, OptimizerSection
 from distill_rec.recipe_io import load_recipe
@@ -57,34 +57,42 @@ EACH = 2
 
 def cost(args: argparse.Namespace) -> dict[str, Any]:
     """Rates and memory of every method; see above."""
+    torch.set_num_threads(args.threads)
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["DISTILL_REC_CACHE"] = f"{folder}/cache"
         data = DataSection(format="recbole", path=resolve("demo:movielens-100k"), rating_column="rating",
                            text="{movie_title} ({release_year}) {class}")  # fmt: skip
         prepare(data, Path(folder) / "prepare")
-        own = environment(DISTILL_REC_CACHE=f"{folder}/cache", OMP_NUM_THREADS=str(args.threads))
-        first = child("window-1", folder, 1, args, own)  # fills the cache
+        dataset = as_impressions(Dataset.load(Path(folder) / "prepare"))
+        forked(lambda: measure(dataset, "window-1", 1, 0, args.tuning, folder))  # fills the cache
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in args.methods}
         plain = -(-args.plain_samples // BATCH // args.rounds)
-        for number in range(args.rounds):
-            for name in args.methods:
-                batches = plain if name == "plain" else EACH
-                found[name].append(child(name, folder, batches, args, own, number))
-                say(f"round {number + 1}, {name}: {found[name][-1]}")
-    rows = {name: summary(one, first["samples_an_epoch"]) for name, one in found.items()}
+        for number, name in itertools.product(range(args.rounds), args.methods):
+            batches = plain if name == "plain" else EACH
+            found[name].append(forked(partial(measure, dataset, name, batches, number, args.tuning, folder)))
+            say(f"round {number + 1}, {name}: {found[name][-1]}")
+    samples = len(dataset.train)
+    rows = {name: summary(one, samples) for name, one in found.items()}
     for row in rows.values():
         if "plain" in rows:
             row["times_plain"] = rounded(row["per_cpu_second"] / rows["plain"]["per_cpu_second"])
-    return {"samples_an_epoch": first["samples_an_epoch"], "threads": args.threads, "rounds": args.rounds,
+    return {"samples_an_epoch": samples, "threads": args.threads, "rounds": args.rounds,
             "plain_samples": plain * args.rounds * BATCH, "tuning": args.tuning, "methods": rows}  # fmt: skip
 
 
-def child(
-    name: str, folder: str, batches: int, args: argparse.Namespace, env: dict[str, str], number: int = 0
-) -> dict[str, Any]:
-    asked = {"name": name, "folder": folder, "batches": batches, "tuning": args.tuning, "round": number}
-    command = [sys.executable, __file__, "child", json.dumps(asked)]
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+def forked(call: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What a call returns in a process of its own, which need not import anew."""
+    reads, writes = os.pipe()
+    if (pid := os.fork()) == 0:
+        os.write(writes, json.dumps(call()).encode())
+        os._exit(0)
+    os.close(writes)
+    with os.fdopen(reads, "rb") as file:
+        content = file.read()
+    _, status = os.waitpid(pid, 0)
+    if status or not content:
+        raise ChildProcessError(f"a measurement ended with status {status}")
+    return dict(json.loads(content))
 
 
 def summary(found: list[dict[str, Any]], samples: int) -> dict[str, Any]:
@@ -101,54 +109,40 @@ def summary(found: list[dict[str, Any]], samples: int) -> dict[str, Any]:
     }
 
 
-def measure(asked: dict[str, Any]) -> dict[str, Any]:
-    """One method in this process."""
-    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    dataset = as_impressions(Dataset.load(Path(asked["folder"]) / "prepare"))
-    window = int(asked["name"].split("-")[1]) if asked["name"].startswith("window") else 1
+def measure(dataset: Dataset, name: str, batches: int, number: int, tuning: str, folder: str) -> dict[str, Any]:
+    """One method in this process.
+
+    Args:
+        batches: that are timed; of windows as many as hold these.
+        number: of the round.
+    """
+    window = int(name.split("-")[1]) if name.startswith("window") else 1
     optimizer = OptimizerSection(batch_size=BATCH, window=window)
-    section = BiEncoderSection(trunk=resolve(TRUNK), tuning=asked["tuning"], max_tokens=TOKENS, optimizer=optimizer,
+    section = BiEncoderSection(trunk=resolve(TRUNK), tuning=tuning, max_tokens=TOKENS, optimizer=optimizer,
                                user_encoder="attention", offsets=False)  # fmt: skip
     device = torch.device("cpu")
     model = build_teacher(section, open_source(section, dataset, device), dataset, device, Quiet())
     assert isinstance(model.text_encoder, TrunkEncoder)
-    if asked["name"].endswith("-uncached"):
+    if name.endswith("-uncached"):
         model.text_encoder.states = None
-    training = Training(model, Objective(), dataset, optimizer, Path(asked["folder"]) / "training", seed=0, name="gram")
-    held, steps = forget_peak(), steps_of(training, asked)
-    began, cpu = time.perf_counter(), time.process_time()
-    samples = steps()
-    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-    peak = (peak_bytes() - held) / 2**20
-    every = len(training.batches.impressions)  # type: ignore[attr-defined]
-    return {
-        "per_second": samples / seconds,
-        "per_cpu_second": samples / cpu,
-        "peak_mib": peak,
-        "held_mib": held / 2**20,
-        "samples_an_epoch": every,
-    }
-
-
-def steps_of(training: Training, asked: dict[str, Any]) -> Callable[[], int]:
-    """What is timed; returns how many samples it took."""
-    name, batches = asked["name"], asked["batches"]
+    training = Training(model, Objective(), dataset, optimizer, Path(folder) / "training", seed=0, name="gram")
+    order = training.batches.epoch(number)
+    made = [training.batches.make(order[batch]) for batch in range(batches)]
+    held, began, cpu = forget_peak(), time.perf_counter(), time.process_time()
     if name in ("plain", "dedup"):
-        order = training.batches.epoch(asked["round"])
-        made = [training.batches.make(order[number]) for number in range(batches)]
-
-        def plain() -> int:
-            time_plain(training, made, dedup=name == "dedup")  # type: ignore[arg-type]
-            return sum(len(batch.mask) for batch in made)  # type: ignore[union-attr]
-
-        return plain
-
-    def windows() -> int:
+        time_plain(training, made, dedup=name == "dedup")  # type: ignore[arg-type]
+        done = batches
+    else:
         while training.state.update < batches:
             training._window()
-        return training.state.update * BATCH
-
-    return windows
+        done = training.state.update
+    seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
+    return {
+        "per_second": done * BATCH / seconds,
+        "per_cpu_second": done * BATCH / cpu,
+        "peak_mib": (peak_bytes() - held) / 2**20,
+        "held_mib": held / 2**20,
+    }
 
 
 def forget_peak() -> int:
@@ -219,9 +213,6 @@ def means(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["child"]:
-        print(json.dumps(measure(json.loads(sys.argv[2]))))
-        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("cost", "quality"))
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
