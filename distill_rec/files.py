@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -89,6 +89,15 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
         np.lib.format.write_array(_Writer(file), np.ascontiguousarray(array), allow_pickle=False)
 
 
+def write_rows(path: Path, shape: tuple[int, int], dtype: Any, blocks: Iterable[NDArray[Any]]) -> None:
+    """Write `.npy` from blocks of its rows, of which one is held at a time."""
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    with writing(path) as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, dtype=dtype).tobytes())
+
+
 def read_array(path: Path) -> NDArray[Any]:
     """Read `.npy` memory-mapped (empty arrays, which cannot be mapped, are read)."""
     try:
@@ -138,10 +147,28 @@ def locked(folder: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def alone(path: Path) -> Iterator[None]:
     """Wait until no other process makes `path`, a place in a cache, and hold it; to be looked for again inside."""
+    with _flocked(path, fcntl.LOCK_EX):
+        yield
+
+
+@contextlib.contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """The same without waiting: whether it is held, or another process makes it."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(_flocked(path, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+@contextlib.contextmanager
+def _flocked(path: Path, how: int) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        fcntl.flock(handle, how)
         yield
     finally:
         os.close(handle)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.data.scores import ListedScores
-from distill_rec.files import read_array, write_array, write_json
+from distill_rec.files import read_array, write_array, write_json, write_rows
 from distill_rec.handover import DATA, ITEM_IDS, marks_of
 from distill_rec.losses.spec import ALL_SUPPLIED, SCORES
 from distill_rec.nn.recommender import Recommender
@@ -28,6 +28,8 @@ from distill_rec.runtime.errors import RunError
 from distill_rec.training.checkpoint import save_weights
 
 KNOWN = ("knows", "knows_texts")
+BLOCK = 1 << 16
+"""Items whose vectors are held at once while they are written."""
 LISTED = "scores"
 """Folder, within the knowledge's, of scores that were made once."""
 EARLIER = "earlier"
@@ -163,36 +165,53 @@ def state_folder(folder: Path, number: int) -> Path:
 def write_knowledge(  # noqa: PLR0913
     folder: Path,
     model: Recommender,
-    texts: Tensor | None,
+    texts: NDArray[np.float32] | None,
     dataset: Dataset,
     user_settings: dict[str, Any],
     known: NDArray[np.bool_] | None = None,
     earlier: int = 0,
 ) -> None:
-    """Write a trained teacher's knowledge; the manifest last.
+    """Write a trained teacher's knowledge, block by block; the manifest last.
 
     Args:
-        texts: vectors of the model's own texts `[n, d]` (one per item where its trunk is a file of vectors); None of
-            one that reads no texts, and so knows the items with training clicks alone.
+        texts: vectors of the model's own texts `[n, d]` (one per item where its trunk is a file of vectors); they may
+            lie in a file. None of a model that reads no texts, and so knows the items with training clicks alone.
         known: bool `[n_items]`, items that the model knows, one vector of `texts` each; all where not given.
         earlier: states on the way that were written before it, see `state_folder`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    items = model.item_vectors(texts).float().cpu().numpy()
-    if known is not None:
-        items = np.where(known[:, None], items, np.float32(0))
-    write_array(folder / "item_vectors.npy", items)
+    shape = dataset.n_items, model.text_encoder.dim
+    write_rows(folder / "item_vectors.npy", shape, np.float32, _item_blocks(model, texts, known))
     if texts is None:
-        _write_known(folder, items, dataset.warm, dataset)
+        _write_known(folder, np.asarray(read_array(folder / "item_vectors.npy")), dataset.warm, dataset)
     elif known is not None:
-        _write_known(folder, texts.float().cpu().numpy(), known, dataset)
+        _write_known(folder, texts, known, dataset)
     else:
-        write_array(folder / "text_vectors.npy", _by_text(texts.float().cpu().numpy(), model, dataset))
+        write_array(folder / "text_vectors.npy", _by_text(texts, model, dataset))
     if texts is not None and model.offsets is not None:
         offsets = model.offsets.eval()().detach().float().cpu().numpy()
         write_array(folder / "offsets.npy", offsets if known is None else np.where(known[:, None], offsets, 0))
-    rest = dataset, int(items.shape[1]), ALL_SUPPLIED, model.repeat, _noted(earlier=earlier)
+    rest = dataset, shape[1], ALL_SUPPLIED, model.repeat, _noted(earlier=earlier)
     _write_rest(folder, model.user_encoder, user_settings, *rest)
+
+
+def _item_blocks(
+    model: Recommender, texts: NDArray[np.float32] | None, known: NDArray[np.bool_] | None
+) -> Iterator[NDArray[np.float32]]:
+    """Item vectors, offsets included; zeros of items that the model does not know."""
+    item_text = model.item_text.cpu().numpy()
+    with torch.no_grad():
+        offsets = None if model.offsets is None else model.offsets.eval()().float().cpu().numpy()
+    for start in range(0, len(item_text), BLOCK):
+        rows = slice(start, start + BLOCK)
+        part = np.zeros((len(item_text[rows]), model.text_encoder.dim), np.float32)
+        if texts is not None:
+            part += texts[item_text[rows]]
+        if offsets is not None:
+            part += offsets[rows]
+        if known is not None:
+            part[~known[rows]] = 0
+        yield part
 
 
 def store_knowledge(folder: Path, knowledge: Knowledge, dataset: Dataset) -> None:

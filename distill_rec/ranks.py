@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PATIENCE = timedelta(days=7)
 """A process that waits for the first one's stages; one that dies is noticed at once, by its closed connection."""
+WHOLE = (
+    "Of a trunk of which little learns (teacher.tuning lora or last:k), each process holds the weights once and "
+    "gradients of that little; item_chunk bounds the rest."
+)
+"""What helps where a trunk seems too large for one process."""
 log = logging.getLogger("distill_rec")
 
 
@@ -170,17 +175,18 @@ def _disconnect() -> None:
 def _refuse_unknown() -> None:
     for name in ("FSDP", "DEEPSPEED", "MEGATRON_LM"):
         if os.environ.get(f"ACCELERATE_USE_{name}", "").lower() in ("true", "1"):
-            raise _refusal(name)
+            raise _refusal(name, WHOLE)
     precision = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
     if precision not in ("", "no"):
         raise _refusal(f"--mixed_precision {precision}")
 
 
-def _refusal(found: str) -> TrainingError:
+def _refusal(found: str, do: str = "") -> TrainingError:
     return TrainingError(
         "accelerate launch",
         f"{found}, which is not offered",
         "several processes in full precision, each with the whole model (--multi_gpu, or torchrun)",
+        do,
     )
 
 

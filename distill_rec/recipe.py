@@ -106,6 +106,17 @@ class TeacherSection(Sourced):
         return None
 
 
+class TrunkTeacherSection(TeacherSection):
+    """What every kind of teacher that runs a PLM has."""
+
+    ray: str = Field(
+        "",
+        description="address of a cluster of Ray, or 'local', whose workers run the PLM where all texts or samples pass"
+        " it once (frozen layers, item vectors, a cross-encoder's scores); '': this process, and those launched with "
+        "it",
+    )
+
+
 if TYPE_CHECKING:
 
     class LossSection(Section):

@@ -7,21 +7,18 @@ under the same paths, as on a shared file system.
 from __future__ import annotations
 
 import json
-import os
-import socket
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from distill_rec.ray_cluster import joined, most_workers
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import DataError, DistillRecError, RunError
 from distill_rec.scoring.batch_ranker import BatchRanker, RankingOptions
 from distill_rec.scoring.job import Folder, PartRecord, Settings, record_of
 from distill_rec.scoring.part import score_part
 from distill_rec.scoring.users import RowRange
-
-LOCAL = "local"
 
 
 class Worker:
@@ -45,22 +42,6 @@ class Worker:
         return json.dumps(asdict(done))
 
 
-def require_cluster(address: str) -> None:
-    """Find out before any work whether a cluster answers; Ray itself would try for minutes.
-
-    Raises:
-        ModuleNotFoundError: ray is not installed.
-        RunError: nothing listens at HOST:PORT.
-    """
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if host and port.isdigit():
-        try:
-            socket.create_connection((host, int(port)), timeout=5).close()
-        except OSError as error:
-            raise RunError(address, f"no cluster of Ray: {error}", "the address of one, or 'local'") from error
-    import ray  # noqa: F401  (an extra)
-
-
 def score_on_ray(
     student: Student, parts: dict[int, RowRange], settings: Settings, out: Path, address: str, workers: int | None
 ) -> Iterator[tuple[int, PartRecord]]:
@@ -72,49 +53,32 @@ def score_on_ray(
     """
     import ray
 
-    begun = _connect(address, workers)
     try:
-        rows = [{"number": number, "part": json.dumps(asdict(part))} for number, part in parts.items()]
-        most = workers or max(1, int(ray.cluster_resources().get("CPU", 2)) - 1)
-        made = {
-            "artifact": str(student.info.folder),
-            "digest": student.info.digest,
-            "settings": settings,
-            "out": str(out.resolve()),
-        }
-        ranked = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-            Worker, fn_constructor_kwargs=made, batch_size=1, concurrency=min(most, len(rows))
-        )
-        for row in ranked.iter_rows():
-            record = json.loads(row["record"])
-            if "error" in record:
-                raise DataError(**record["error"])
-            yield int(row["number"]), record_of(record)
+        with joined(address, workers):
+            yield from _ranked(student, parts, settings, out, workers)
     except ray.exceptions.RayError as error:
         do = "Finished parts are kept: the same command goes on from there."
         raise RunError(out, f"a worker of Ray failed: {error}", "a file for each part", do) from error
-    finally:
-        if begun:
-            ray.shutdown()
 
 
-def _connect(address: str, workers: int | None) -> bool:
-    """Start or join a cluster; whether it was us who did."""
+def _ranked(
+    student: Student, parts: dict[int, RowRange], settings: Settings, out: Path, workers: int | None
+) -> Iterator[tuple[int, PartRecord]]:
     import ray
-    import ray.data
 
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    if ray.is_initialized():
-        return False
-    quiet: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
-    if address != LOCAL:
-        try:
-            ray.init(address=address, **quiet)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise RunError(address, f"no cluster of Ray: {error}", "the address of one, or 'local'") from error
-        return True
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # One CPU more than workers: Ray Data keeps one for what feeds them.
-    cpus = (workers or os.cpu_count() or 1) + 1
-    ray.init(num_cpus=cpus, include_dashboard=False, **quiet)
-    return True
+    rows = [{"number": number, "part": json.dumps(asdict(part))} for number, part in parts.items()]
+    most = most_workers(workers)
+    made = {
+        "artifact": str(student.info.folder),
+        "digest": student.info.digest,
+        "settings": settings,
+        "out": str(out.resolve()),
+    }
+    ranked = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
+        Worker, fn_constructor_kwargs=made, batch_size=1, concurrency=min(most, len(rows))
+    )
+    for row in ranked.iter_rows():
+        record = json.loads(row["record"])
+        if "error" in record:
+            raise DataError(**record["error"])
+        yield int(row["number"]), record_of(record)

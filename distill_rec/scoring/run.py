@@ -47,7 +47,7 @@ def score(
     """
     settings, progress = settings or Settings(), progress or Quiet()
     if ray is not None:
-        from distill_rec.scoring.on_ray import require_cluster
+        from distill_rec.ray_cluster import require_cluster
 
         require_cluster(ray)
     student = Student.load(artifact, threads=settings.threads, dim=settings.dim)

@@ -1,16 +1,16 @@
 """The frozen prefix: run the layers that never change once per text, keep what comes out, start every step there.
 
 States are kept ragged, `[n_tokens, width]` in fp16 (fp32 where values pass what fp16 holds), in the cache folder,
-under the texts, the trunk's weights, its tokenizer's settings and the depth. An interrupted pass goes on at the
-next shard of texts.
+under the texts, the trunk's weights, its tokenizer's settings and the depth. A pass is made in shards of texts
+(`distill_rec.shards`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,12 +20,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from distill_rec.data.ragged import Ragged
-from distill_rec.files import alone, cache_folder, fingerprint, read_json, write_json
+from distill_rec.files import cache_folder, fingerprint
 from distill_rec.progress import Progress, Task
+from distill_rec.shards.job import Job, rows_of
+from distill_rec.shards.rows import RowFile
 from distill_rec.trunks.load import Trunk, layer_list, pool
 from distill_rec.trunks.reuse import Shared, note_texts, shared_with
 
-SHARD = 2048
+SHARD = 512
+"""Texts of a shard."""
 FP16_LIMIT = 6e4
 
 
@@ -134,61 +137,38 @@ class Pass:
     family: Path
 
 
-class RowFile:
-    """A flat file of rows, appended shard by shard by ordinary writes, readable when it is whole."""
+def pass_job(rows: RowFile, tokens: Ragged, trunk: Trunk, asked: Pass) -> Job:
+    """Run the lower layers over all texts, shard by shard; rows that an earlier pass has made are taken from it."""
+    shared = cache(lambda: shared_with(asked.family, asked.texts, rows.width, rows.dtype))
 
-    def __init__(self, folder: Path, dtype: type[np.generic], width: int) -> None:
-        self.folder, self.dtype, self.width = folder, np.dtype(dtype), width
-        self.part, self.whole, self.state = folder / "rows.part", folder / "rows.bin", folder / "progress.json"
+    def make(shard: int, task: Task) -> NDArray[Any]:
+        if _overflow(rows).exists():
+            raise OverflowError
+        numbers = np.arange(shard * rows.size, min((shard + 1) * rows.size, len(tokens)))
+        with torch.no_grad():
+            block = _block(numbers, tokens, trunk, asked, shared(), task)
+        if rows.dtype == np.float16 and np.abs(block).max(initial=0) > FP16_LIMIT:
+            _overflow(rows).touch()
+            raise OverflowError
+        return block
 
-    def done(self) -> int:
-        """Shards that are safely on disk."""
-        if self.whole.exists():
-            return -1
-        if not self.state.exists() or not self.part.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.part.write_bytes(b"")
-            write_json(self.state, {"shards": 0, "bytes": 0})
-        state = read_json(self.state)
-        os.truncate(self.part, state["bytes"])
-        return int(state["shards"])
+    return Job(rows, len(tokens), asked.title, make)
 
-    def append(self, shard: int, rows: NDArray[Any]) -> None:
-        with self.part.open("ab") as file:
-            file.write(rows.astype(self.dtype, copy=False).tobytes())
-            file.flush()
-            os.fsync(file.fileno())
-            size = file.tell()
-        write_json(self.state, {"shards": shard + 1, "bytes": size})
 
-    def finish(self) -> None:
-        if not self.whole.exists():
-            os.replace(self.part, self.whole)
-
-    def read(self) -> NDArray[Any]:
-        return np.memmap(self.whole, dtype=self.dtype, mode="r").reshape(-1, self.width)
+def _overflow(rows: RowFile) -> Path:
+    """Says that some states do not fit into fp16."""
+    return rows.folder / "overflow"
 
 
 def run_lower(rows: RowFile, tokens: Ragged, trunk: Trunk, asked: Pass, progress: Progress) -> NDArray[Any]:
-    """Run the lower layers over all texts, shard by shard; rows that an earlier pass has made are taken from it.
+    """The rows of a pass; processes that ask for the same at the same time share its shards.
 
-    Another process that makes the same rows is waited for.
+    Raises:
+        OverflowError: some state does not fit into fp16, where that is asked for.
     """
-    with alone(rows.folder):
-        begin = rows.done()
-        if begin >= 0:
-            shared = shared_with(asked.family, asked.texts, rows.width, rows.dtype)
-            with progress.task(asked.title, len(tokens)) as task, torch.no_grad():
-                task.advance(min(begin * SHARD, len(tokens)))
-                for shard in range(begin, -(-len(tokens) // SHARD)):
-                    numbers = np.arange(shard * SHARD, min((shard + 1) * SHARD, len(tokens)))
-                    block = _block(numbers, tokens, trunk, asked, shared, task)
-                    if rows.dtype == np.float16 and np.abs(block).max(initial=0) > FP16_LIMIT:
-                        raise OverflowError
-                    rows.append(shard, block)
-            rows.finish()
-        note_texts(rows.folder, asked.family, asked.texts, _lengths(tokens, asked))
-        return rows.read()
+    found = rows_of(pass_job(rows, tokens, trunk, asked), progress)
+    note_texts(rows.folder, asked.family, asked.texts, _lengths(tokens, asked))
+    return found
 
 
 def _lengths(tokens: Ragged, asked: Pass) -> NDArray[np.int64]:
@@ -219,31 +199,38 @@ def _block(
     return np.concatenate(out) if out else np.empty((0, trunk.width))
 
 
+def states_pass(texts: list[str], tokens: Ragged, trunk: Trunk, start: int) -> tuple[RowFile, Pass]:
+    """The pass that keeps what enters layer `start`: in fp16, or in fp32 once some state has not fitted into that."""
+    root = cache_folder() / "states"
+    folder, family = root / _key(trunk, texts, start), root / "families" / _key(trunk, [], start)
+    half = RowFile(folder / "fp16", np.float16, trunk.width, SHARD)
+    rows = RowFile(folder / "fp32", np.float32, trunk.width, SHARD) if _overflow(half).exists() else half
+    return rows, Pass(texts, start, None, f"frozen layers 1-{start}", family / rows.folder.name)
+
+
 def cached_states(texts: list[str], tokens: Ragged, trunk: Trunk, start: int, progress: Progress) -> Ragged:
     """What enters layer `start` for each token of each text, memory-mapped.
 
     Args:
         start: the lowest layer that learns; the depth where none does.
     """
-    root = cache_folder() / "states"
-    folder, family = root / _key(trunk, texts, start), root / "families" / _key(trunk, [], start)
-
-    def values(name: str, dtype: type[np.generic]) -> NDArray[Any]:
-        asked = Pass(texts, start, None, f"frozen layers 1-{start}", family / name)
-        return run_lower(RowFile(folder / name, dtype, trunk.width), tokens, trunk, asked, progress)
-
+    rows, asked = states_pass(texts, tokens, trunk, start)
     try:
-        found = values("fp16", np.float16)
+        found = run_lower(rows, tokens, trunk, asked, progress)
     except OverflowError:
-        found = values("fp32", np.float32)
+        rows, asked = states_pass(texts, tokens, trunk, start)
+        found = run_lower(rows, tokens, trunk, asked, progress)
     return Ragged(found, tokens.offsets)
+
+
+def pooled_pass(texts: list[str], trunk: Trunk, pooling: str) -> tuple[RowFile, Pass]:
+    """The pass of the whole frozen trunk, whose pooled vectors are kept in fp32."""
+    root = cache_folder() / "pooled"
+    asked = Pass(texts, trunk.depth, pooling, "frozen trunk", root / "families" / _key(trunk, [], pooling))
+    return RowFile(root / _key(trunk, texts, pooling), np.float32, trunk.width, SHARD), asked
 
 
 def cached_pooled(texts: list[str], tokens: Ragged, trunk: Trunk, pooling: str, progress: Progress) -> NDArray[Any]:
     """Pooled vectors `[n_texts, width]` of the whole frozen trunk, fp32, memory-mapped."""
-    root = cache_folder() / "pooled"
-    family = root / "families" / _key(trunk, [], pooling)
-    asked = Pass(texts, trunk.depth, pooling, "frozen trunk", family)
-    return run_lower(
-        RowFile(root / _key(trunk, texts, pooling), np.float32, trunk.width), tokens, trunk, asked, progress
-    )
+    rows, asked = pooled_pass(texts, trunk, pooling)
+    return run_lower(rows, tokens, trunk, asked, progress)

@@ -12,8 +12,12 @@ from distill_rec.data.ragged import Ragged
 from distill_rec.files import cache_folder, fingerprint
 from distill_rec.progress import Progress
 from distill_rec.runtime.tokenizer import TextTokenizer
+from distill_rec.shards.rows import RowFile
 from distill_rec.trunks.load import Trunk
-from distill_rec.trunks.prefix import Pass, RowFile, run_lower
+from distill_rec.trunks.prefix import Pass, run_lower
+
+SHARD = 2048
+"""Sub-words of a shard."""
 
 
 def vocabulary_size(trunk: Trunk) -> int:
@@ -32,9 +36,9 @@ def vocabulary_vectors(trunk: Trunk, progress: Progress, only: NDArray[np.int64]
     """
     which = () if only is None else (only.tolist(),)
     root, family = cache_folder() / "vocabulary", fingerprint(trunk.digest, trunk.tokenizer_json)
-    rows = RowFile(root / fingerprint(trunk.digest, trunk.tokenizer_json, *which), np.float32, trunk.width)
-    if rows.whole.exists():  # then the trunk is not even loaded
-        return rows.read()
+    rows = RowFile(root / fingerprint(trunk.digest, trunk.tokenizer_json, *which), np.float32, trunk.width, SHARD)
+    if rows.finished:  # then the trunk is not even loaded
+        return rows.collect(0)
     special = TextTokenizer(trunk.tokenizer_json, max(trunk.max_tokens, 4), special_tokens=True).encode([""])[0]
     before, after = special[: (len(special) + 1) // 2], special[(len(special) + 1) // 2 :]
     chosen = np.arange(vocabulary_size(trunk)) if only is None else only

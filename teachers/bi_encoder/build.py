@@ -14,6 +14,7 @@ from torch import Tensor
 from distill_rec.begin import Earlier
 from distill_rec.contracts import Tuning
 from distill_rec.data.dataset import Dataset
+from distill_rec.data.ragged import Ragged
 from distill_rec.nn.from_recipe import make_offsets, make_repeat, training_texts, user_settings
 from distill_rec.nn.pooled_encoder import PooledEncoder
 from distill_rec.nn.recommender import Recommender, TextEncoder
@@ -82,19 +83,24 @@ def pooled_vectors(source: Source, dataset: Dataset, progress: Progress) -> Tens
         assert source.vectors is not None
         return source.vectors
     trunk = source.trunk
-    pooling = "mean" if trunk.pooling == "attention" else trunk.pooling
-    tokens = cached_tokens(dataset.texts, trunk.tokenizer(), _tokens_key(trunk))
-    return torch.from_numpy(np.array(cached_pooled(dataset.texts, tokens, trunk, pooling, progress)))
+    tokens = tokens_of(trunk, dataset.texts)
+    return torch.from_numpy(np.array(cached_pooled(dataset.texts, tokens, trunk, pooling_of(trunk), progress)))
 
 
-def _tokens_key(trunk: Trunk) -> str:
-    return f"{trunk.tokenizer_json}|{trunk.prefix}|{trunk.max_tokens}"
+def pooling_of(trunk: Trunk) -> str:
+    """How vectors of the untouched trunk are pooled."""
+    return "mean" if trunk.pooling == "attention" else trunk.pooling
+
+
+def tokens_of(trunk: Trunk, texts: list[str]) -> Ragged:
+    """Token ids of each text, as the trunk reads them."""
+    return cached_tokens(texts, trunk.tokenizer(), f"{trunk.tokenizer_json}|{trunk.prefix}|{trunk.max_tokens}")
 
 
 def empty_texts(trunk: Trunk, dataset: Dataset) -> NDArray[np.bool_]:
     """Which texts read as the empty one, `[n_texts]`."""
     tokenizer = trunk.tokenizer()
-    tokens = cached_tokens(dataset.texts, tokenizer, _tokens_key(trunk))
+    tokens = tokens_of(trunk, dataset.texts)
     return tokenizer.reads_empty(tokens.values, tokens.offsets)
 
 
@@ -141,7 +147,7 @@ def trunk_encoder(
         how: changes the trunk so that something of it learns.
         chunk: texts encoded at once.
     """
-    tokens = cached_tokens(texts, trunk.tokenizer(), _tokens_key(trunk))
+    tokens = tokens_of(trunk, texts)
     lowest = how.lowest(trunk.depth)
     states = None if lowest is None else cached_states(texts, tokens, trunk, lowest, progress)
     tuned = how.prepare(trunk)

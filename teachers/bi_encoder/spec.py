@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field
 
 from distill_rec.contracts import EstimateTeacher, OpenEncoder, Teach, TeacherSpec, Tuning, Untrained, tuning_of
-from distill_rec.recipe import ModelSection, OptimizerSection, TeacherSection
+from distill_rec.recipe import ModelSection, OptimizerSection, TeacherSection, TrunkTeacherSection
 from distill_rec.registry import Late
 from distill_rec.sections.histories import HistoriesSection
 from distill_rec.sections.trajectory import TrajectorySection
@@ -17,7 +17,7 @@ from teachers.bi_encoder.preference.section import PreferenceSection
 from teachers.bi_encoder.tuning.names import known_tuning, tuning_forms
 
 
-class BiEncoderSection(ModelSection, TrajectorySection, TeacherSection):
+class BiEncoderSection(ModelSection, TrajectorySection, TrunkTeacherSection):
     """Keys of a bi-encoder: the PLM, its head, and how much of it learns."""
 
     kind: Literal["bi_encoder"] = Field("bi_encoder", description="what the teacher is")

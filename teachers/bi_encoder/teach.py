@@ -18,13 +18,13 @@ from distill_rec.files import fingerprint, replacing, sha256_file, write_text
 from distill_rec.knowledge import state_folder, write_knowledge
 from distill_rec.model_records import TeacherRecord
 from distill_rec.nn.from_recipe import user_settings
-from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress, Quiet
 from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import read_record, write_record
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.shards.share import require_ray
 from distill_rec.together import joint
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, save_weights, trainable
@@ -32,7 +32,8 @@ from distill_rec.training.histories import click_histories
 from distill_rec.training.outcome import Outcome, Variant
 from distill_rec.training.search import search
 from distill_rec.training.trajectory import earlier_states
-from teachers.bi_encoder.build import Source, build_teacher, empty_texts, open_source
+from teachers.bi_encoder.build import Source, build_teacher, open_source
+from teachers.bi_encoder.passes import ENCODING, frozen_on_ray, text_vectors, trained_model
 from teachers.bi_encoder.places import place_of
 from teachers.bi_encoder.post_training.train import NAME, post_train, weights_of
 from teachers.bi_encoder.post_training.trunk import POST_TRAINED
@@ -60,6 +61,8 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
         TrainingError: a loss that is not finite.
     """
     progress = progress or Quiet()
+    ray, section = section.ray, section.model_copy(update={"ray": ""})
+    require_ray(ray, dataset.folder)
     variants = variants_of(section)
     _require_one_protocol(variants, dataset)
     for variant in variants:
@@ -67,6 +70,8 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
             require_preferences(variant.preference, dataset)
     post = [post_train(variant, dataset, folder, progress) for variant in variants]
     learned = [weights_of(variant, place) for variant, place in zip(variants, post, strict=True)]
+    if ray:
+        frozen_on_ray(list(zip(variants, learned, strict=True)), dataset, ray, progress)
     folders = [_train(variant, dataset, folder, progress, own) for variant, own in zip(variants, learned, strict=True)]
     outcomes = [read_record(Outcome, path / "history.json") for path in folders]
     best = max(range(len(variants)), key=lambda number: outcomes[number].best)
@@ -75,7 +80,7 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
                 updates=o.updates, stopped=o.stopped, rising=o.rising, kept_start=o.kept_start)
         for v, o in zip(variants, outcomes, strict=True)
     ]  # fmt: skip
-    _publish(variants[best], dataset, folders[best], folder, progress, learned[best])
+    _publish(variants[best], dataset, folders[best], folder, progress, learned[best], ray)
     noted: dict[str, Any] = {"variants": choice, "chosen": best}
     if (before := post[best]) is not None:
         noted["before"] = {NAME: read_record(Outcome, before / "history.json")}
@@ -252,27 +257,26 @@ def train_model(  # noqa: PLR0913
 
 
 def _publish(  # noqa: PLR0913
-    variant: BiEncoderSection, dataset: Dataset, trained: Path, folder: Path, progress: Progress, learned: Path | None
+    variant: BiEncoderSection,
+    dataset: Dataset,
+    trained: Path,
+    folder: Path,
+    progress: Progress,
+    learned: Path | None,
+    ray: str,
 ) -> None:
     """Write the chosen variant as the teacher, with its knowledge."""
-    device = choose_device(variant.device)
-    source = open_source(variant, dataset, device, learned)
-    model = build_teacher(variant, source, dataset, device, progress)
     settings, states = user_settings(variant, dataset), earlier_states(trained, variant.trajectory)
 
-    def know(weights: Path, place: Path, earlier: int = 0) -> None:
-        load_trainable(load_file(weights), model, Objective())
-        model.eval()
-        if source.trunk is not None:
-            set_neutral(model, empty_texts(source.trunk, dataset), dataset)
-        write_knowledge(place, model, model.text_encoder.encode(), dataset, settings, earlier=earlier)
+    def know(weights: Path, place: Path, earlier: int = 0) -> tuple[Source, Recommender]:
+        source, model = trained_model(variant, dataset, learned, weights, progress)
+        vectors = text_vectors(variant, model.text_encoder, source, dataset, folder, weights, learned, progress, ray)
+        write_knowledge(place, model, vectors, dataset, settings, earlier=earlier)
+        return source, model
 
-    with progress.task("teacher's knowledge", 1 + len(states)) as task:
-        for number, weights in enumerate(states):
-            know(weights, state_folder(folder / "knowledge", number))
-            task.advance()
-        know(trained / "best.safetensors", folder / "knowledge", len(states))
-        task.advance()
+    for number, weights in enumerate(states):
+        know(weights, state_folder(folder / "knowledge", number))
+    source, model = know(trained / "best.safetensors", folder / "knowledge", len(states))
     neutral = model.text_encoder.neutral
     tensors = dict(model.state_dict()) | ({} if neutral is None else {"neutral": neutral})
     save_weights(folder / "weights.safetensors", tensors)
@@ -282,6 +286,7 @@ def _publish(  # noqa: PLR0913
     if source.trunk is not None:
         write_text(folder / "tokenizer.json", source.trunk.tokenizer_json)
     write_record(folder / "model.json", _record(variant, source, dataset, model, settings))
+    shutil.rmtree(folder / ENCODING, ignore_errors=True)
 
 
 def _record(

@@ -24,6 +24,8 @@ def merged_variants(section: BiEncoderSection) -> list[BiEncoderSection]:
     base = section.model_dump(exclude={"choose"}, exclude_none=True)
     merged = []
     for number, variant in enumerate(section.choose or [{}]):
+        if "ray" in variant:
+            raise RecipeError(f"teacher.choose[{number}].ray", "of one variant", "teacher.ray, which is of all")
         try:
             merged.append(BiEncoderSection.model_validate(merge(base, variant)))
         except ValidationError as error:

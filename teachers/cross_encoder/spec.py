@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from distill_rec.contracts import EstimateTeacher, OpenRanker, Teach, TeacherSpec
-from distill_rec.recipe import OptimizerSection, TeacherSection
+from distill_rec.recipe import OptimizerSection, TrunkTeacherSection
 from distill_rec.registry import Late
 from teachers.bi_encoder.tuning.names import known_tuning, tuning_forms
 
 
-class CrossEncoderSection(TeacherSection):
+class CrossEncoderSection(TrunkTeacherSection):
     """Keys of a cross-encoder: the PLM, how much of it learns, what it reads and what it is asked."""
 
     kind: Literal["cross_encoder"] = Field("cross_encoder", description="what the teacher is")

@@ -77,7 +77,7 @@ def _teach_vectors(
     model = build_teacher(head, source, dataset, choose_device(section.device), progress)
     load_trainable(load_file(folder / "best.safetensors"), model, Objective())
     model.eval()
-    settings, texts = user_settings(section, dataset), model.text_encoder.encode()
+    settings, texts = user_settings(section, dataset), model.text_encoder.encode().float().cpu().numpy()
     write_knowledge(folder / "knowledge", model, texts, dataset, settings, None if known.all() else known)
     noted["user_encoder"], noted["trunk"] = settings, source.record
     noted["parameters"] = sum(p.numel() for p in model.parameters())

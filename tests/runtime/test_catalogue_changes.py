@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,33 @@ def test_updates_for_ever_take_no_more_than_the_first_and_leave_nothing_behind(a
     np.testing.assert_allclose(student.item_vectors[:60], expected, atol=1e-5)
     student.add_items(dict(zip(ids, TEXTS, strict=True)))  # nothing that 300 roundings or shortenings added up to
     np.testing.assert_allclose(student.item_vectors[:60], loaded, atol=1e-6)
+
+
+def work_of(student, encoded, items):
+    """Texts encoded, and the most bytes held beside what was held before, while items are updated."""
+    encoded.clear()
+    before = tracemalloc.get_traced_memory()[0]
+    tracemalloc.reset_peak()
+    student.add_items(items)
+    return sum(encoded), tracemalloc.get_traced_memory()[1] - before
+
+
+@pytest.mark.parametrize("changed", [1, 60])
+def test_an_update_does_as_much_work_after_300_others_as_after_the_first(artifact, monkeypatch, changed):
+    student, encoded = Student.load(artifact), []
+    own, ids = student._encoder.encode, student.item_ids
+    monkeypatch.setattr(student._encoder, "encode", lambda texts: encoded.append(len(texts)) or own(texts))
+    tracemalloc.start()
+    try:
+        found = []
+        for number in range(300):
+            texts = [f"{word} dog {number:03d}" for word in TEXTS[:changed]]
+            found.append(work_of(student, encoded, dict(zip(ids, texts, strict=False))))
+    finally:
+        tracemalloc.stop()
+    assert {texts for texts, _ in found} == {found[0][0]}
+    # the first of all makes room for what is changed, the others use it
+    assert max(held for _, held in found[-100:]) <= 1.1 * max(held for _, held in found[1:100])
 
 
 def test_a_long_vector_that_was_replaced_widens_no_search_and_leaves_no_trace(artifact):

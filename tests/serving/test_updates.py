@@ -56,6 +56,29 @@ def test_acknowledged_updates_are_there_after_a_kill_and_before(folder, tmp_path
         assert served.ask("POST", "/rank", {"candidates": ["i2"]})[0] == 200
 
 
+def test_a_store_takes_as_many_of_sqlites_instructions_and_pages_after_300_others(tmp_path):
+    state, found = State(tmp_path / "state"), []
+    try:
+        for number in range(300):
+            steps = 0
+
+            def step():
+                nonlocal steps
+                steps += 1
+                return 0
+
+            state._connection.set_progress_handler(step, 1)
+            state.store([Update(f"i{place}", f"red cat {number:03d}") for place in range(20)])
+            state._connection.set_progress_handler(None, 1)
+            (pages,) = state._connection.execute("PRAGMA page_count").fetchone()
+            found.append((steps, pages))
+    finally:
+        state.close()
+    # the first inserts what the others replace
+    assert max(steps for steps, _ in found[-100:]) <= 1.1 * max(steps for steps, _ in found[1:100])
+    assert max(pages for _, pages in found) <= found[1][1] + 2
+
+
 def test_a_put_text_is_read_as_training_read_its_texts(tmp_path):
     folder = seal(write_version(tmp_path / "1"), unescape_html=True)
     with serving(folder, tmp_path / "log", "--state", tmp_path / "state") as served:

@@ -20,7 +20,9 @@ class Teach(Stage):
     section = "teacher"
     version = 2
     still_good = frozenset({1})  # 2 lets small logs, whose epochs have few updates, train to the floor and beyond
-    no_effect = frozenset(f"teacher.{key}" for key in ("trunk", "begin", "scores", "vectors", "proposer", "device"))
+    no_effect = frozenset(
+        f"teacher.{key}" for key in ("trunk", "begin", "scores", "vectors", "proposer", "device", "ray")
+    )
     help = "Train the teacher and cache its knowledge (after prepare, where that is not finished)."
     example = "distill-rec teach students/static --set teacher.dim=32"
     outputs = ("weights.safetensors", "model.json", "knowledge/manifest.json")
