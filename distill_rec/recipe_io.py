@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from distill_rec.contracts import supplies_of
+from distill_rec.contracts import learner_of, supplies_of, tuning_of
 from distill_rec.files import nearest_to
 from distill_rec.kinds import without_other_kinds
 from distill_rec.losses.checks import refuse_kind, refuse_signals
@@ -79,13 +79,17 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
         refuse_signals(recipe.student.largest_loss, supplies_of(recipe.teacher))
         if recipe.student.first is not None:
             refuse_signals(recipe.student.first.loss, supplies_of(recipe.teacher), "student.first.loss")
+        if recipe.student.joint is not None:
+            _refuse_joint(recipe.student.joint.tuning, recipe.teacher, where)
         _refuse_start(recipe.student, recipe.teacher, where)
         if recipe.student.mix != "sum" and not recipe.teacher.parts():
             found = f"{recipe.student.mix!r}, and the recipe has one teacher"
             raise RecipeError(f"{where}, key student.mix", found, "sum, or several teachers as [[teacher]]")
-    if recipe.teacher is None and recipe.student is not None and recipe.student.first is not None:
-        found = "a first stage of distillation, and the recipe has no teacher"
-        raise RecipeError(f"{where}, section student.first", found, "a section [teacher]", "Or leave it out.")
+    if recipe.teacher is None and recipe.student is not None:
+        for name, what in (("first", "a first stage of distillation"), ("joint", "a training with the teacher")):
+            if getattr(recipe.student, name) is not None:
+                found = f"{what}, and the recipe has no teacher"
+                raise RecipeError(f"{where}, section student.{name}", found, "a section [teacher]", "Or leave it out.")
     return recipe
 
 
@@ -95,6 +99,15 @@ def teachers_of(settings: Mapping[str, Any]) -> list[Settings]:
     members = teacher.get("members") if isinstance(teacher, Mapping) else None
     found = list(members.values()) if isinstance(members, Mapping) else [teacher]
     return [one for one in found if isinstance(one, Mapping)]  # type: ignore[misc]
+
+
+def _refuse_joint(tuning: str, teacher: TeacherSection, where: str) -> None:
+    """Refuse a teacher that cannot learn beside the student, and a tuning that there is not."""
+    learner_of(teacher.kind)
+    try:
+        tuning_of(tuning) if tuning else None
+    except ValueError as error:
+        raise RecipeError(f"{where}, key student.joint.tuning", f"{tuning!r}: {error}", "a tuning as last:2") from None
 
 
 def _refuse_start(student: StudentSection, teacher: TeacherSection, where: str) -> None:

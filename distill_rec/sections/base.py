@@ -17,7 +17,7 @@ class Section(BaseModel):
 LATER = (
     *("repeat_term", "start", "prefix", "histories", "trunk_layer_decay", "vocabulary"),
     *("mix", "mix_temperature", "nested", "nested_weights", "adapter", "preference", "post_training", "first"),
-    *("schedule", "begin", "rate_factor", "replay", "drawn_negatives", "drawn_by"),
+    *("schedule", "begin", "rate_factor", "replay", "drawn_negatives", "drawn_by", "joint"),
 )
 """Keys that came after trainings had been begun without them."""
 

@@ -33,10 +33,11 @@ class Evaluate(Stage):
     def require(self, recipe: Recipe) -> None:
         from distill_rec.data.labels import refuse_columns
         from distill_rec.evaluation.columns import COLUMNS
+        from distill_rec.pipeline.trainings import JOINT
 
         if recipe.evaluate is not None:
             refuse_columns(recipe.evaluate.slices, recipe.data)
-        taken = {*COLUMNS, *(recipe.teacher.parts() if recipe.teacher is not None else {})}
+        taken = {*COLUMNS, JOINT, *(recipe.teacher.parts() if recipe.teacher is not None else {})}
         for other in recipe.evaluate.others if recipe.evaluate is not None else []:
             if other.name in taken:
                 found = f"{other.name!r}, which is a column's of the run"
@@ -102,4 +103,5 @@ def _trained(recipe: Recipe) -> int:
     """Models of a run that read histories."""
     student = recipe.student
     beside = 0 if student is None or recipe.teacher is None else student.undistilled + student.initialised
-    return (recipe.teacher is not None) + (student is not None) + beside
+    joint = student is not None and student.joint is not None
+    return (recipe.teacher is not None) + (student is not None) + beside + joint
