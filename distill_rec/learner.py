@@ -8,7 +8,6 @@ from pathlib import Path
 
 from distill_rec.nn.recommender import Recommender
 
-
 FOLDER = "teacher"
 """Within the student's, of the teacher as it was when the student's weights were kept."""
 

@@ -99,9 +99,7 @@ def test_what_cannot_learn_together_is_refused(world):
     with pytest.raises(RecipeError, match=r"student\.optimizer\.trunk_layer_decay"):
         train(world, "decayed", optimizer=QUICK | {"trunk_layer_decay": 0.9})
     dataset, trunk, folder = world
-    tuned = BiEncoderSection(
-        trunk=trunk, dim=8, device="cpu", tuning="last:1", optimizer=QUICK, trunk_optimizer=QUICK
-    )
+    tuned = BiEncoderSection(trunk=trunk, dim=8, device="cpu", tuning="last:1", optimizer=QUICK, trunk_optimizer=QUICK)
     teach(tuned, dataset, folder / "tuned" / "teach")
     with pytest.raises(RecipeError, match=r"student\.joint\.tuning.*'lora:1', and the teacher was tuned by 'last:1'"):
         train((dataset, trunk, folder / "tuned"), "other", tuning="lora:1")
