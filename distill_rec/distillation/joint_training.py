@@ -25,5 +25,8 @@ def open_learner(section: StudentSection, taught: Path, dataset: Dataset, progre
     if any(one.trunk_layer_decay != 1 for one in section.optimizer.each_try()):
         found = "below 1, and two models are trained, each with layers of its own"
         raise RecipeError("key student.optimizer.trunk_layer_decay", found, "1, with student.joint")
+    if section.histories.changes and not section.histories.with_clicks:
+        found = "false, and the teacher that is trained with it learns from the clicks alone"
+        raise RecipeError("key student.histories.clicks", found, "true, with student.joint")
     device, chunk = choose_device(section.device), section.optimizer.item_chunk
     return opener.get()(taught, section.joint.tuning, dataset, device, chunk, progress)

@@ -1,5 +1,7 @@
 """A teacher that goes on learning while it teaches."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,8 @@ from tiny import make_dataset, student_section, write_trunk
 
 from distill_rec.distillation import distill
 from distill_rec.distillation.training import UNTRAINED
+from distill_rec.doctor.run import run as examine_run
+from distill_rec.evaluation.results import Results
 from distill_rec.knowledge import Knowledge
 from distill_rec.recipe_io import check
 from distill_rec.records import read_record
@@ -79,6 +83,17 @@ def test_a_student_without_it_is_fingerprinted_as_before():
     assert "joint" not in decisive(student_section(), UNTRAINED)
 
 
+def test_a_run_shows_what_became_of_the_teacher(tiny_recipe, tiny_run, tmp_path, cli):
+    run = tmp_path / "run"
+    shutil.copytree(tiny_run, run, symlinks=True)
+    settings = ("student.joint.tuning=last:1", "student.optimizer.max_updates=10", "student.undistilled=false")
+    changes = [part for one in settings for part in ("--set", one)]
+    done = cli("run", tiny_recipe, "--out", run, "--restart", "distill", *changes)
+    assert done.returncode == 0, done.stderr
+    assert {"teacher", "joint-teacher", "student"} <= set(Results.read(run / "evaluate").models)
+    assert not [one for one in examine_run(run) if one.level == "problem"]
+
+
 @pytest.mark.parametrize(
     ("recipe", "found"),
     [
@@ -98,6 +113,8 @@ def test_what_cannot_learn_together_is_refused(world):
         train(world, "table", kind="sequential")
     with pytest.raises(RecipeError, match=r"student\.optimizer\.trunk_layer_decay"):
         train(world, "decayed", optimizer=QUICK | {"trunk_layer_decay": 0.9})
+    with pytest.raises(RecipeError, match=r"student\.histories\.clicks"):
+        train(world, "silent", histories={"swap": 0.5, "clicks": False})
     dataset, trunk, folder = world
     tuned = BiEncoderSection(trunk=trunk, dim=8, device="cpu", tuning="last:1", optimizer=QUICK, trunk_optimizer=QUICK)
     teach(tuned, dataset, folder / "tuned" / "teach")
