@@ -1,4 +1,4 @@
-"""Trained together, each side gets the gradient that it would get alone: the teacher of its clicks, the student of both."""
+"""Trained together, each side has the gradient that it would have alone: the teacher of its clicks, the student of all."""
 
 import copy
 
