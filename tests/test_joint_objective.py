@@ -1,4 +1,4 @@
-"""Trained together, each side has the gradient that it would have alone: the teacher of its clicks, the student of all."""
+"""Trained together, each side has the gradient that it would have alone: the teacher of its clicks, no other."""
 
 import copy
 
