@@ -151,4 +151,6 @@ def endings_of(path: Path) -> dict[str, list[Ending]]:
         member = name if name in names else ""
         ending = Ending(stopped=one.stopped, rising=one.rising, updates=one.updates, name=member, kept=one.kept)
         out.setdefault(names.get(name, name), []).append(ending)
+    if (path / JOINT_FOLDER / "model.json").exists():  # one training, so one end
+        out[JOINT] = out["student"]
     return out

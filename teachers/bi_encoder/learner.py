@@ -33,7 +33,7 @@ def open_learner(
     """
     record = read_record(TeacherRecord, folder / "model.json")
     section = BiEncoderSection.model_validate(record.section)
-    variant = section.model_copy(update={"tuning": _tuning_of(section, tuning), "begin": "", "preference": None})
+    variant = section.model_copy(update={"tuning": _tuning_of(section, tuning)})
     learned = folder / POST_TRAINED if section.post_training is not None else None
     source = open_source(variant, dataset, device, learned)
     if source.record["digest"] != record.trunk["digest"]:

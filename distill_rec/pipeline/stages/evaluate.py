@@ -33,11 +33,10 @@ class Evaluate(Stage):
     def require(self, recipe: Recipe) -> None:
         from distill_rec.data.labels import refuse_columns
         from distill_rec.evaluation.columns import COLUMNS
-        from distill_rec.pipeline.trainings import JOINT
 
         if recipe.evaluate is not None:
             refuse_columns(recipe.evaluate.slices, recipe.data)
-        taken = {*COLUMNS, JOINT, *(recipe.teacher.parts() if recipe.teacher is not None else {})}
+        taken = {*COLUMNS, *(recipe.teacher.parts() if recipe.teacher is not None else {})}
         for other in recipe.evaluate.others if recipe.evaluate is not None else []:
             if other.name in taken:
                 found = f"{other.name!r}, which is a column's of the run"
