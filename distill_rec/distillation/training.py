@@ -57,11 +57,10 @@ class StudentTraining:
         self.built = build(section, section.trunk or trunk, dataset, start, progress)
         if section.begin:
             self.built.begin_as(Earlier.load(section.begin), dataset)
-        self.learner, self.model = learner, self.built.model
+        self.learner, self.model = learner, self.built.model.to(self.device)
         if learner is not None:
             self._require_texts()
             self.model = Pair(self.built.model, learner.model)
-        self.model.to(self.device)
         self.start = {name: tensor.detach().clone() for name, tensor in trainable(self.model).items()}
 
     def _require_texts(self) -> None:
