@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from distill_rec.kinds import ENSEMBLE
 from distill_rec.registry import STUDENTS, TEACHERS, TUNINGS, Late, find
+from distill_rec.runtime.errors import RecipeError
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
     from torch import nn
 
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
     from distill_rec.estimates import Sizes
     from distill_rec.evaluation.scorer import Scorer
     from distill_rec.knowledge import Knowledge
+    from distill_rec.learner import Learner
     from distill_rec.progress import Progress
-    from distill_rec.recipe import StudentSection, TeacherSection
+    from distill_rec.recipe import OptimizerSection, StudentSection, TeacherSection
     from distill_rec.student_build import Built
     from distill_rec.student_model import StudentModel
     from distill_rec.teacher_model import Teacher
@@ -62,6 +65,26 @@ class Untrained(Protocol):
     def __call__(self, section: Any, dataset: Dataset, progress: Progress | None = None) -> Scorer: ...
 
 
+class OpenLearner(Protocol):
+    """A finished teacher as a model that goes on learning beside a student.
+
+    `tuning` says what of its PLM learns, "" as before; `chunk` texts are encoded at once.
+    """
+
+    def __call__(
+        self, folder: Path, tuning: str, dataset: Dataset, device: torch.device, chunk: int, progress: Progress
+    ) -> Learner: ...
+
+
+class LearnerSeconds(Protocol):
+    """Seconds that a teacher's part of a joint training takes on two cores; an order of magnitude.
+
+    `optimizer` is the student's, which both are trained by.
+    """
+
+    def __call__(self, section: Any, tuning: str, optimizer: OptimizerSection, sizes: Sizes) -> float: ...
+
+
 class EstimateTeacher(Protocol):
     """What teaching does, in words, and seconds on two cores; an order of magnitude."""
 
@@ -79,6 +102,7 @@ class TeacherSpec:
         encoder: None where it cannot encode texts.
         ranker: of a kind without vectors; None where it has vectors, or cannot be asked.
         untrained: None where nothing of it can rank before it is trained.
+        learner, learner_seconds: of one that can go on learning beside a student (`student.joint`); None else.
     """
 
     kind: str
@@ -90,6 +114,8 @@ class TeacherSpec:
     encoder: Late[OpenEncoder] | None = None
     ranker: Late[OpenRanker] | None = None
     untrained: Late[Untrained] | None = None
+    learner: Late[OpenLearner] | None = None
+    learner_seconds: Late[LearnerSeconds] | None = None
 
 
 class Tuning(Protocol):
@@ -198,6 +224,20 @@ def supplies_of(section: TeacherSection) -> frozenset[Signal]:
         return frozenset.intersection(*map(supplies_of, parts))
     own = section.supplied()
     return teacher_spec(section.kind).supplies if own is None else own  # type: ignore[return-value]
+
+
+def learner_of(kind: str) -> Late[OpenLearner]:
+    """What opens a teacher of a kind to go on learning beside a student.
+
+    Raises:
+        RecipeError: it cannot.
+    """
+    found = teacher_spec(kind).learner
+    if found is None:
+        what = f"a teacher of kind {kind!r}, which hands over what it knows once"
+        expected = "one that can learn beside the student, as bi_encoder"
+        raise RecipeError("section student.joint", what, expected, "Or leave the section out.")
+    return found
 
 
 def student_spec(kind: str) -> StudentSpec:

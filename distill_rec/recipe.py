@@ -20,6 +20,7 @@ from distill_rec.sections.base import decisive as decisive
 from distill_rec.sections.data import GROWING as GROWING
 from distill_rec.sections.data import DataSection as DataSection
 from distill_rec.sections.evaluation import OtherSection, SliceSection, as_slice, refuse_twice
+from distill_rec.sections.joint import JointSection as JointSection
 from distill_rec.sections.optimizer import RATES as RATES
 from distill_rec.sections.optimizer import OptimizerSection as OptimizerSection
 from distill_rec.sections.refresh import RefreshSection as RefreshSection
@@ -170,6 +171,9 @@ class StudentSection(ModelSection, LearningSection, Sourced):
     optimizer: OptimizerSection = Field(default_factory=OptimizerSection, description="how the student is trained")
     first: FirstSection | None = Field(
         None, description="a stage before that, on the teacher's item vectors alone; none where not given"
+    )
+    joint: JointSection | None = Field(
+        None, description="the finished teacher goes on learning while it teaches; it stays as it is where not given"
     )
 
     @model_validator(mode="after")

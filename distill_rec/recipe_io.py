@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from distill_rec.contracts import supplies_of
+from distill_rec.contracts import learner_of, supplies_of, tuning_of
 from distill_rec.files import nearest_to
 from distill_rec.kinds import without_other_kinds
 from distill_rec.losses.checks import refuse_kind, refuse_signals
@@ -79,6 +79,8 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
         refuse_signals(recipe.student.largest_loss, supplies_of(recipe.teacher))
         if recipe.student.first is not None:
             refuse_signals(recipe.student.first.loss, supplies_of(recipe.teacher), "student.first.loss")
+        if recipe.student.joint is not None:
+            _refuse_joint(recipe.student.joint.tuning, recipe.teacher, where)
         _refuse_start(recipe.student, recipe.teacher, where)
         if recipe.student.mix != "sum" and not recipe.teacher.parts():
             found = f"{recipe.student.mix!r}, and the recipe has one teacher"
@@ -88,7 +90,12 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
             do = "Name some updates, as trajectory = [40, 80, 160], of a teacher of kind bi_encoder or item_ids."
             raise RecipeError(f"{where}, section student.order", found, "a teacher with a key trajectory", do)
     if recipe.teacher is None and recipe.student is not None:
-        for key, found in (("first", "a first stage of distillation"), ("order", "an order of what teachers knew")):
+        without = {
+            "first": "a first stage of distillation",
+            "order": "an order of what teachers knew",
+            "joint": "a training with the teacher",
+        }
+        for key, found in without.items():
             if getattr(recipe.student, key) is not None:
                 found = f"{found}, and the recipe has no teacher"
                 raise RecipeError(f"{where}, section student.{key}", found, "a section [teacher]", "Or leave it out.")
@@ -107,6 +114,15 @@ def _trajectories(settings: Mapping[str, Any]) -> list[Any]:
     """Those that teachers or their variants name."""
     teachers = teachers_of(settings)
     return [one.get("trajectory") for teacher in teachers for one in (teacher, *teacher.get("choose", []))]
+
+
+def _refuse_joint(tuning: str, teacher: TeacherSection, where: str) -> None:
+    """Refuse a teacher that cannot learn beside the student, and a tuning that there is not."""
+    learner_of(teacher.kind)
+    try:
+        tuning_of(tuning) if tuning else None
+    except ValueError as error:
+        raise RecipeError(f"{where}, key student.joint.tuning", f"{tuning!r}: {error}", "a tuning as last:2") from None
 
 
 def _refuse_start(student: StudentSection, teacher: TeacherSection, where: str) -> None:

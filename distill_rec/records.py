@@ -30,6 +30,8 @@ RECORDS = {
     "teach/*knowledge/manifest.json": "distill_rec.knowledge:KnowledgeRecord",
     "teach/*/model.json": "distill_rec.model_records:TeacherRecord",
     "teach/model.json": "distill_rec.model_records:TeacherRecord",
+    "distill/*teacher/model.json": "distill_rec.model_records:TeacherRecord",
+    "distill/*teacher/knowledge/manifest.json": "distill_rec.knowledge:KnowledgeRecord",
     "distill/*model.json": "distill_rec.model_records:StudentRecord",
     "teach/*checkpoint-*.json": "distill_rec.training.checkpoint:CheckpointRecord",
     "distill/*checkpoint-*.json": "distill_rec.training.checkpoint:CheckpointRecord",

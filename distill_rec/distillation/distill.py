@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +12,13 @@ from safetensors.torch import load_file
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.distillation.first_stage import NAME, begin_from, require_first, train_first
-from distill_rec.distillation.objective import objective_of
+from distill_rec.distillation.joint_objective import JointObjective
+from distill_rec.distillation.joint_training import open_learner
+from distill_rec.distillation.objective import DistillationObjective, objective_of
 from distill_rec.distillation.training import StudentTraining, knowledge_for, start_of
 from distill_rec.kinds import validated
 from distill_rec.knowledge import Knowledge
+from distill_rec.learner import FOLDER
 from distill_rec.progress import Progress, Quiet
 from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import OptimizerSection, StudentSection
@@ -56,7 +61,7 @@ def distill(  # noqa: PLR0913
     if (folder / "model.json").exists():
         return
     knowledge = knowledge_for(section, knowledge_folder, dataset, clicks_only)
-    training = StudentTraining(section, dataset, trunk, start_of(section.start, knowledge), progress)
+    training = _training_of(section, dataset, trunk, knowledge, clicks_only, progress)
     first = None
     if section.first is not None and knowledge is not None and not clicks_only:
         require_first(section, knowledge, training)
@@ -85,12 +90,29 @@ def distill(  # noqa: PLR0913
     if first is not None:
         note_before(folder, NAME, first.parent)
     built = training.built
-    load_trainable(load_file(folder / "best.safetensors"), built.model)
+    load_trainable(load_file(folder / "best.safetensors"), training.model)
+    if training.learner is not None:
+        training.learner.write(folder / FOLDER)
     built.finish(dataset)
     built.model.cpu()
     write_student(built, folder)
     for path in sorted(folder.glob("**/checkpoint-*")):
         path.unlink()
+
+
+def _training_of(  # noqa: PLR0913
+    section: StudentSection,
+    dataset: Dataset,
+    trunk: str,
+    knowledge: Knowledge | None,
+    clicks_only: bool,
+    progress: Progress,
+) -> StudentTraining:
+    """A student's training, with the teacher that learns beside it where the section has it so."""
+    learner = None
+    if section.joint is not None and knowledge is not None and not clicks_only:
+        learner = open_learner(section, knowledge.folder.parent, dataset, progress)
+    return StudentTraining(section, dataset, trunk, start_of(section.start, knowledge), progress, learner)
 
 
 def _divides(knowledge: Knowledge, training: StudentTraining) -> bool:
@@ -112,7 +134,7 @@ def train_part(  # noqa: PLR0913
     """What a further process does of a training: the same, with its own part of every batch."""
     own, prepared = validated("student", section), Dataset.load(data)
     known = knowledge_for(own, None if knowledge is None else Path(knowledge), prepared, clicks_only)
-    training = StudentTraining(own, prepared, trunk, start_of(own.start, known), Quiet())
+    training = _training_of(own, prepared, trunk, known, clicks_only, Quiet())
     tried = OptimizerSection.model_validate(optimizer)
     began = None if first is None else Path(first)
     _train(training, known, clicks_only, "student", began, tried, Path(folder), ranks)
@@ -141,7 +163,10 @@ def _train(  # noqa: PLR0913
         called = "student from the teacher's start"
     elif knowledge is not None:
         called = "student"
-        objective = objective_of(knowledge, section, dataset, training.device, training.built.own_vectors)
+        kind: Callable[..., DistillationObjective] = DistillationObjective
+        if training.learner is not None and section.joint is not None:
+            kind = partial(JointObjective, teacher=training.learner.model, click=section.joint.teacher_click)
+        objective = objective_of(knowledge, section, dataset, training.device, training.built.own_vectors, kind)
         if first is not None:
             begin_from(first, training.built.model, objective)
         if section.begin:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -137,7 +137,10 @@ class DistillationObjective(Objective):
         )
 
     def batch_loss(self, scene: Scene, place: Tensor) -> Tensor:
-        teacher = self._teacher(scene, place) if self.asks_teacher else None
+        return self.taught_loss(scene, place, self._teacher(scene, place) if self.asks_teacher else None)
+
+    def taught_loss(self, scene: Scene, place: Tensor, teacher: TeacherScores | None) -> Tensor:
+        """The losses of a batch, for what the teacher says of it."""
         loss = self.over_widths(scene, lambda one: self._score_loss(one, place, teacher))
         if self.own_vectors is not None and self.item_losses:
             loss = loss + self._item_loss(scene, self.own_vectors)
@@ -273,17 +276,19 @@ def objective_of(
     dataset: Dataset,
     device: torch.device,
     own_vectors: NDArray[np.bool_] | None = None,
+    kind: Callable[..., DistillationObjective] = DistillationObjective,
 ) -> Objective:
     """What a student learns from a teacher's knowledge: from scores that were made once where it has some.
 
     Args:
         own_vectors: see `DistillationObjective`.
+        kind: what is made of a teacher with vectors, with the arguments of that one.
     """
     loss, scores = section.largest_loss, knowledge.scores
     by_kind = {True: {}, False: {}} if scores is None else _apart(loss)
     if scores is not None and not {ITEM_VECTORS, USER_VECTORS} & knowledge.supplies:
         return ListedObjective(scores["train"], loss, section.widths, section.schedule)
-    vectors = DistillationObjective(
+    vectors = kind(
         knowledge,
         loss.model_copy(update=by_kind[False]),
         section.dim,

@@ -14,7 +14,9 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.handover import require_same
 from distill_rec.knowledge import Knowledge
+from distill_rec.learner import Learner
 from distill_rec.losses.checks import KEY, refuse_kind, refuse_listed, refuse_parts, refuse_signals, used
+from distill_rec.nn.pair import Pair
 from distill_rec.progress import Progress
 from distill_rec.ranks import Ranks, count_launched
 from distill_rec.recipe import OptimizerSection, StudentSection, decisive
@@ -34,10 +36,20 @@ class StudentTraining:
     Args:
         trunk: PLM of tokens and initial weights, where the section names none.
         start: what the teacher knows, for the first weights; see `StudentSection.start`.
+        learner: a teacher that is trained with it; none where not given.
+
+    Attributes:
+        model: what is trained: the student, or the pair of both.
     """
 
-    def __init__(
-        self, section: StudentSection, dataset: Dataset, trunk: str, start: Knowledge | None, progress: Progress
+    def __init__(  # noqa: PLR0913
+        self,
+        section: StudentSection,
+        dataset: Dataset,
+        trunk: str,
+        start: Knowledge | None,
+        progress: Progress,
+        learner: Learner | None = None,
     ) -> None:
         self.section, self.dataset, self.progress = section, dataset, progress
         self.device = choose_device(section.device)
@@ -45,12 +57,24 @@ class StudentTraining:
         self.built = build(section, section.trunk or trunk, dataset, start, progress)
         if section.begin:
             self.built.begin_as(Earlier.load(section.begin), dataset)
-        self.built.model.to(self.device)
-        self.start = {name: tensor.detach().clone() for name, tensor in trainable(self.built.model).items()}
+        self.learner, self.model = learner, self.built.model.to(self.device)
+        if learner is not None:
+            self._require_texts()
+            self.model = Pair(self.built.model, learner.model)
+        self.start = {name: tensor.detach().clone() for name, tensor in trainable(self.model).items()}
+
+    def _require_texts(self) -> None:
+        """
+        Raises:
+            RecipeError: the student's items are a table, and a window of both runs over texts.
+        """
+        if self.built.own_vectors is not None:
+            found = f"a student of kind {self.section.kind!r}, whose items are a table and read no text while it trains"
+            raise RecipeError("section student.joint", found, "a student that reads texts", "Leave the section out.")
 
     def begin(self) -> None:
         """Go back to the start; whatever is drawn after it, as an objective's own weights, is drawn alike."""
-        load_trainable(self.start, self.built.model)
+        load_trainable(self.start, self.model)
         torch.manual_seed(self.section.seed)
 
     def decides(self, clicks_only: bool) -> list[object]:
@@ -68,7 +92,7 @@ class StudentTraining:
     ) -> None:
         """Train from `begin` on, into a folder."""
         training = Training(
-            self.built.model,
+            self.model,
             objective.to(self.device),
             self.dataset,
             optimizer,

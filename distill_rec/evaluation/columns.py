@@ -32,6 +32,7 @@ COLUMNS = {
         Column("undistilled", "the undistilled student", "undistill."),
         Column("initialised", "the student from the teacher's start", "initial."),
         Column("student", "the student", "student"),
+        Column("joint-teacher", "the teacher as it learned beside the student", "joint"),
         Column("teacher", "the teacher", "teacher"),
     )
 }

@@ -23,6 +23,8 @@ PAIRS = (
     ("student", "initialised"),
     ("initialised", "undistilled"),
     ("student", "teacher"),
+    ("student", "joint-teacher"),
+    ("joint-teacher", "teacher"),
     ("teacher", "undistilled"),
     ("teacher", "popularity"),
     ("teacher", "transitions"),

@@ -27,7 +27,7 @@ def verdicts(results: Results) -> list[Verdict]:
     out = [_against(results, table, metric, "student", rival) for rival in plain if rival in results.models]
     out += [_against(results, table, metric, "student", name) for name in _elsewhere(results)]
     out += [_against(results, table, metric, "teacher", rival) for rival in RIVALS if rival in results.models]
-    out += [_together(results, table, metric), *_idle(results)]
+    out += [_together(results, table, metric), *_idle(results), _beside_the_student(results, table, metric)]
     out += [_distillation(results, table, metric), _beyond_the_start(results, table, metric)]
     out += [_nothing_to_give(results, table, metric), _retention(results, table)]
     out += [
@@ -116,6 +116,18 @@ def _together(results: Results, table: Table, metric: str) -> Verdict | None:
         f"The teachers together lose to the best of them, {best}, in {title}",
         f"The teachers together cannot be told from the best of them, {best}, in {title}",
         " Leave out those that give nothing.",
+    )
+
+
+def _beside_the_student(results: Results, table: Table, metric: str) -> Verdict | None:
+    """What became of a teacher that went on learning while it taught."""
+    title = results.metrics[metric]
+    return _judged(
+        results,
+        table.difference(metric, "joint-teacher", "teacher"),
+        f"The teacher gained by learning beside the student in {title}",
+        f"The teacher lost by learning beside the student in {title}",
+        f"What the teacher learned beside the student cannot be told from zero in {title}",
     )
 
 

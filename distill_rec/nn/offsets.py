@@ -26,8 +26,13 @@ class ItemOffsets(nn.Module):
 
     def forward(self, items: Tensor | None = None) -> Tensor:
         """Offsets `[n, dim]` of the items (all where not given); dropped at random in training."""
+        whole = self.whole(items)
+        if self.training and self.drop > 0:
+            whole = whole * (torch.rand(len(whole), device=whole.device) >= self.drop)[:, None]
+        return whole
+
+    def whole(self, items: Tensor | None = None) -> Tensor:
+        """The same, none dropped."""
         weight = self.weight if items is None else nn.functional.embedding(items, self.weight)
         keep = (self.warm if items is None else self.warm[items]).to(weight.dtype)
-        if self.training and self.drop > 0:
-            keep = keep * (torch.rand(len(keep), device=keep.device) >= self.drop)
         return weight * keep[:, None]

@@ -99,6 +99,11 @@ class Recommender(nn.Module):
             vectors = functional.embedding(self.item_text, texts)
             return vectors if self.offsets is None else vectors + self.offsets()
 
+    def part_of(self, name: str) -> str:
+        """The part that a weight belongs to, by its name, in words."""
+        outer = name.split(".")[0]
+        return "item encoder" if outer == "text_encoder" else outer.replace("_", " ")
+
     @property
     def repeat(self) -> NDArray[np.float32] | None:
         """Numbers `[BUCKETS]` of the repeat term; None where there is none."""

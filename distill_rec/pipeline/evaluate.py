@@ -11,7 +11,7 @@ from distill_rec.artifact.link import kept, leads_to
 from distill_rec.artifact.manifest import Manifest
 from distill_rec.handover import ITEM_IDS, require_same
 from distill_rec.pipeline.folder import RunFolder
-from distill_rec.pipeline.trainings import STUDENTS, ensemble_of, histories_of
+from distill_rec.pipeline.trainings import JOINT, JOINT_FOLDER, STUDENTS, ensemble_of, histories_of
 from distill_rec.progress import Progress, tell
 from distill_rec.recipe import Recipe, TeacherSection
 
@@ -78,6 +78,8 @@ def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progr
             student = load_student(run.path / folder)
             require_same(student.folder, f"the model {name!r}", student.config, dataset)
             found[name] = student.scorer(name)
+    if (learned := run.path / JOINT_FOLDER / "model.json").exists():
+        found[JOINT] = Teacher.load(learned.parent).scorer(JOINT)
     if recipe.teacher is not None:
         teacher = Teacher.load(run.stage("teach"))
         require_same(teacher.folder, "the teacher", teacher.knowledge.marks, dataset)
@@ -149,4 +151,6 @@ def endings_of(path: Path) -> dict[str, list[Ending]]:
         member = name if name in names else ""
         ending = Ending(stopped=one.stopped, rising=one.rising, updates=one.updates, name=member, kept=one.kept)
         out.setdefault(names.get(name, name), []).append(ending)
+    if (path / JOINT_FOLDER / "model.json").exists():  # one training, so one end
+        out[JOINT] = out["student"]
     return out

@@ -12,6 +12,10 @@ from distill_rec.training.outcome import Outcome, Variant
 
 STUDENTS = {name: f"distill/{name}" for name in ("undistilled", "initialised", "student")}
 
+JOINT = "joint-teacher"
+"""Column of a teacher that learned beside the student (`student.joint`), as it was when the student was kept."""
+JOINT_FOLDER = f"{STUDENTS['student']}/teacher"
+
 
 def ensemble_of(run: Path) -> EnsembleRecord | None:
     """What a run's several teachers are together; None where it has one."""

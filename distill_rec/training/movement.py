@@ -15,9 +15,7 @@ def parts_of(model: Recommender) -> dict[str, list[str]]:
     parts: dict[str, list[str]] = defaultdict(list)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            outer = name.split(".")[0]
-            usual = "item encoder" if outer == "text_encoder" else outer.replace("_", " ")
-            parts[part_of.get(id(parameter), usual)].append(name)
+            parts[part_of.get(id(parameter), model.part_of(name))].append(name)
     return dict(parts)
 
 

@@ -36,6 +36,14 @@ def estimate(section: BiEncoderSection, sizes: Sizes) -> tuple[str, float]:
     return f"{sizes.items:,} texts through the PLM, tuning {', '.join(map(_told, variants))}", seconds
 
 
+def learner_seconds(section: BiEncoderSection, tuning: str, optimizer: OptimizerSection, sizes: Sizes) -> float:
+    """See `contracts.LearnerSeconds`: what training the teacher alone would take, by the student's optimizer."""
+    variant = section.model_copy(update={"tuning": tuning or section.tuning})
+    tries = optimizer.each_try()
+    own = training_seconds(section, optimizer, sizes) + sum(_tuning_seconds(variant, one, sizes) for one in tries)
+    return OPENING + own
+
+
 def _told(variant: BiEncoderSection) -> str:
     first = "" if variant.post_training is None else f"post-training {variant.post_training.tuning}, then "
     last = "" if variant.preference is None else f", then {variant.preference.method}"

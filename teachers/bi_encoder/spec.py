@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field
 
-from distill_rec.contracts import EstimateTeacher, OpenEncoder, Teach, TeacherSpec, Tuning, Untrained, tuning_of
+from distill_rec.contracts import (
+    EstimateTeacher,
+    LearnerSeconds,
+    OpenEncoder,
+    OpenLearner,
+    Teach,
+    TeacherSpec,
+    Tuning,
+    Untrained,
+    tuning_of,
+)
 from distill_rec.recipe import ModelSection, OptimizerSection, TeacherSection, TrunkTeacherSection
 from distill_rec.registry import Late
 from distill_rec.sections.histories import HistoriesSection
@@ -93,6 +103,8 @@ class BiEncoderSection(ModelSection, TrajectorySection, TrunkTeacherSection):
 _teach: Late[Teach] = Late("teachers.bi_encoder.teach:teach")
 _estimate: Late[EstimateTeacher] = Late("teachers.bi_encoder.estimate:estimate")
 _encoder: Late[OpenEncoder] = Late("teachers.bi_encoder.encoder:open_encoder")
+_learner: Late[OpenLearner] = Late("teachers.bi_encoder.learner:open_learner")
+_learner_seconds: Late[LearnerSeconds] = Late("teachers.bi_encoder.estimate:learner_seconds")
 _untrained: Late[Untrained] = Late("teachers.bi_encoder.untrained:untrained_scorer")
 
 SPEC = TeacherSpec(
@@ -104,4 +116,6 @@ SPEC = TeacherSpec(
     estimate=_estimate,
     encoder=_encoder,
     untrained=_untrained,
+    learner=_learner,
+    learner_seconds=_learner_seconds,
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,7 @@ from distill_rec.begin import Earlier, go_on_as_users
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.evaluation.protocol import targets_repeat
-from distill_rec.files import fingerprint, replacing, sha256_file, write_text
-from distill_rec.knowledge import state_folder, write_knowledge
-from distill_rec.model_records import TeacherRecord
-from distill_rec.nn.from_recipe import user_settings
-from distill_rec.nn.recommender import Recommender
+from distill_rec.files import fingerprint, sha256_file
 from distill_rec.progress import Progress, Quiet
 from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import RATES, OptimizerSection, decisive
@@ -27,17 +22,16 @@ from distill_rec.runtime.errors import RecipeError
 from distill_rec.shards.share import require_ray
 from distill_rec.together import joint
 from distill_rec.training import Objective, Training
-from distill_rec.training.checkpoint import load_trainable, save_weights, trainable
+from distill_rec.training.checkpoint import load_trainable, trainable
 from distill_rec.training.histories import click_histories
 from distill_rec.training.outcome import Outcome, Variant
 from distill_rec.training.search import search
-from distill_rec.training.trajectory import earlier_states
 from teachers.bi_encoder.build import Source, build_teacher, open_source
-from teachers.bi_encoder.passes import ENCODING, frozen_on_ray, text_vectors, trained_model
+from teachers.bi_encoder.passes import frozen_on_ray
 from teachers.bi_encoder.places import place_of
 from teachers.bi_encoder.post_training.train import NAME, post_train, weights_of
-from teachers.bi_encoder.post_training.trunk import POST_TRAINED
 from teachers.bi_encoder.preference.objective import preference_objective, require_preferences
+from teachers.bi_encoder.publish import publish
 from teachers.bi_encoder.spec import BiEncoderSection
 from teachers.bi_encoder.variants import variants_of
 
@@ -80,7 +74,7 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
                 updates=o.updates, stopped=o.stopped, rising=o.rising, kept_start=o.kept_start)
         for v, o in zip(variants, outcomes, strict=True)
     ]  # fmt: skip
-    _publish(variants[best], dataset, folders[best], folder, progress, learned[best], ray)
+    publish(variants[best], dataset, folders[best], folder, progress, learned[best], ray)
     noted: dict[str, Any] = {"variants": choice, "chosen": best}
     if (before := post[best]) is not None:
         noted["before"] = {NAME: read_record(Outcome, before / "history.json")}
@@ -254,57 +248,3 @@ def train_model(  # noqa: PLR0913
     training.run()
     if ranks.first:
         training.checkpoints.clear()
-
-
-def _publish(  # noqa: PLR0913
-    variant: BiEncoderSection,
-    dataset: Dataset,
-    trained: Path,
-    folder: Path,
-    progress: Progress,
-    learned: Path | None,
-    ray: str,
-) -> None:
-    """Write the chosen variant as the teacher, with its knowledge."""
-    settings, states = user_settings(variant, dataset), earlier_states(trained, variant.trajectory)
-
-    def know(weights: Path, place: Path, earlier: int = 0) -> tuple[Source, Recommender]:
-        source, model = trained_model(variant, dataset, learned, weights, progress)
-        vectors = text_vectors(variant, model.text_encoder, source, dataset, folder, weights, learned, progress, ray)
-        write_knowledge(place, model, vectors, dataset, settings, earlier=earlier)
-        return source, model
-
-    for number, weights in enumerate(states):
-        know(weights, state_folder(folder / "knowledge", number))
-    source, model = know(trained / "best.safetensors", folder / "knowledge", len(states))
-    neutral = model.text_encoder.neutral
-    tensors = dict(model.state_dict()) | ({} if neutral is None else {"neutral": neutral})
-    save_weights(folder / "weights.safetensors", tensors)
-    if learned is not None:
-        with replacing(folder / POST_TRAINED) as temporary:
-            shutil.copyfile(learned, temporary)
-    if source.trunk is not None:
-        write_text(folder / "tokenizer.json", source.trunk.tokenizer_json)
-    write_record(folder / "model.json", _record(variant, source, dataset, model, settings))
-    shutil.rmtree(folder / ENCODING, ignore_errors=True)
-
-
-def _record(
-    variant: BiEncoderSection, source: Source, dataset: Dataset, model: Recommender, settings: dict[str, Any]
-) -> TeacherRecord:
-    total = sum(p.numel() for p in model.parameters())
-    if source.trunk is not None:
-        own = {id(p) for p in model.parameters()}
-        total += sum(p.numel() for p in source.trunk.model.parameters() if id(p) not in own)
-    noted = {
-        "kind": variant.kind,
-        "section": variant.model_dump(),
-        "trunk": source.record,
-        "user_encoder": settings,
-        "template": dataset.template,
-        "unescape_html": dataset.unescape_html,
-        "items": dataset.n_items,
-        "parameters": total,
-        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-    }
-    return TeacherRecord.model_validate(noted)

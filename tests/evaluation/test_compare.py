@@ -12,6 +12,7 @@ from distill_rec.evaluation.bootstrap import interval, resampled_means
 from distill_rec.evaluation.compare import compare
 from distill_rec.evaluation.report import write_report
 from distill_rec.evaluation.results import Ending, Results
+from distill_rec.evaluation.retention import kept
 from distill_rec.evaluation.slices import by_clicks
 from distill_rec.recipe import EvaluateSection
 
@@ -112,6 +113,16 @@ def test_what_the_losses_add_to_the_start_is_said_apart() -> None:
     dataset, scorers = build_world({"undistilled": 0.5, "initialised": 0.7, "student": 0.9, "teacher": 1.0})
     texts = [(v.tone, v.text) for v in compare(scorers, dataset, SECTION).verdicts]
     assert any(tone == "good" and "over a student that only starts from the teacher" in text for tone, text in texts)
+
+
+def test_what_a_teacher_learned_beside_the_student_is_said_of_itself() -> None:
+    dataset, scorers = build_world({"student": 0.6, "joint-teacher": 0.9, "teacher": 0.7})
+    found = compare(scorers, dataset, SECTION)
+    assert ("good", True) in [
+        (v.tone, v.text.startswith("The teacher gained by learning beside")) for v in found.verdicts
+    ]
+    assert not [v for v in found.verdicts if "loses to joint-teacher" in v.text]
+    assert {row.model for row in kept(found, found.slices, "Q")} == {"student"}
 
 
 def ended(stopped: str = "plateau", rising: bool = False, updates: int = 700) -> Ending:

@@ -1,6 +1,7 @@
 """Processes that accelerate launches train what one process trains, and none is left waiting for one that died."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -83,10 +84,10 @@ def without_keys(bias):
     return torch.cat([queries, values])
 
 
-def assert_near(one, other):
+def assert_near(one, other, trainings=3):
     """Every tensor of a teacher's trainings and of the student's."""
     paths = sorted(path.relative_to(one) for path in one.glob("**/best.safetensors"))
-    assert len(paths) == 3  # the head alone, the tuned trunk, the student
+    assert len(paths) == trainings  # the head alone, the tuned trunk, the student
     for path in paths:
         whole, parts = load_file(one / path), load_file(other / path)
         assert whole.keys() == parts.keys()
@@ -109,6 +110,27 @@ def test_two_processes_train_what_one_does(recipe, one, tmp_path):
     assert done.returncode == 0, done.stderr
     assert_near(one, tmp_path / "run")
     assert done.stdout.count("peak memory") == 1  # one of them tells
+
+
+def test_two_processes_train_student_and_teacher_together_as_one_does(recipe, one, cli, tmp_path):
+    joint = [
+        "--restart",
+        "distill",
+        "--set",
+        "student.joint.teacher_click=0.5",
+        "--set",
+        "student.optimizer.max_updates=8",
+    ]
+    for name in ("one", "two"):
+        shutil.copytree(one, tmp_path / name, symlinks=True)
+    done = cli("distill", recipe, "--out", tmp_path / "one", *joint)
+    assert done.returncode == 0, done.stderr
+    command = launched("distill", recipe, tmp_path / "two", *joint)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    trained = load_file(tmp_path / "one" / "distill" / "student" / "best.safetensors")
+    assert any(".teacher.tuned." in name for name in trained)
+    assert_near(tmp_path / "one", tmp_path / "two", 4)  # and the student that was there before
 
 
 PROGRAM = """

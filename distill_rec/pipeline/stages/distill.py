@@ -15,7 +15,7 @@ from distill_rec.runtime.errors import RecipeError
 if TYPE_CHECKING:
     from distill_rec.estimates import Sizes
     from distill_rec.progress import Progress
-    from distill_rec.recipe import Recipe, Sourced, StudentSection
+    from distill_rec.recipe import Recipe, Sourced, StudentSection, TeacherSection
 
 RESIDENT = 1000 << 20
 TAUGHT = 1.5
@@ -89,7 +89,7 @@ class Distill(Stage):
         from distill_rec.pipeline.memory import held_by_training
 
         assert recipe.student is not None
-        work, seconds = _work_of(recipe.student, sizes, recipe.teacher is not None)
+        work, seconds = _work_of(recipe.student, sizes, recipe.teacher)
         return Estimate(work, seconds, held_by_training(RESIDENT, recipe, sizes))
 
     def report(self, folder: Path) -> dict[str, Any]:
@@ -166,19 +166,34 @@ def trunk_of(recipe: Recipe) -> str:
     return next((trunk for section in sections if section and (trunk := section.trunk_source())), "")
 
 
-def _work_of(section: StudentSection, sizes: Sizes, distilled: bool) -> tuple[str, float]:
+def _work_of(section: StudentSection, sizes: Sizes, teacher: TeacherSection | None) -> tuple[str, float]:
     from distill_rec.contracts import student_spec
     from distill_rec.estimates import seconds_beside, training_seconds
 
+    distilled = teacher is not None
     others = {"without distillation": section.undistilled, "from the teacher's start": section.initialised}
     beside = [name for name, wanted in others.items() if distilled and wanted]
     share = share_of(sizes.threads, 1 + len(beside)) if beside else sizes.threads
     own = replace(sizes, threads=share)
     first, words = _first_stage(section, sizes) if distilled and section.first is not None else (0.0, "")
+    if teacher is not None and section.joint is not None:
+        more, told = _joint(section, teacher, own)
+        first, words = first + more, words + told
     each = [first + training_seconds(section, section.optimizer, own, TAUGHT if distilled else 1.0)]
     each += [training_seconds(section, section.optimizer, own) for _ in beside]
     seconds = student_spec(section.kind).start_seconds + seconds_beside(each, sizes.threads // share)
     return ", and ".join([f"{section.kind}, {section.dim} dimensions{words}", *beside]), seconds
+
+
+def _joint(section: StudentSection, teacher: TeacherSection, sizes: Sizes) -> tuple[float, str]:
+    """Seconds of the teacher's part of a joint training, and what it is."""
+    from distill_rec.contracts import teacher_spec
+
+    assert section.joint is not None
+    found = teacher_spec(teacher.kind).learner_seconds
+    seconds = 0.0 if found is None else found.get()(teacher, section.joint.tuning, section.optimizer, sizes)
+    tuning = f", tuning {section.joint.tuning}" if section.joint.tuning else ""
+    return seconds, f", together with the teacher{tuning}"
 
 
 def _first_stage(section: StudentSection, sizes: Sizes) -> tuple[float, str]:

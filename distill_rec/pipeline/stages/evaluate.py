@@ -102,4 +102,5 @@ def _trained(recipe: Recipe) -> int:
     """Models of a run that read histories."""
     student = recipe.student
     beside = 0 if student is None or recipe.teacher is None else student.undistilled + student.initialised
-    return (recipe.teacher is not None) + (student is not None) + beside
+    joint = student is not None and student.joint is not None
+    return (recipe.teacher is not None) + (student is not None) + beside + joint
