@@ -118,6 +118,7 @@ def clicks_of(path: Path) -> pd.DataFrame:
 
     rows = pd.read_csv(path, sep="\t", dtype=str)
     rows.columns = [name.partition(":")[0] for name in rows.columns]
+    rows = rows.dropna(subset=["item_id_list"])
     clicks = rows.assign(item_id=rows["item_id_list"].str.split(" "))[["user_id", "item_id"]]
     clicks = clicks.explode("item_id", ignore_index=True)
     place = clicks.groupby("user_id", sort=False).cumcount()

@@ -9,31 +9,27 @@ PLM, frozen; `sentence-transformers`, Model2Vec's table trained by its MSELoss o
 then frozen. Frozen vectors are a teacher of kind `precomputed`: its projection and all behind it learn.
 
 Every training has the same updates, the rate falling to zero over them, the same validations, the best weights kept,
-and the same tries of the rate on the first seed; the others get the try that won. `alike` compares Model2Vec's vectors
-of the catalogue's texts with those that a `static` student of as many dimensions starts from. Finished trainings are
-not repeated, and rows may be trained by several processes (`--rows`) once the data and a teacher of each seed are
-there. results.json is left in OUT and printed.
+and the same tries of the rate on the first seed; the others get the try that won. Finished trainings are not repeated,
+a killed one goes on, and rows may be trained by several processes (`--rows`) once the data are there and, for `student`
+and `sentence-transformers`, the teachers. results.json is left in OUT and printed; differences are paired over users.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
-import time
-from collections.abc import Iterable
+import tempfile
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from model2vec_vectors import PACKAGES as VECTORS_OF
+from model2vec_vectors import PLM, Vectors, distilled, encoded, prepared, refuse_missing
 from numpy.typing import NDArray
-from quality import PROTOCOLS
-from scipy.linalg import orthogonal_procrustes
 
-from distill_rec.data import Dataset, prepare
+from distill_rec.data import Dataset
 from distill_rec.data.dataset import Queries
 from distill_rec.demo import resolve
 from distill_rec.distillation import distill
@@ -42,25 +38,21 @@ from distill_rec.evaluation.bootstrap import interval, resampled_means
 from distill_rec.evaluation.protocol import evaluate, user_means
 from distill_rec.files import read_json, write_json
 from distill_rec.knowledge import Knowledge
-from distill_rec.progress import Quiet
 from distill_rec.recipe import OptimizerSection
 from distill_rec.student_model import load_student
 from distill_rec.teacher_model import Teacher
-from distill_rec.trunks.load import open_trunk
 from students.static.spec import StaticSection
-from students.static.start import start_static, sub_words
 from teachers.bi_encoder.spec import BiEncoderSection
 from teachers.bi_encoder.teach import teach
 from teachers.precomputed.spec import PrecomputedSection
 from teachers.precomputed.teach import teach as teach_precomputed
 
 PACKAGES = {
-    "model2vec": ("model2vec", "skeletoken"),
-    "sentence-transformers": ("model2vec", "skeletoken", "sentence_transformers", "datasets"),
+    "model2vec": VECTORS_OF,
+    "sentence-transformers": (*VECTORS_OF, "sentence_transformers", "datasets"),
 }
-INSTALL = "pip install 'model2vec[distill]' datasets sentence-transformers"
-DATA = PROTOCOLS["movielens"].data
 ROWS = ("teacher", "undistilled", "student", "model2vec", "sentence-transformers")
+STUDENTS = ("undistilled", "student")
 METRICS = ("ndcg@10", "recall@10", "recall@100")
 NO_CLICK = "recall@100, without a click"
 MSE_RATES = (1e-2, 1e-3)
@@ -99,17 +91,15 @@ class Bench:
             optimizer = self.optimizer(row, seed)
             if row == "teacher":
                 teach(BiEncoderSection(trunk=self.plm, seed=seed, optimizer=optimizer), self.dataset, folder)
-            elif row in ("undistilled", "student"):
+            elif row in STUDENTS:
                 knowledge = self.knowledge(seed) if row == "student" else None
                 distill(StaticSection(seed=seed, optimizer=optimizer), knowledge, self.dataset, folder, trunk=self.plm)
             else:
-                file = str(self.vectors(row, seed))
+                vectors = str(self.vectors(row, seed))
                 # The projection of a static student, so that what differs is what lies below it.
-                section = PrecomputedSection(vectors=file, projection="mlp", seed=seed, optimizer=optimizer)
+                section = PrecomputedSection(vectors=vectors, projection="mlp", seed=seed, optimizer=optimizer)
                 teach_precomputed(section, self.dataset, folder)
-        return (
-            load_student(folder).scorer(row) if row in ("undistilled", "student") else Teacher.load(folder).scorer(row)
-        )
+        return (load_student if row in STUDENTS else Teacher.load)(folder).scorer(row)
 
     def knowledge(self, seed: int) -> Path:
         self.scorer("teacher", seed)
@@ -119,37 +109,20 @@ class Bench:
         """A file of a rival's item vectors; Model2Vec's has no seed."""
         path = self.out / (f"{row}.npz" if row == "model2vec" else f"{row}-{seed}.npz")
         if not path.exists():
-            texts = self.dataset.texts
-            found = (
-                self.model2vec_vectors()
-                if row == "model2vec"
-                else by_mse(self.model2vec(), texts, self.told(seed), seed, self.updates, path)
-            )
-            np.savez(
-                path, item_id=np.array(self.dataset.items["item_id"].to_list()), vector=found[self.dataset.item_text]
-            )
+            static, texts = distilled(self.plm, self.out), self.dataset.texts
+            vectors = encoded(static, texts) if row == "model2vec" else self.by_mse(static, seed, path)
+            ids = np.array(self.dataset.items["item_id"].to_list())
+            part = path.with_suffix(".part.npz")
+            np.savez(part, item_id=ids, vector=vectors[self.dataset.item_text])
+            part.replace(path)
         return path
 
-    def told(self, seed: int) -> NDArray[np.float32]:
-        """The teacher's vectors of all texts."""
-        return np.array(Knowledge.load(self.knowledge(seed)).text_vectors)
-
-    def model2vec(self) -> Path:
-        """A folder of Model2Vec's distillation of the PLM, by its own defaults."""
-        folder = self.out / "model2vec"
-        if not (folder / "seconds.json").exists():
-            from model2vec.distill import distill as distill_static  # noqa: PLC0415  (a rival's)
-
-            began = time.monotonic()
-            distill_static(self.plm, device="cpu").save_pretrained(str(folder))
-            write_json(folder / "seconds.json", round(time.monotonic() - began, 1))
-        return folder
-
-    def model2vec_vectors(self) -> NDArray[np.float32]:
-        from model2vec import StaticModel  # noqa: PLC0415
-
-        model = StaticModel.from_pretrained(str(self.model2vec()))
-        return np.asarray(model.encode(self.dataset.texts), dtype=np.float32)
+    def by_mse(self, static: Path, seed: int, path: Path) -> Vectors:
+        """A static model's vectors of the texts that learned the teacher's; its errors are written beside `path`."""
+        told = np.array(Knowledge.load(self.knowledge(seed)).text_vectors)
+        errors, vectors = by_mse(static, self.dataset.texts, told, seed, self.updates)
+        write_json(path.with_suffix(".json"), {"share of variance that is left, texts held out": errors})
+        return vectors
 
     def measured(self, row: str, seed: int) -> dict[str, Any]:
         """What each user gets from a row's model of one seed, and how its training went."""
@@ -164,7 +137,7 @@ class Bench:
             history = read_json(self.folder(row, seed) / "history.json")
             noted = {key: history[key] for key in ("best", "kept", "updates", "rising", "moved") if key in history}
             tries = [
-                {**one["changes"], "best": one["best"], "seconds": one["seconds"]} for one in history.get("tries", [])
+                one["changes"] | {"best": one["best"], "seconds": one["seconds"]} for one in history.get("tries", [])
             ]
             write_json(kept, {"values": values, **noted, "tries": tries})
         found_: dict[str, Any] = read_json(kept)
@@ -172,13 +145,15 @@ class Bench:
 
 
 def by_mse(
-    start: Path, texts: list[str], told: NDArray[np.float32], seed: int, updates: int, path: Path
-) -> NDArray[np.float32]:
-    """Vectors `[n_texts, dim]` of a static model that learned the told ones `[n_texts, dim]` by MSELoss.
+    static: Path, texts: list[str], told: Vectors, seed: int, updates: int
+) -> tuple[dict[float, float], Vectors]:
+    """Train a copy of a Model2Vec folder, and a linear map, by MSELoss on vectors of texts `[n_texts, dim]`.
 
-    Nine tenths of the texts are learned; the other tenth chooses the rate. What each came to is written beside `path`.
+    Returns:
+        Of each rate the squared error on the tenth of the texts that is not learned, as a share of their variance; and
+        the vectors `[n_texts, dim]` of the rate with the least.
     """
-    from datasets import Dataset as Rows  # noqa: PLC0415
+    from datasets import Dataset as Rows  # noqa: PLC0415  (a rival's)
     from sentence_transformers import (  # noqa: PLC0415
         SentenceTransformer,
         SentenceTransformerTrainer,
@@ -193,62 +168,26 @@ def by_mse(
     errors, vectors = {}, {}
     for rate in MSE_RATES:
         torch.manual_seed(seed)
-        table = StaticEmbedding.from_model2vec(str(start))
+        table = StaticEmbedding.from_model2vec(str(static))
         dense = Dense(table.embedding.embedding_dim, told.shape[1], activation_function=torch.nn.Identity())
         model = SentenceTransformer(modules=[table, dense], device="cpu")
-        how = SentenceTransformerTrainingArguments(
-            output_dir=str(path.with_suffix("")),
-            max_steps=updates,
-            per_device_train_batch_size=BATCH,
-            learning_rate=rate,
-            lr_scheduler_type="linear",
-            save_strategy="no",
-            report_to=[],
-            disable_tqdm=True,
-            use_cpu=True,
-            seed=seed,
-        )
-        SentenceTransformerTrainer(model, how, train_dataset=rows, loss=MSELoss(model)).train()
+        with tempfile.TemporaryDirectory() as place:
+            how = SentenceTransformerTrainingArguments(
+                output_dir=place,
+                max_steps=updates,
+                per_device_train_batch_size=BATCH,
+                learning_rate=rate,
+                lr_scheduler_type="linear",
+                save_strategy="no",
+                report_to=[],
+                disable_tqdm=True,
+                use_cpu=True,
+                seed=seed,
+            )
+            SentenceTransformerTrainer(model, how, train_dataset=rows, loss=MSELoss(model)).train()
         vectors[rate] = np.asarray(model.encode(texts, show_progress_bar=False), dtype=np.float32)
         errors[rate] = float(np.square(vectors[rate] - told)[held].mean() / told[held].var(0).mean())
-    write_json(path.with_suffix(".json"), {"share of variance that is left, texts held out": errors})
-    return vectors[min(errors, key=lambda rate: errors[rate])]
-
-
-def alike(bench: Bench) -> dict[str, float]:
-    """How near Model2Vec's vectors of the texts are to those that a static student of their width starts from.
-
-    They have no basis in common, so that cosines are between texts, or after the best rotation of one onto the other.
-    """
-    theirs = unit(bench.model2vec_vectors())
-    section = StaticSection(table_dim=theirs.shape[1])
-    words = sub_words(section, open_trunk(bench.plm, max_tokens=section.max_tokens), bench.dataset, Quiet())
-    encoder = start_static(section, words, bench.dataset, None)
-    with torch.no_grad():
-        ours = unit(encoder.mean(torch.arange(len(bench.dataset.texts))).numpy())
-    rotation, _ = orthogonal_procrustes(theirs, ours)
-    pairs = np.triu_indices(len(ours), 1)
-    mine, other = ours @ ours.T, theirs @ theirs.T
-    return {
-        "texts": len(ours),
-        "cosine after the best rotation": float(((theirs @ rotation) * ours).sum(1).mean()),
-        "correlation of the cosines of pairs": float(np.corrcoef(mine[pairs], other[pairs])[0, 1]),
-        "share of the ten nearest texts": shared_neighbours(mine, other, 10),
-    }
-
-
-def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-12)
-
-
-def shared_neighbours(one: NDArray[np.float32], other: NDArray[np.float32], k: int) -> float:
-    """Share of each row's `k` largest entries, the row itself left out, that two `[n, n]` have in common."""
-    near = []
-    for matrix in (one, other):
-        alone = matrix.copy()
-        np.fill_diagonal(alone, -np.inf)
-        near.append(np.argpartition(-alone, k, axis=1)[:, :k])
-    return float(np.mean([len(np.intersect1d(a, b)) / k for a, b in zip(*near, strict=True)]))
+    return errors, vectors[min(errors, key=lambda rate: errors[rate])]
 
 
 def against(values: NDArray[np.float64], base: NDArray[np.float64]) -> dict[str, float]:
@@ -260,8 +199,9 @@ def against(values: NDArray[np.float64], base: NDArray[np.float64]) -> dict[str,
 
 def summary(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Means over seeds and users, and what each row has less than the distilled student."""
-    means = {row: {name: np.mean([one["values"][name] for one in found], 0) for name in (*METRICS, NO_CLICK)}
-             for row, found in runs.items()}  # fmt: skip
+    means: dict[str, dict[str, NDArray[np.float64]]] = {}
+    for row, found in runs.items():
+        means[row] = {name: np.mean([one["values"][name] for one in found], 0) for name in (*METRICS, NO_CLICK)}
     out: dict[str, Any] = {}
     for row, values in means.items():
         out[row] = {name: float(one.mean()) for name, one in values.items()}
@@ -295,33 +235,11 @@ def main() -> None:
     print(json.dumps(found, indent=2, ensure_ascii=False))
 
 
-def refuse_missing(packages: Iterable[str]) -> None:
-    """
-    Raises:
-        SystemExit: a rival's package is not installed; it is named before anything is trained.
-    """
-    if missing := sorted(name for name in packages if find_spec(name) is None):
-        sys.exit(f"not installed: {', '.join(missing)}. {INSTALL}")
-
-
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    data = args.out / "data"
-    if not (data / "manifest.json").exists():
-        prepare(DATA.model_copy(update={"path": resolve(DATA.path)}), data)
-    bench = Bench(Dataset.load(data), args.out, resolve("demo:all-MiniLM-L6-v2"), args.updates, args.rates)
+    bench = Bench(prepared(args.out), args.out, resolve(PLM), args.updates, args.rates)
     runs = {row: [bench.measured(row, seed) for seed in range(args.seeds)] for row in args.rows}
-    found: dict[str, Any] = {
-        "updates": args.updates,
-        "rates": args.rates,
-        "users": len(runs[args.rows[0]][0]["values"]["ndcg@10"]),
-    }
-    found |= {"rows": summary(runs)}
-    if "model2vec" in args.rows:
-        found |= {
-            "alike": alike(bench),
-            "model2vec distillation, seconds": read_json(args.out / "model2vec/seconds.json"),
-        }
-    return found
+    users = len(next(iter(runs.values()))[0]["values"]["ndcg@10"])
+    return {"updates": args.updates, "rates": args.rates, "users": users, "rows": summary(runs)}
 
 
 if __name__ == "__main__":
