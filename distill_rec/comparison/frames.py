@@ -101,12 +101,8 @@ class Frames(Mapping[str, pl.DataFrame]):
 
 
 def _of_tables(results: Results, rows: Callable[[Table], list[dict[str, object]]]) -> pl.DataFrame:
-    found = [{"part": part.title, **row} for part in _parts(results) for row in rows(part)]
+    found = [{"part": part.title, **row} for part in results.parts for row in rows(part)]
     return pl.DataFrame(found, infer_schema_length=None)
-
-
-def _parts(results: Results) -> list[Table]:
-    return [*results.tables, *results.slices, *(one.table for by in results.slicings for one in by.slices)]
 
 
 def _by_model(found: Mapping[str, dict[str, object]]) -> pl.DataFrame:

@@ -23,10 +23,9 @@ from distill_rec.evaluation.lists import LISTS
 from distill_rec.evaluation.numerals import moment, percent, plain, signed
 from distill_rec.evaluation.pareto import COSTS, pareto
 from distill_rec.evaluation.render import COST_ROWS, cost_cell, ratio_text
-from distill_rec.evaluation.report_tables import best_of, bounds, models_of, names_of, pairs_of, why_missing
-from distill_rec.evaluation.results import Ratio, Results, Table
+from distill_rec.evaluation.report_tables import best_of, models_of, names_of, pairs_of, why_missing
+from distill_rec.evaluation.results import Ratio, Results, Slicing, Table
 from distill_rec.evaluation.retention import kept, ratio_of, retention, shown_ratios
-from distill_rec.evaluation.slicings import SLICED
 from distill_rec.evaluation.svg import Point, groups, intervals, legend, lines
 from distill_rec.files import write_text
 from distill_rec.pages import pages_in
@@ -78,7 +77,6 @@ def _templates() -> Environment:
         agreement_explained=AGREEMENT.items,
         agreement_title=agreement_title,
         best_of=best_of,
-        bounds=bounds,
         compared=compared,
         cost_cell=cost_cell,
         cost_rows=lambda: COST_ROWS,
@@ -86,7 +84,7 @@ def _templates() -> Environment:
         differences_by_pair=differences_by_pair,
         fact=_fact,
         legend=lambda names: Markup(legend(names)),
-        kept_rows=lambda results, slices: kept(results, slices, ratio_of(results)),
+        kept_rows=lambda results, slicing: kept(results, slicing, ratio_of(results)),
         list_cell=list_cell,
         list_titles=list_titles,
         lists_explained=LISTS.items,
@@ -102,12 +100,11 @@ def _templates() -> Environment:
         plots=_plots,
         ratio_text=ratio_text,
         ratio_title=_ratio_title,
-        retention_plot=lambda results, slices: Markup(retention(results, slices)),
+        retention_plot=lambda results, slicing: Markup(retention(results, slicing)),
         shared=shared,
         shown_ratios=shown_ratios,
         signed=signed,
         slice_plot=_slice_plot,
-        sliced=lambda results: SLICED[results.protocol],
         why_missing=why_missing,
     )
 
@@ -137,13 +134,13 @@ def _plots(results: Results, table: Table) -> Markup:
     return Markup("".join(plots))
 
 
-def _slice_plot(results: Results, metric: str) -> Markup:
-    names, models = [bounds(table) for table in results.slices], models_of(results, results.slices[0])
+def _slice_plot(results: Results, slicing: Slicing, metric: str) -> Markup:
+    names, tables = [one.name for one in slicing.slices], [one.table for one in slicing.slices]
     series = {
-        m: [Point(m, m, *_triple(table, metric, m)) for table in results.slices if m in table.cells[metric]]
-        for m in models
+        m: [Point(m, m, *_triple(table, metric, m)) for table in tables if m in table.cells[metric]]
+        for m in models_of(results, tables[0])
     }
-    return Markup(groups(names, series, results.metrics[metric], "training clicks of the target"))
+    return Markup(groups(names, series, results.metrics[metric], slicing.by))
 
 
 def _triple(table: Table, metric: str, model: str) -> tuple[float, float, float]:

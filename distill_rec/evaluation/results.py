@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from distill_rec.files import write_text
 from distill_rec.frames import read_frame, write_frame
@@ -186,6 +186,7 @@ class Slicing(Part):
         overlapping: a sample may be in several.
         merged: values that are too rare to stand alone, and are one slice together.
         left_out: samples in none.
+        ordered: slices are numbers, lowest first.
     """
 
     by: str
@@ -194,6 +195,7 @@ class Slicing(Part):
     overlapping: bool = False
     merged: int = 0
     left_out: int = 0
+    ordered: bool = False
 
 
 class Example(Part):
@@ -249,6 +251,24 @@ class Verdict(Part):
     text: str
 
 
+POPULARITY = "training clicks of the target"
+"""What a slicing by popularity is by."""
+
+
+def _by_popularity(tables: list[Table]) -> list[Slicing]:
+    """The slices that older results have as tables."""
+    samples = sum(table.samples for table in tables)
+    slices = [
+        Slice(
+            name=table.title.removeprefix("target with ").removesuffix(" training clicks"),
+            share=table.samples / samples,
+            table=table,
+        )
+        for table in tables
+    ]
+    return [Slicing(by=POPULARITY, of="items", slices=slices, ordered=True)] if slices else []
+
+
 class Results(Record):
     """A comparison of models on one data set."""
 
@@ -263,7 +283,6 @@ class Results(Record):
     resamples: int
     data: dict[str, str | int | float]
     tables: list[Table]
-    slices: list[Table] = Field(default_factory=list)
     costs: dict[str, ModelCost] = Field(default_factory=dict)
     lists: dict[str, Lists] = Field(default_factory=dict)
     list_differences: list[Difference] = Field(
@@ -274,7 +293,7 @@ class Results(Record):
         default_factory=list, description="how far each other model agrees with the teacher; cells by measure"
     )
     slicings: list[Slicing] = Field(
-        default_factory=list, description="the test sliced by columns, histories and users; slices are by popularity"
+        default_factory=list, description="the test sliced by columns, clicks of targets, histories and users"
     )
     calibrations: dict[str, Calibration] = Field(
         default_factory=dict, description="of models whose scores are said to be probabilities of a click"
@@ -290,9 +309,23 @@ class Results(Record):
     endings: dict[str, list[Ending]] = Field({}, description="what ended the training of each model, by seed")
     _per_user: pl.DataFrame | None = PrivateAttr(None)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _older(cls, found: Any) -> Any:
+        """Slices by popularity were a list of tables of their own once."""
+        if not isinstance(found, dict) or "slices" not in found:
+            return found
+        tables = [Table.model_validate(one) for one in found["slices"]]
+        rest = {key: value for key, value in found.items() if key != "slices"}
+        return rest | {"slicings": [*found.get("slicings", []), *_by_popularity(tables)]}
+
     @property
     def test(self) -> Table:
         return self.tables[0]
+
+    def sliced_by(self, by: str) -> Slicing | None:
+        """The test sliced in this way, where it falls into more than one slice."""
+        return next((one for one in self.slicings if one.by == by), None)
 
     @property
     def per_user(self) -> pl.DataFrame | None:
@@ -317,12 +350,17 @@ class Results(Record):
                 {"part": part.title, "samples": part.samples, "users": part.users}
                 | {"metric": metric, "model": model}
                 | cell.model_dump()
-                for part in [*self.tables, *self.slices, *(one.table for by in self.slicings for one in by.slices)]
+                for part in self.parts
                 for metric, cells in part.cells.items()
                 for model, cell in cells.items()
             ],
             infer_schema_length=None,
         )
+
+    @property
+    def parts(self) -> list[Table]:
+        """Every table of models by metrics: those of the test and of each of its slices."""
+        return [*self.tables, *(one.table for by in self.slicings for one in by.slices)]
 
     def to_json(self) -> str:
         return self.model_dump_json(indent=2) + "\n"
