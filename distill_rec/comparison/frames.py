@@ -22,7 +22,7 @@ def ratios(results: Results) -> pl.DataFrame:
 
 def costs(results: Results) -> pl.DataFrame:
     """`model` and what serving it costs; null where it was not measured."""
-    return _by_model({name: one.model_dump(exclude={"missing"}) for name, one in results.costs.items()})
+    return _by_model({name: one.model_dump(exclude={"missing", "rounds"}) for name, one in results.costs.items()})
 
 
 def lists(results: Results) -> pl.DataFrame:

@@ -116,10 +116,8 @@ def calibration_sheet(model: str, found: Calibration) -> Sheet:
 
 def _print_every_model(results: Results, slicing: Slicing, title: str, console: Console) -> None:
     shown = slicing.slices[:MOST_ROWS]
-    models = [model for model in results.models if model in shown[0].table.cells[results.main_metric]]
-    rows = {
-        model: [(f"{one.table.cells[results.main_metric][model].mean:.4f}", "") for one in shown] for model in models
-    }
+    cells = [one.table.cells[results.main_metric] for one in shown]
+    rows = {model: [(f"{one[model].mean:.4f}", "") for one in cells] for model in results.models if model in cells[0]}
     print_models(console, title, [f"{one.name} (n={one.table.samples:,})" for one in shown], rows)
 
 

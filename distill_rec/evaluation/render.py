@@ -105,7 +105,7 @@ def _print_costs(costs: dict[str, ModelCost], console: Console) -> None:
         model: [("-" if getattr(cost, key) is None else cost_cell(cost, key), "") for _, key, _ in COST_ROWS]
         for model, cost in costs.items()
     }
-    caption = "requests rank cached item vectors, the teacher's too: a student saves encoding and memory"
-    if any(cell == ("-", "") for cells in rows.values() for cell in cells):
-        caption += "; -: not measured"
+    lacking = any(cell == ("-", "") for cells in rows.values() for cell in cells)
+    caption = "-: not measured; " if lacking else ""
+    caption += "requests rank cached item vectors, the teacher's too: a student saves encoding and memory"
     print_models(console, "what serving costs (one thread)", [short for *_, short in COST_ROWS], rows, caption)

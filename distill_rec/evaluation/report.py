@@ -26,6 +26,7 @@ from distill_rec.evaluation.render import COST_ROWS, cost_cell, ratio_text
 from distill_rec.evaluation.report_tables import best_of, models_of, names_of, pairs_of, why_missing
 from distill_rec.evaluation.results import Ratio, Results, Slicing, Table
 from distill_rec.evaluation.retention import kept, ratio_of, retention, shown_ratios
+from distill_rec.evaluation.speeds import span_of
 from distill_rec.evaluation.svg import Point, groups, intervals, legend, lines
 from distill_rec.files import write_text
 from distill_rec.pages import pages_in
@@ -105,6 +106,7 @@ def _templates() -> Environment:
         shown_ratios=shown_ratios,
         signed=signed,
         slice_plot=_slice_plot,
+        span_of_rounds=span_of,
         why_missing=why_missing,
     )
 

@@ -93,13 +93,16 @@ class ModelCost(Part):
     private_bytes: int | None = Field(None, description="RssAnon of a process that serves")
     mapped_bytes: int | None = Field(None, description="RssFile of it: pages of files, shared between processes")
     items_per_second: float | None = Field(
-        None, description="new items encoded per second, none of them met before, one thread"
+        None, description="new items encoded per second, none of them met before, one thread: the median round"
     )
     p50_ms: float | None = Field(None, description="median of ranking the candidates, one thread")
     p99_ms: float | None = None
     candidates: int = 0
     history: int = 0
     cached: bool = Field(True, description="the request is ranked with cached item vectors, no text is encoded")
+    rounds: dict[str, list[float]] = Field(
+        {}, description="items_per_second and p50_ms of each round; rounds of the models compared follow in turn"
+    )
     missing: dict[str, str] = Field(default_factory=dict)
 
 

@@ -8,6 +8,7 @@ from distill_rec.evaluation.endings import summary_of, unsettled
 from distill_rec.evaluation.kinds_told import FEWEST, kinds_told
 from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import POPULARITY, Difference, Results, Table, Verdict
+from distill_rec.evaluation.speeds import faster
 
 RIVALS = ("popularity", "transitions", "untrained", "undistilled")
 """Columns that a teacher must beat to be worth anything."""
@@ -218,7 +219,8 @@ def _rare_targets(results: Results) -> list[Verdict]:
         if found is None or not (_above(found) or _below(found)):
             continue
         tone, verb = ("good", "gained") if _above(found) else ("bad", "lost")
-        text = f"On the rarest targets ({rarest.name} training clicks) distillation {verb} in {results.metrics[metric]}: {_span(found)}."
+        text = f"On the rarest targets ({rarest.name} training clicks) distillation {verb} in "
+        text += f"{results.metrics[metric]}: {_span(found)}."
         out.append(Verdict(tone=tone, text=text))
     return out
 
@@ -230,7 +232,7 @@ def _cost(results: Results) -> Verdict | None:
         return None
     parts = []
     if student.items_per_second and teacher.items_per_second:
-        parts.append(f"encodes new items {student.items_per_second / teacher.items_per_second:,.0f} times as fast")
+        parts.append(f"encodes new items {faster(student, teacher)}")
     if student.private_bytes and teacher.private_bytes:
         parts.append(f"serves in {student.private_bytes / teacher.private_bytes:.0%} of the private memory")
     if not parts:

@@ -37,7 +37,7 @@ def evaluate_run(
 
     section = recipe.evaluate
     assert section is not None
-    costs = costs_of(run, dataset) if section.cost else None
+    costs = costs_of(run, dataset, progress) if section.cost else None
     others = others_of(section.others, dataset, tested_parts(dataset))
     results = compare(
         {**scorers_of(run, recipe, dataset, progress), **others.scorers},
@@ -119,7 +119,7 @@ def _untrained(section: TeacherSection, dataset: Dataset, progress: Progress) ->
     return found
 
 
-def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, ModelCost] | None:
+def costs_of(run: RunFolder, dataset: Dataset, progress: Progress) -> dict[str, ModelCost] | None:
     """What serving teacher and student costs; None where nothing was exported."""
     from distill_rec.evaluation.cost import measure_costs
 
@@ -129,7 +129,8 @@ def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, ModelCost] | None:
     manifest = Manifest.read(leads_to(artifact))
     if not manifest.made_from:  # a service may have saved a catalogue of its own
         require_same(artifact, "the exported student", {ITEM_IDS: manifest.fingerprints.get(KEY, "")}, dataset)
-    return measure_costs(artifact, {"folder": str(teacher)} if (teacher / "model.json").exists() else None, dataset)
+    served = {"folder": str(teacher)} if (teacher / "model.json").exists() else None
+    return measure_costs(artifact, served, dataset, progress)
 
 
 def curves_of(path: Path, key: str = "ndcg@10") -> dict[str, list[tuple[float, float]]]:
