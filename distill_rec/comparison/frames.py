@@ -27,7 +27,7 @@ def costs(results: Results) -> pl.DataFrame:
 
 def lists(results: Results) -> pl.DataFrame:
     """`model, coverage, novelty, popularity_lift, diversity, users` of top-10 lists."""
-    return _by_model({name: one.model_dump(exclude={"intervals"}) for name, one in results.lists.items()})
+    return _by_model({name: one.model_dump(exclude={"intervals", "spread"}) for name, one in results.lists.items()})
 
 
 def agreements(results: Results) -> pl.DataFrame:

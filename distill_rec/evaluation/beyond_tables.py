@@ -31,6 +31,14 @@ def list_cell(found: Lists, key: str) -> tuple[str, str]:
     return plain(value, DECIMALS[key]), told
 
 
+def list_spread(found: Lists, key: str) -> str:
+    """`± 0.012 over seeds` of a property of lists; "" of one seed."""
+    if key not in found.spread:
+        return ""
+    told = percent(found.spread[key]) if key == "coverage" else plain(found.spread[key], DECIMALS[key])
+    return f"± {told} over seeds"
+
+
 def list_titles(results: Results) -> dict[str, str]:
     """Properties of which there are differences."""
     return {key: LISTS[key].title for key in dict.fromkeys(found.metric for found in results.list_differences)}

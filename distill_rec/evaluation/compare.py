@@ -92,10 +92,9 @@ def compare(
         endings=endings or {},
         repeats=_repeats(seeds),
     )
-    first = {key: value[0] for key, value in seeds.items()}
-    users = min(section.list_users, len(np.unique(samples.user)))
+    users = max(map(len, seeds.values())) * min(section.list_users, len(np.unique(samples.user)))
     with (progress or Quiet()).task("looking at lists of users", users) as task:
-        tell_lists(results, first, samples, dataset, section, task)
+        tell_lists(results, seeds, samples, dataset, section, task)
     results.calibrations = calibrations_of(probabilities or {}, dataset, section)
     results.slicings = slicings_of(found, samples, dataset, section, labels)
     results.shares = _shares(shares or {}, found, samples, dataset, section, results.main_metric)

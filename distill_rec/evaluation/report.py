@@ -15,6 +15,7 @@ from distill_rec.evaluation.beyond_tables import (
     agreement_title,
     differences_by_pair,
     list_cell,
+    list_spread,
     list_titles,
 )
 from distill_rec.evaluation.columns import colour_rules, model_class, short_of
@@ -87,6 +88,7 @@ def _templates() -> Environment:
         legend=lambda names: Markup(legend(names)),
         kept_rows=lambda results, slicing: kept(results, slicing, ratio_of(results)),
         list_cell=list_cell,
+        list_spread=list_spread,
         list_titles=list_titles,
         lists_explained=LISTS.items,
         mark=MARKS.__getitem__,
@@ -102,6 +104,7 @@ def _templates() -> Environment:
         ratio_text=ratio_text,
         ratio_title=_ratio_title,
         retention_plot=lambda results, slicing: Markup(retention(results, slicing)),
+        several_seeds=lambda results: max(results.seeds.values(), default=1) > 1,
         shared=shared,
         shown_ratios=shown_ratios,
         signed=signed,

@@ -107,7 +107,10 @@ class ModelCost(Part):
 
 
 class Lists(Part):
-    """Top-10 lists of a model over the catalogue, one for each of some drawn users. None: not defined."""
+    """Top-10 lists of a model over the catalogue, one for each of some drawn users. None: not defined.
+
+    Of several seeds the figures are means; intervals are of values averaged over seeds.
+    """
 
     coverage: float = Field(description="share of the catalogue that stands in at least one list")
     novelty: float | None = Field(description="mean self-information of a listed item, bits of its training clicks")
@@ -121,6 +124,7 @@ class Lists(Part):
     intervals: dict[str, tuple[float, float]] = Field(
         {}, description="95 % interval of novelty, diversity and popularity_lift; coverage, of all lists, has none"
     )
+    spread: dict[str, float] = Field({}, description="standard deviation of each figure over seeds; none for one seed")
 
 
 class Agreement(Part):

@@ -55,9 +55,19 @@ def evaluate_run(
         progress=progress,
     )
     write_report(results, run.stage("evaluate"))
+    _complete_card(run, results)
     for model in results.models:
         tell(progress, f"test/{model}", 0, {metric: cells[model].mean for metric, cells in results.test.cells.items()})
     return results
+
+
+def _complete_card(run: RunFolder, results: Results) -> None:
+    """Tell the artifact's readers what its lists are like; one that a service saved is not this run's to describe."""
+    from distill_rec.export.card_lists import tell_lists
+
+    artifact = run.stage("export") / "student"
+    if artifact.exists() and not Manifest.read(leads_to(artifact)).made_from:
+        tell_lists(leads_to(artifact), results)
 
 
 def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress) -> dict[str, Scorer]:
