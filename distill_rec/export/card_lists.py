@@ -17,8 +17,8 @@ COLUMNS = ("student", "teacher", "popularity")
 def tell_lists(artifact: Path, results: Results) -> None:
     """Write the properties of the lists into an artifact's card, in the place of what an earlier evaluation told.
 
-    The card is no part of what the artifact's manifest lists. A card that lacks the heading behind these lines (somebody's
-    own) stays as it is, and so does every card where no list of the student was looked at.
+    The card is no part of what the artifact's manifest lists. A card that lacks the heading behind these lines
+    (somebody's own) stays as it is, and so does every card where no list of the student was looked at.
     """
     card = artifact / CARD
     if "student" not in results.lists or not card.is_file():
