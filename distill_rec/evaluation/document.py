@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment
 
+from distill_rec.evaluation import words as own_words
 from distill_rec.evaluation.numerals import moment
 from distill_rec.pages import pages_in
 
@@ -20,14 +21,14 @@ def style_with(own: str) -> str:
     return STYLE.read_text(encoding="utf-8") + own
 
 
-def documents_in(folder: Path, words: ModuleType | None = None, **functions: Any) -> Environment:
+def documents_in(folder: Path, *words: ModuleType, **functions: Any) -> Environment:
     """The templates of a folder, for pages that extend `document.html`.
 
     Args:
-        words: a module whose functions of names `*_text`, and `included`, they may call.
+        words: modules whose functions of names `*_text`, and `included`, they may call; ours are among them.
         functions: further ones.
     """
-    texts = {} if words is None else {name: getattr(words, name) for name in dir(words) if _told(name)}
+    texts = {name: getattr(module, name) for module in (own_words, *words) for name in dir(module) if _told(name)}
     return pages_in(folder, mark=MARKS.__getitem__, moment=moment, **texts, **functions)
 
 

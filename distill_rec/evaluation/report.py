@@ -19,9 +19,10 @@ from distill_rec.evaluation.beyond_tables import (
     list_titles,
 )
 from distill_rec.evaluation.columns import colour_rules, model_class, short_of
+from distill_rec.evaluation.document import documents_in, style_with
 from distill_rec.evaluation.kinds_told import compared, shared
 from distill_rec.evaluation.lists import LISTS
-from distill_rec.evaluation.numerals import moment, percent, plain, signed
+from distill_rec.evaluation.numerals import percent, plain, signed
 from distill_rec.evaluation.pareto import COSTS, pareto
 from distill_rec.evaluation.render import COST_ROWS, cost_cell, ratio_text
 from distill_rec.evaluation.report_tables import best_of, models_of, names_of, pairs_of, why_missing
@@ -30,11 +31,8 @@ from distill_rec.evaluation.retention import kept, ratio_of, retention, shown_ra
 from distill_rec.evaluation.speeds import span_of
 from distill_rec.evaluation.svg import Point, groups, intervals, legend, lines
 from distill_rec.files import write_text
-from distill_rec.pages import pages_in
 
 HERE = Path(__file__).parent
-STYLE = HERE / "report.css"
-MARKS = {"good": "\u2713", "bad": "\u2717", "open": "?", "note": "\u2192"}
 RATIO_TITLES = {
     "Q": "of the teacher\u2019s {} kept",
     "Q'": "of the teacher\u2019s {} above chance kept",
@@ -55,7 +53,7 @@ def page(results: Results) -> str:
 
 def style_of(results: Results) -> str:
     """The page's style with the colours of these models."""
-    return STYLE.read_text(encoding="utf-8") + colour_rules(results.models)
+    return style_with(colour_rules(results.models))
 
 
 def part_of(results: Results, name: str, *given: Any) -> str:
@@ -64,7 +62,7 @@ def part_of(results: Results, name: str, *given: Any) -> str:
     Args:
         given: what the macro takes.
     """
-    for file in ("choices.html", "examples.html", "beyond.html"):
+    for file in ("choices.html", "examples.html", "beyond.html", "parts.html"):
         if (macro := getattr(_templates().get_template(file).module, name, None)) is not None:
             return str(macro(*given))
     whole = _templates().get_template("report.html").make_module({"results": results, "style": ""})
@@ -73,7 +71,7 @@ def part_of(results: Results, name: str, *given: Any) -> str:
 
 @cache
 def _templates() -> Environment:
-    return pages_in(
+    return documents_in(
         HERE / "templates",
         agreeing=agreeing,
         agreement_explained=AGREEMENT.items,
@@ -91,10 +89,8 @@ def _templates() -> Environment:
         list_spread=list_spread,
         list_titles=list_titles,
         lists_explained=LISTS.items,
-        mark=MARKS.__getitem__,
         model_class=model_class,
         models_of=models_of,
-        moment=moment,
         names_of=names_of,
         pairs_of=pairs_of,
         pareto_plots=_pareto_plots,

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from distill_rec.evaluation.columns import COLUMNS, OTHERS, colour_rules, model_class
 from distill_rec.evaluation.compare import compare
+from distill_rec.evaluation.document import STYLE
 from distill_rec.evaluation.pareto import COSTS, front, pareto, priced
-from distill_rec.evaluation.report import STYLE, page
+from distill_rec.evaluation.report import page
 from distill_rec.evaluation.results import POPULARITY, ModelCost, Results
 from distill_rec.evaluation.retention import kept
 from distill_rec.recipe import EvaluateSection
