@@ -10,6 +10,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2.ext import Extension
 
+SHARED = Path(__file__).with_name("templates")
+"""Templates that pages of every kind may extend and import."""
 BETWEEN = re.compile(r"\s*\n\s*")
 MARKUP_ENDS, MARKUP_BEGINS = (">", "%}", "#}"), ("<", "{%", "{#")
 
@@ -35,7 +37,7 @@ def pages_in(folder: Path, **functions: Callable[..., Any]) -> Environment:
         functions: that they may call, and filter with.
     """
     environment = Environment(
-        loader=FileSystemLoader(folder), autoescape=True, undefined=StrictUndefined, extensions=[OneLine]
+        loader=FileSystemLoader([folder, SHARED]), autoescape=True, undefined=StrictUndefined, extensions=[OneLine]
     )
     environment.filters |= {"thousands": "{:,}".format, **functions}
     environment.globals |= functions

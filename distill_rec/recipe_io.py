@@ -239,6 +239,9 @@ def _read(path: Path, above: tuple[Path, ...]) -> Settings:
         if set(SECTION.findall(path.read_text(encoding="utf-8", errors="replace"))) >= ONE_AND_SEVERAL:
             do = "Turn [teacher] into [[teacher]] with a name; [teacher.optimizer] belongs to the [[teacher]] above."
             raise RecipeError(path, "both [teacher] and [[teacher]]", "one teacher or several", do) from error
+        if path.name == "recipe.json":
+            do = f"Name the recipe that the run was made from, with --out {path.parent} and the --set of then."
+            raise RecipeError(path, "what a run has noted of its recipe", "a recipe, which is TOML", do) from error
         raise RecipeError(path, str(error), "a TOML file in UTF-8") from error
     return absolute_paths(_merged_bases(_of_several(settings, str(path)), path.parent, (*above, path)), path.parent)
 

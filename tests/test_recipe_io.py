@@ -172,3 +172,9 @@ def test_a_wrong_teacher_among_several_is_named(tmp_path: Path, text: str, chang
     with pytest.raises(RecipeError) as found:
         load_recipe(path, [change] if change else [])
     assert re.search(words, str(found.value).replace("\n", " ")), found.value
+
+
+def test_a_run_s_own_note_is_no_recipe_and_says_what_is_named_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "recipe.json").write_text('{"recipe": {}}')
+    with pytest.raises(RecipeError, match=r"noted of its recipe; expected a recipe.*--out"):
+        load_recipe(str(tmp_path / "recipe.json"))

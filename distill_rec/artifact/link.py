@@ -12,7 +12,7 @@ import shlex
 from pathlib import Path
 
 from distill_rec.artifact.errors import ArtifactError
-from distill_rec.artifact.layout import MANIFEST
+from distill_rec.artifact.layout import CARD, MANIFEST
 
 LINK = "student"
 VERSIONS = "versions"
@@ -124,4 +124,6 @@ def _same_as(folder: Path) -> Path | None:
 
 
 def _sizes(folder: Path) -> dict[str, int]:
-    return {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    """Bytes of each file but the card, which the evaluation completes."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.stat().st_size for path in files if path != folder / CARD}

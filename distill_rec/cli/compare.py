@@ -67,23 +67,21 @@ def _columns(rows: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(metric for row in rows for metric in row["metrics"]))
 
 
-def _cells(row: dict[str, Any], columns: list[str]) -> list[str]:
-    metrics = row["metrics"]
-    return [f"{metrics[c]['mean']:.4f}" if c in metrics else "" for c in columns]
-
-
 def _print(rows: list[dict[str, Any]]) -> None:
-    from rich.table import Table
-
-    from distill_rec.terminal import print_table
+    """A table for each part of the test; parts of different tests are told apart by their samples."""
+    from distill_rec.evaluation.model_sheet import print_models
 
     columns = _columns(rows)
-    table = Table("run", "part", "model", box=None, header_style="bold")
-    for name in columns:
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(row["run"], f"{row['part']} (n={row['samples']:,})", row["model"], *_cells(row, columns))
-    print_table(make_console(), table)
+    for part, samples in dict.fromkeys((row["part"], row["samples"]) for row in rows):
+        found = [row for row in rows if (row["part"], row["samples"]) == (part, samples)]
+        cells = {f"{row['run']}: {row['model']}": [_told(row, name) for name in columns] for row in found}
+        title = f"{part} (n={samples:,}): means over users ± half the 95 % interval"
+        print_models(make_console(), title, columns, cells)
+
+
+def _told(row: dict[str, Any], column: str) -> tuple[str, str]:
+    found = row["metrics"].get(column)
+    return (f"{found['mean']:.4f}", f"±{(found['high'] - found['low']) / 2:.4f}") if found else ("-", "")
 
 
 def _write(rows: list[dict[str, Any]], path: Path) -> None:

@@ -67,7 +67,7 @@ def compare(
     found = {name: compared(name, model, test.dataset) for name, model in models.items()}
     others = others_of(test.section.others, test.dataset, tested_parts(test.dataset))
     scorers: dict[str, Any] = {name: one.scorers for name, one in found.items()}
-    costs = measure_each(_measurable(found), test.dataset) if test.section.cost else {}
+    costs = measure_each(_measurable(found), test.dataset, progress) if test.section.cost else {}
     results = evaluated(
         _with_baselines(scorers | others.scorers, test.dataset, test.section.transitions),
         test.dataset,

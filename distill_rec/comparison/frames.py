@@ -22,12 +22,12 @@ def ratios(results: Results) -> pl.DataFrame:
 
 def costs(results: Results) -> pl.DataFrame:
     """`model` and what serving it costs; null where it was not measured."""
-    return _by_model({name: one.model_dump(exclude={"missing"}) for name, one in results.costs.items()})
+    return _by_model({name: one.model_dump(exclude={"missing", "rounds"}) for name, one in results.costs.items()})
 
 
 def lists(results: Results) -> pl.DataFrame:
     """`model, coverage, novelty, popularity_lift, diversity, users` of top-10 lists."""
-    return _by_model({name: one.model_dump(exclude={"intervals"}) for name, one in results.lists.items()})
+    return _by_model({name: one.model_dump(exclude={"intervals", "spread"}) for name, one in results.lists.items()})
 
 
 def agreements(results: Results) -> pl.DataFrame:
@@ -101,12 +101,8 @@ class Frames(Mapping[str, pl.DataFrame]):
 
 
 def _of_tables(results: Results, rows: Callable[[Table], list[dict[str, object]]]) -> pl.DataFrame:
-    found = [{"part": part.title, **row} for part in _parts(results) for row in rows(part)]
+    found = [{"part": part.title, **row} for part in results.parts for row in rows(part)]
     return pl.DataFrame(found, infer_schema_length=None)
-
-
-def _parts(results: Results) -> list[Table]:
-    return [*results.tables, *results.slices, *(one.table for by in results.slicings for one in by.slices)]
 
 
 def _by_model(found: Mapping[str, dict[str, object]]) -> pl.DataFrame:

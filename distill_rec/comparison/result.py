@@ -12,7 +12,7 @@ from distill_rec.comparison.shown import Shown, shown
 from distill_rec.evaluation.kinds_told import kinds_frame
 from distill_rec.evaluation.pareto import COSTS
 from distill_rec.evaluation.report import page, part_of
-from distill_rec.evaluation.results import Results
+from distill_rec.evaluation.results import POPULARITY, Results
 from distill_rec.files import write_text
 from distill_rec.pages import in_notebook
 
@@ -57,8 +57,9 @@ class Comparison:
 
     @property
     def slices(self) -> Shown:
-        """Quality by slice of the test, what is kept of the teacher in each, and what each adds to the difference."""
-        return self._part("slices", str(self.frames["ratios"]), there=bool(self.results.slices))
+        """Which kinds of items, histories and users the student ranks worse than the teacher, and their weight."""
+        text = "\n".join(str(kinds_frame(self.results, one.by)) for one in self.results.slicings)
+        return self._part("slices", text, there=any(one.slices for one in self.results.slicings))
 
     @property
     def costs(self) -> Shown:
@@ -73,9 +74,10 @@ class Comparison:
 
     @property
     def retention(self) -> Shown:
-        """What is kept of the teacher on each slice."""
-        there = bool(self.results.slices and "teacher" in self.results.models)
-        return self._part("retained", str(self.frames["ratios"]), self.results.slices, there=there)
+        """What is kept of the teacher by how often its target was clicked."""
+        sliced = self.results.sliced_by(POPULARITY)
+        there = sliced is not None and "teacher" in self.results.models
+        return self._part("retained", str(self.frames["ratios"]), sliced, there=there)
 
     @property
     def curves(self) -> Shown:
@@ -87,12 +89,6 @@ class Comparison:
         """What top-10 lists are like, and how far models agree with the teacher."""
         there = bool(self.results.lists or self.results.agreements)
         return self._part("beyond", str(self.frames["lists"]), there=there)
-
-    @property
-    def kinds(self) -> Shown:
-        """Which kinds of items, histories and users the student ranks worse than the teacher, and their weight."""
-        text = "\n".join(str(kinds_frame(self.results, one.by)) for one in self.results.slicings)
-        return self._part("sliced_ways", text, there=any(one.slices for one in self.results.slicings))
 
     @property
     def examples(self) -> Shown:

@@ -11,6 +11,7 @@ from pathlib import Path
 from distill_rec.artifact.link import LINK, VERSIONS
 from distill_rec.artifact.refusals import in_words, refused, remedies
 from distill_rec.doctor.artifact import artifact
+from distill_rec.doctor.at_work import at_work
 from distill_rec.doctor.damage import damaged
 from distill_rec.doctor.dataset import dataset
 from distill_rec.doctor.findings import Finding, problem_of, sound
@@ -81,16 +82,18 @@ def _misread(folder: Path) -> Iterator[Finding]:
 
 def _stages(folder: Path, recipe: Recipe | None, busy: bool) -> Iterator[Finding]:
     """Each stage of the run's recipe; a finished one is stale when the stage before it is another by now."""
-    before = ""
+    before, last, running = "", "", False
     for stage in stages_of(recipe) if recipe else [one for one in STAGES if (folder / one.name).exists()]:
         try:
             record = RunFolder(folder).finished(stage.name)
         except RunError:  # told among the records
             continue
         if record is None:
-            yield _unfinished(folder, stage, busy)
+            yield _running(folder, stage, last) if busy and not running else _unfinished(folder, stage, busy)
+            running = True
             continue
         yield _finished(folder, stage, record, before)
+        last = stage.name
         if recipe is not None:
             yield from _changed(stage, record, recipe)
         before = record.fingerprint
@@ -105,6 +108,11 @@ def _finished(folder: Path, stage: Stage, record: StageRecord, before: str) -> F
     if missing := [name for name in stage.expected(place) if not (place / name).exists()]:
         return Finding("problem", AREA, what, f"finished, but lacks {', '.join(missing)}", anew)
     return Finding("ok", AREA, what, f"finished in {record.seconds:,.1f} s")
+
+
+def _running(folder: Path, stage: Stage, before: str) -> Finding:
+    """The first stage of a run in use that is not finished."""
+    return Finding("note", AREA, f"stage {stage.name}", at_work(folder, stage.name, before))
 
 
 def _unfinished(folder: Path, stage: Stage, busy: bool) -> Finding:

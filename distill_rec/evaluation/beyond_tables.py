@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.console import Console
 from rich.table import Table as Sheet
 
 from distill_rec.evaluation.alike import AGREEMENT
 from distill_rec.evaluation.kinds_told import compared, shared
 from distill_rec.evaluation.lists import LISTS
+from distill_rec.evaluation.model_sheet import Told, print_models
 from distill_rec.evaluation.numerals import percent, plain, signed
-from distill_rec.evaluation.results import Calibration, Difference, Lists, Results, Slicing, Table
+from distill_rec.evaluation.results import Calibration, Cell, Difference, Lists, Results, Slicing, Table
 
 DECIMALS = {"novelty": 2, "diversity": 3, "popularity_lift": 2}
 MOST_ROWS = 12
@@ -27,6 +29,14 @@ def list_cell(found: Lists, key: str) -> tuple[str, str]:
     span = found.intervals.get(key)
     told = f"{plain(span[0], DECIMALS[key])} to {plain(span[1], DECIMALS[key])}" if span else ""
     return plain(value, DECIMALS[key]), told
+
+
+def list_spread(found: Lists, key: str) -> str:
+    """`± 0.012 over seeds` of a property of lists; "" of one seed."""
+    if key not in found.spread:
+        return ""
+    told = percent(found.spread[key]) if key == "coverage" else plain(found.spread[key], DECIMALS[key])
+    return f"± {told} over seeds"
 
 
 def list_titles(results: Results) -> dict[str, str]:
@@ -53,48 +63,54 @@ def agreement_title(title: str) -> str:
     return rest[:1].upper() + rest[1:]
 
 
-def list_sheet(results: Results) -> Sheet:
+def print_lists(results: Results, console: Console) -> None:
     """Properties of every model's lists."""
     users = max(found.users for found in results.lists.values())
-    sheet = _sheet(f"top 10 lists of {users:,} users (95 % interval)" if users else "top 10 lists", results.lists)
-    for key, about in LISTS.items():
-        cells = (list_cell(found, key) for found in results.lists.values())
-        sheet.add_row(about.title, *(f"{told} ({span})" if span else told for told, span in cells))
-    return sheet
+    title = f"top 10 lists of {users:,} users ± half the 95 % interval" if users else "top 10 lists"
+    rows = {
+        model: [(list_cell(found, key)[0], _half(found.intervals.get(key), DECIMALS.get(key))) for key in LISTS]
+        for model, found in results.lists.items()
+    }
+    print_models(console, title, [about.title for about in LISTS.values()], rows)
 
 
-def agreement_sheet(results: Results, table: Table) -> Sheet:
+def print_agreement(results: Results, table: Table, console: Console) -> None:
     """Every measure of agreement."""
-    models = agreeing(results, table)
-    sheet = _sheet(f"{table.title}: {table.users:,} users (95 % interval)", models)
-    for key, about in AGREEMENT.items():
-        cells = table.cells.get(key, {})
-        told = (
-            f"{plain(c.mean, 3)} ({plain(c.low, 3)} to {plain(c.high, 3)})" if (c := cells.get(model)) else "-"
-            for model in models
-        )
-        sheet.add_row(about.title, *told)
-    return sheet
+    rows = {
+        model: [_agreed(table.cells.get(key, {}).get(model)) for key in AGREEMENT] for model in agreeing(results, table)
+    }
+    title = f"{table.title}: {table.users:,} users ± half the 95 % interval"
+    print_models(console, title, [about.title for about in AGREEMENT.values()], rows)
 
 
-def slicing_sheet(results: Results, slicing: Slicing) -> Sheet:
+def _agreed(cell: Cell | None) -> Told:
+    return ("-", "") if cell is None else (plain(cell.mean, 3), _half((cell.low, cell.high), 3))
+
+
+def _half(span: tuple[float, float] | None, decimals: int | None) -> str:
+    return "" if span is None else f"±{plain((span[1] - span[0]) / 2, decimals or 0)}"
+
+
+def print_slicing(results: Results, slicing: Slicing, console: Console) -> None:
     """Student against teacher by slice, the student's worst first; every model where they cannot be compared."""
     title = f"{results.metrics[results.main_metric]} by {slicing.by}"
     rows = compared(slicing, results.main_metric)
     if not rows:
-        return _every_model(results, slicing, title)
-    names = ("n", "share", "student", "teacher", "student less teacher", "of all")
+        _print_every_model(results, slicing, title, console)
+        return
+    names = ("student less teacher", "of all", "n", "share", "student", "teacher")
     whole = f"of all: part of how the means over {shared(results)} differ"
-    sheet = _sheet(f"{title}: the student's worst first; * told from zero among {len(rows)}; {whole}", names)
+    title += f": the student's worst first; ± half the 95 % interval; * told from zero among {len(rows)}; {whole}"
+    told: dict[str, list[Told]] = {}
     for row in rows[:MOST_ROWS]:
         cells, found = row.slice.table.cells[results.main_metric], row.difference
-        apart = f"{signed(found.value)} ({signed(found.low)} to {signed(found.high)}){'*' if row.clear else ''}"
-        models = (f"{cells[model].mean:.4f}" for model in ("student", "teacher"))
+        apart = f"{signed(found.value)}{'*' if row.clear else ''}", f"±{plain((found.high - found.low) / 2)}"
         share = percent(row.slice.share).replace("\u00a0", "")
-        sheet.add_row(row.slice.name, f"{row.slice.table.samples:,}", share, *models, apart, signed(row.weight))
-    if len(rows) > MOST_ROWS:
-        sheet.caption = f"{len(rows) - MOST_ROWS} more in the report"
-    return sheet
+        models = (f"{cells[model].mean:.4f}" for model in ("student", "teacher"))
+        rest = (signed(row.weight), f"{row.slice.table.samples:,}", share, *models)
+        told[row.slice.name] = [apart, *((cell, "") for cell in rest)]
+    more = f"{len(rows) - MOST_ROWS} more in the report" if len(rows) > MOST_ROWS else ""
+    print_models(console, title, names, told, more, of="")
 
 
 def calibration_sheet(model: str, found: Calibration) -> Sheet:
@@ -106,16 +122,14 @@ def calibration_sheet(model: str, found: Calibration) -> Sheet:
     return sheet
 
 
-def _every_model(results: Results, slicing: Slicing, title: str) -> Sheet:
-    sheet = _sheet(title, ("n", *results.models))
-    for one in slicing.slices[:MOST_ROWS]:
-        cells = one.table.cells[results.main_metric]
-        means = (f"{cells[model].mean:.4f}" if model in cells else "-" for model in results.models)
-        sheet.add_row(one.name, f"{one.table.samples:,}", *means)
-    return sheet
+def _print_every_model(results: Results, slicing: Slicing, title: str, console: Console) -> None:
+    shown = slicing.slices[:MOST_ROWS]
+    cells = [one.table.cells[results.main_metric] for one in shown]
+    rows = {model: [(f"{one[model].mean:.4f}", "") for one in cells] for model in results.models if model in cells[0]}
+    print_models(console, title, [f"{one.name} (n={one.table.samples:,})" for one in shown], rows)
 
 
-def _sheet(title: str, columns: Sequence[str] | dict[str, Lists]) -> Sheet:
+def _sheet(title: str, columns: Sequence[str]) -> Sheet:
     sheet = Sheet(title=title, title_justify="left")
     sheet.add_column("")
     for name in columns:

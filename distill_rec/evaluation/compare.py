@@ -18,7 +18,6 @@ from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
 from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, evaluate_both, user_means
 from distill_rec.evaluation.results import Ending, ModelCost, Results, Share, Table, Verdict
 from distill_rec.evaluation.scorer import DotScorer, Scorer
-from distill_rec.evaluation.slices import by_clicks
 from distill_rec.evaluation.slicings import slicings_of
 from distill_rec.evaluation.tables import build, difference_of
 from distill_rec.evaluation.verdicts import verdicts
@@ -73,7 +72,6 @@ def compare(
             tables = [_table("test", "test", found, section)]
         for key, title, part, options in further:
             tables.append(_table(key, title, _evaluate(seeds, part, dataset, task, **options), section))
-    slices = _slices(found, section)
     results = Results(
         name=name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -88,17 +86,15 @@ def compare(
         resamples=section.bootstrap,
         data=_facts(dataset),
         tables=[table for table in tables if table is not None],
-        slices=slices,
         costs=costs or {},
         curves=curves or {},
         losses=losses or {},
         endings=endings or {},
         repeats=_repeats(seeds),
     )
-    first = {key: value[0] for key, value in seeds.items()}
-    users = min(section.list_users, len(np.unique(samples.user)))
+    users = max(map(len, seeds.values())) * min(section.list_users, len(np.unique(samples.user)))
     with (progress or Quiet()).task("looking at lists of users", users) as task:
-        tell_lists(results, first, samples, dataset, section, task)
+        tell_lists(results, seeds, samples, dataset, section, task)
     results.calibrations = calibrations_of(probabilities or {}, dataset, section)
     results.slicings = slicings_of(found, samples, dataset, section, labels)
     results.shares = _shares(shares or {}, found, samples, dataset, section, results.main_metric)
@@ -169,17 +165,6 @@ def _table(key: str, title: str, found: dict[str, list[PerSample]], section: Eva
     empty = int(np.isnan(next(iter(first.values.values()))).sum())
     left_out = {"without a click, or with only clicks": empty} if empty else {}
     return build(key, title, found, resamples=section.bootstrap, seed=section.seed, left_out=left_out)
-
-
-def _slices(found: dict[str, list[PerSample]], section: EvaluateSection) -> list[Table]:
-    first = next(iter(found.values()))[0]
-    out = []
-    for number, (bounds, rows) in enumerate(by_clicks(first.target_clicks)):
-        title = f"target with {bounds} training clicks"
-        table = build(f"slice-{number}", title, found, rows=rows, resamples=section.bootstrap, seed=section.seed)
-        if table is not None:
-            out.append(table)
-    return out
 
 
 def _repeats(seeds: Mapping[str, Sequence[Scorer]]) -> dict[str, list[float]]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
+import statistics
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,15 +15,16 @@ from distill_rec.artifact.link import leads_to
 from distill_rec.artifact.manifest import Manifest
 from distill_rec.data.dataset import Dataset
 from distill_rec.evaluation.results import ModelCost
+from distill_rec.evaluation.serving_process import ServingProcess
 from distill_rec.evaluation.unseen import Unseen
 from distill_rec.files import read_json
-from distill_rec.processes import PYTHON, THREADS, environment
+from distill_rec.progress import Progress, Quiet
 from distill_rec.runtime.errors import DistillRecError
 
 CANDIDATES = 100
-TEXTS = 4096
+ROUNDS = 5
+TEXTS = 2048 * ROUNDS
 """More than a slow encoder gets to; a quick one needs them."""
-LIMIT_S = 300
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ class Served:
     cached: bool = True
 
 
-def measure_costs(artifact: Path | None, teacher: dict[str, str] | None, dataset: Dataset) -> dict[str, ModelCost]:
+def measure_costs(
+    artifact: Path | None, teacher: dict[str, str] | None, dataset: Dataset, progress: Progress | None = None
+) -> dict[str, ModelCost]:
     """Costs of the exported student and of the teacher; a part that fails says so and never stops an evaluation.
 
     Args:
@@ -56,26 +59,35 @@ def measure_costs(artifact: Path | None, teacher: dict[str, str] | None, dataset
     if teacher is not None:
         folder = Path(teacher["folder"])
         models["teacher"] = Served("teacher", folder, cached=not _reads_pairs(folder))
-    return measure_each(models, dataset)
+    return measure_each(models, dataset, progress)
 
 
-def measure_each(models: Mapping[str, Served], dataset: Dataset) -> dict[str, ModelCost]:
-    """What serving each of these models costs, one after the other."""
+def measure_each(
+    models: Mapping[str, Served], dataset: Dataset, progress: Progress | None = None
+) -> dict[str, ModelCost]:
+    """What serving each of these models costs.
+
+    All are loaded, and their rounds follow in turn, so that a slow minute of the machine meets all alike.
+    """
     if not models:
         return {}
-    request = _request(dataset)
-    return {name: _measure_one(served, request) for name, served in models.items()}
-
-
-def _measure_one(served: Served, request: dict[str, Any]) -> ModelCost:
-    size = _size(_student_size if served.kind == "student" else _teacher_size, served.folder)
-    asked = request | {"precision": served.precision, "dim": served.dim}
-    return _measure(served.kind, served.folder, asked, size).model_copy(update={"cached": served.cached})
+    request, steps = _request(dataset), len(models) * (1 + ROUNDS)
+    with ExitStack() as stack, (progress or Quiet()).task("measuring what serving costs", steps) as task:
+        children = {}
+        for name, served in models.items():
+            asked = {"kind": served.kind, "path": str(served.folder), "precision": served.precision, "dim": served.dim}
+            children[name] = stack.enter_context(ServingProcess(request | asked))
+            task.advance()
+        for _ in range(ROUNDS):
+            for child in children.values():
+                child.measure()
+                task.advance()
+    return {name: _cost_of(served, children[name], request) for name, served in models.items()}
 
 
 def measure_student(artifact: Path, precision: str, dataset: Dataset) -> ModelCost:
     """What serving one precision of an artifact costs."""
-    return _measure("student", artifact, _request(dataset) | {"precision": precision}, (None, None))
+    return measure_each({precision: Served("student", artifact, precision)}, dataset)[precision]
 
 
 def _reads_pairs(folder: Path) -> bool:
@@ -97,6 +109,7 @@ def _request(dataset: Dataset) -> dict[str, Any]:
         "history": ids.gather(np.asarray(longest, dtype=np.int64)).to_list(),
         "candidates": ids.gather(candidates).to_list(),
         "texts": Unseen(dataset.texts).take(TEXTS),
+        "rounds": ROUNDS,
     }
 
 
@@ -136,34 +149,28 @@ def _size(of: Callable[[Path], Size], path: Path) -> Size:
         return None, None
 
 
-def _measure(kind: str, path: Path, request: dict[str, Any], size: Size) -> ModelCost:
-    threads = dict.fromkeys(THREADS, "1")
-    shape: dict[str, Any] = {"candidates": len(request["candidates"]), "history": len(request["history"])}
-    parameters, disk = size
-    try:
-        done = subprocess.run(
-            [*PYTHON, "-m", "distill_rec.evaluation.serving_cost"],
-            input=json.dumps({"kind": kind, "path": str(path), **request}),
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=LIMIT_S,
-            check=True,
-            env=environment(**threads),
-        )
-        found = json.loads(done.stdout.splitlines()[-1])
-        latency = {"p50_ms": found["p50_ms"], "p99_ms": found["p99_ms"]}
-    except (subprocess.SubprocessError, OSError, ValueError, IndexError, KeyError) as error:
-        detail = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1:]
-        missing = {"process": " ".join(detail)}
-        return ModelCost(parameters=parameters, disk_bytes=disk, missing=missing, **shape)
+def _cost_of(served: Served, child: ServingProcess, request: dict[str, Any]) -> ModelCost:
+    parameters, disk = _size(_student_size if served.kind == "student" else _teacher_size, served.folder)
+    known: dict[str, Any] = {
+        "parameters": parameters,
+        "disk_bytes": disk,
+        "candidates": len(request["candidates"]),
+        "history": len(request["history"]),
+        "cached": served.cached,
+    }
+    if child.fault:
+        return ModelCost(missing={"process": child.fault}, **known)
+    seconds = sorted(second for one in child.rounds for second in one["seconds"])
+    rounds = {"p50_ms": [statistics.median(one["seconds"]) * 1e3 for one in child.rounds]}
+    if rates := [one["items_per_second"] for one in child.rounds if one["items_per_second"] is not None]:
+        rounds["items_per_second"] = rates
     return ModelCost(
-        parameters=parameters,
-        disk_bytes=disk,
-        private_bytes=found.get("RssAnon"),
-        mapped_bytes=found.get("RssFile"),
-        items_per_second=found.get("items_per_second"),
-        missing=found.get("missing", {}),
-        **latency,
-        **shape,
+        private_bytes=child.rounds[-1].get("RssAnon"),
+        mapped_bytes=child.rounds[-1].get("RssFile"),
+        items_per_second=statistics.median(rates) if rates else None,
+        p50_ms=seconds[len(seconds) // 2] * 1e3,
+        p99_ms=seconds[int(len(seconds) * 0.99)] * 1e3,
+        rounds=rounds,
+        missing=child.missing,
+        **known,
     )

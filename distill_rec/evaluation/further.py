@@ -1,11 +1,11 @@
 """What a comparison tells beyond accuracy: lists, agreement, where teacher and student differ most, calibration.
 
-Of several seeds of a model the first is looked at.
+Of several seeds of a model all are looked at; examples are of the first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,36 +28,69 @@ ON_SHOWN = "agreement with the teacher on what was shown"
 
 def tell_lists(  # noqa: PLR0913
     results: Results,
-    scorers: Mapping[str, Scorer],
+    scorers: Mapping[str, Sequence[Scorer]],
     samples: Samples,
     dataset: Dataset,
     section: EvaluateSection,
     task: Task,
 ) -> None:
-    """Write the lists' properties, agreement with the teacher and the examples into the results."""
+    """Write the lists' properties, agreement with the teacher and the examples into the results.
+
+    Args:
+        scorers: of each model, one per seed; the examples are the first seed's.
+    """
     rows = drawn_rows(samples, section.seed, section.list_users)
     draws = {"resamples": section.bootstrap, "seed": section.seed}
-    found = lists_of(scorers, samples, rows, dataset, seed=section.seed, task=task)
-    items = {name: one.items for name, one in found.items()}
+    passes = [lists_of(together, samples, rows, dataset, seed=section.seed, task=task) for together in by_seed(scorers)]
+    found = _of_seeds(passes, scorers)
+    items = {name: [one.items for one in seeds] for name, seeds in found.items()}
     results.lists, results.list_differences = lists_beyond(items, samples, rows, dataset, **draws)
     _tell_agreement(results, scorers, found, samples, rows, draws)
     if {"teacher", "student"} <= set(found):
-        teacher, student = ((scorers[name], items[name]) for name in ("teacher", "student"))
+        teacher, student = ((scorers[name][0], items[name][0]) for name in ("teacher", "student"))
         results.examples = disagreements(teacher, student, samples, rows, dataset, section.examples)
+
+
+def by_seed(scorers: Mapping[str, Sequence[Scorer]], beside: str = "teacher") -> list[dict[str, Scorer]]:
+    """The models that are looked at together, seed by seed; the one that all are compared with begins anew where it has
+    fewer seeds than another."""
+    out = []
+    for seed in range(max(map(len, scorers.values()), default=0)):
+        together = {name: seeds[seed] for name, seeds in scorers.items() if seed < len(seeds)}
+        if beside in scorers:
+            together[beside] = scorers[beside][seed % len(scorers[beside])]
+        out.append({name: together[name] for name in scorers if name in together})
+    return out
+
+
+def _of_seeds(passes: Sequence[Mapping[str, Lists]], scorers: Mapping[str, Sequence[Scorer]]) -> dict[str, list[Lists]]:
+    """Each model's seeds, once each."""
+    return {
+        name: [one[name] for one in passes[: len(seeds)] if name in one]
+        for name, seeds in scorers.items()
+        if name in passes[0]
+    }
 
 
 def _tell_agreement(  # noqa: PLR0913
     results: Results,
-    scorers: Mapping[str, Scorer],
-    lists: Mapping[str, Lists],
+    scorers: Mapping[str, Sequence[Scorer]],
+    lists: Mapping[str, Sequence[Lists]],
     samples: Samples,
     rows: NDArray[np.int64],
     draws: dict[str, int],
 ) -> None:
-    on_lists = {name: one.agreement for name, one in lists.items() if one.agreement is not None}
+    on_lists = {
+        name: [one.agreement for one in seeds if one.agreement is not None]
+        for name, seeds in lists.items()
+        if seeds[0].agreement is not None
+    }
     over_all, shown = agreement_table("agreement", OVER_ALL, on_lists, **draws), None
     if not isinstance(samples, Queries):
-        on_shown = agreement_on_candidates(scorers, samples, rows)
+        on_shown: dict[str, list[dict[str, NDArray[np.float64]]]] = {}
+        for together in by_seed(scorers):
+            for name, one in agreement_on_candidates(together, samples, rows).items():
+                on_shown.setdefault(name, []).append(one)
         shown = agreement_table("agreement-shown", ON_SHOWN, on_shown, **draws)
     results.agreements = [table for table in (over_all, shown) if table is not None]
     results.agreement = of_student(over_all)

@@ -10,6 +10,7 @@ from scipy.stats import norm
 from distill_rec.evaluation.endings import unsettled
 from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import Difference, Results, Slice, Slicing, Verdict
+from distill_rec.evaluation.slicings import ALWAYS
 from distill_rec.runtime.errors import RunError
 
 FEWEST = 20
@@ -69,7 +70,7 @@ def _told(results: Results, slicing: Slicing) -> Verdict | None:
     if len(rows) < 2 or whole is None:
         return None
     worse = [row for row in rows if row.clear and row.difference.value < 0]
-    if not worse and slicing.of != "items":
+    if not worse and slicing.by in ALWAYS:
         return None
     title, kinds = results.metrics[metric], OF[slicing.of]
     text = f"By {slicing.by}, the student ranks {len(worse) or 'none'} of {len(rows)} {kinds} "
@@ -130,7 +131,7 @@ def kinds_frame(
     Raises:
         RunError: the test was not sliced by it.
     """
-    slicing = next((one for one in results.slicings if one.by == by), None)
+    slicing = results.sliced_by(by)
     if slicing is None:
         known = ", ".join(repr(one.by) for one in results.slicings) or "none"
         do = "Name the column in evaluate.slices and evaluate anew with --restart evaluate."

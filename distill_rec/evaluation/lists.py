@@ -3,7 +3,7 @@ how much a list holds that is alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ LISTS = {
 
 
 def lists_beyond(
-    found: Mapping[str, Items],
+    found: Mapping[str, Sequence[Items]],
     samples: Samples,
     rows: NDArray[np.int64],
     dataset: Dataset,
@@ -50,14 +50,20 @@ def lists_beyond(
     """Of each model's lists `[n, 10]`, one per user; and paired differences between models.
 
     Args:
+        found: by model, the lists of each seed; values are averaged over seeds before users are drawn.
         rows: the sample of each list.
     """
-    values = {name: per_list(items, dataset) for name, items in _with_diversity(found, dataset).items()}
+    values = {
+        name: [per_list(one, dataset) for one in seeds] for name, seeds in _with_diversity(found, dataset).items()
+    }
     usual = popularity_of_histories(samples, rows, dataset)
     if not values or not len(rows):
         return {}, []
-    draws = _draws(values, usual, resamples, seed)
-    lists = {name: _told(draws[name], found[name], dataset) for name in found}
+    draws = _draws({name: _averaged(seeds) for name, seeds in values.items()}, usual, resamples, seed)
+    lists = {
+        name: _told(draws[name], found[name], dataset, _spread(values[name], found[name], usual, dataset))
+        for name in found
+    }
     differences = [
         _difference(metric, first, second, draws, len(rows))
         for metric in ("novelty", "diversity", "popularity_lift")
@@ -67,14 +73,50 @@ def lists_beyond(
     return lists, differences
 
 
-def _with_diversity(found: Mapping[str, Items], dataset: Dataset) -> dict[str, tuple[Items, Floats]]:
-    """Each model's lists and their diversity; vectors are made of listed items alone, which are few."""
+def _with_diversity(found: Mapping[str, Sequence[Items]], dataset: Dataset) -> dict[str, list[tuple[Items, Floats]]]:
+    """Each seed's lists and their diversity; vectors are made of listed items alone, which are few."""
     space = TextSpace(dataset.texts)
-    listed = np.unique(np.concatenate([items[items >= 0] for items in found.values()])) if found else np.empty(0, int)
+    every = [items[items >= 0] for seeds in found.values() for items in seeds]
+    listed = np.unique(np.concatenate(every)) if every else np.empty(0, int)
     vectors = space.vectors([dataset.texts[text] for text in np.asarray(dataset.item_text)[listed]])
     number = np.full(dataset.n_items + 1, -1)  # the last place is that of -1
     number[listed] = np.arange(len(listed))
-    return {name: (items, intra_list_distance(number[items], vectors)) for name, items in found.items()}
+    return {
+        name: [(items, intra_list_distance(number[items], vectors)) for items in seeds] for name, seeds in found.items()
+    }
+
+
+def _averaged(seeds: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
+    """Each list's values over seeds `[n]`; NaN where every seed has none."""
+    return {name: mean_known(np.stack([one[name] for one in seeds])) for name in seeds[0]}
+
+
+def mean_known(values: Floats) -> Floats:
+    """Mean of `[n_seeds, n]` over those that have a value; NaN where none has."""
+    known = ~np.isnan(values)
+    sums, counts = np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)
+    return np.asarray(np.divide(sums, counts, out=np.full(values.shape[1], np.nan), where=counts > 0))
+
+
+def _spread(
+    seeds: Sequence[Mapping[str, Floats]], items: Sequence[Items], usual: Floats, dataset: Dataset
+) -> dict[str, float]:
+    """Standard deviation over seeds of every figure; none of one seed."""
+    if len(seeds) < 2:
+        return {}
+    each: dict[str, list[float]] = {"coverage": [coverage_of(one, dataset) for one in items]}
+    for one in seeds:
+        both = ~np.isnan(one["popularity"] + usual)
+        lift = one["popularity"][both].mean() / usual[both].mean() if usual[both].sum() > 0 else np.nan
+        for name, values in (("novelty", one["novelty"]), ("diversity", one["diversity"])):
+            each.setdefault(name, []).append(float(np.nanmean(values)) if not np.isnan(values).all() else np.nan)
+        each.setdefault("popularity_lift", []).append(float(lift))
+    return {name: float(np.std(values, ddof=1)) for name, values in each.items() if not np.isnan(values).any()}
+
+
+def coverage_of(items: Items, dataset: Dataset) -> float:
+    """Share of the catalogue that stands in one of these lists."""
+    return len(np.unique(items[items >= 0])) / max(dataset.n_items, 1)
 
 
 def per_list(found: tuple[Items, Floats], dataset: Dataset) -> dict[str, Floats]:
@@ -121,17 +163,17 @@ def _draws(values: Mapping[str, Mapping[str, Floats]], usual: Floats, resamples:
     return out
 
 
-def _told(draws: Mapping[str, Draws], items: Items, dataset: Dataset) -> Lists:
+def _told(draws: Mapping[str, Draws], seeds: Sequence[Items], dataset: Dataset, spread: dict[str, float]) -> Lists:
     def figure(name: str) -> float | None:
         return draws[name][0] if name in draws else None
 
-    listed = items[items >= 0]
     return Lists(
-        coverage=len(np.unique(listed)) / max(dataset.n_items, 1),
+        coverage=float(np.mean([coverage_of(items, dataset) for items in seeds])),
         novelty=figure("novelty"),
         diversity=figure("diversity"),
         popularity_lift=figure("popularity_lift"),
-        users=int((items[:, 0] >= 0).sum()),
+        users=max(int((items[:, 0] >= 0).sum()) for items in seeds),
+        spread=spread,
         intervals={name: tuple(interval(sample)) for name, (_, sample) in draws.items()},
     )
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table as Sheet
 
-from distill_rec.evaluation.beyond_tables import agreement_sheet, calibration_sheet, list_sheet, slicing_sheet
+from distill_rec.evaluation.beyond_tables import calibration_sheet, print_agreement, print_lists, print_slicing
+from distill_rec.evaluation.model_sheet import print_models
 from distill_rec.evaluation.numerals import signed
-from distill_rec.evaluation.results import Difference, ModelCost, Ratio, Results, Table
+from distill_rec.evaluation.results import Cell, Difference, ModelCost, Ratio, Results, Table
 from distill_rec.evaluation.retention import shown_ratios
 from distill_rec.terminal import print_table
 
@@ -17,23 +18,20 @@ TONES = {"good": "green", "bad": "red", "open": "yellow", "note": "cyan"}
 def render(results: Results, console: Console) -> None:
     """Print every table, slices, lists and agreement, the ratios, what serving costs, and the verdicts."""
     for table in results.tables:
-        print_table(console, _sheet(results, table))
-    for metric in (results.main_metric, "recall@100"):
-        if results.slices and metric in results.metrics:
-            print_table(console, _slice_sheet(results, metric))
+        _print_metrics(results, table, console)
     for slicing in results.slicings:
         if slicing.slices:
-            print_table(console, slicing_sheet(results, slicing))
+            print_slicing(results, slicing, console)
     if results.lists:
-        print_table(console, list_sheet(results))
+        print_lists(results, console)
     for table in results.agreements:
-        print_table(console, agreement_sheet(results, table))
+        print_agreement(results, table, console)
     for model, found in results.calibrations.items():
         print_table(console, calibration_sheet(model, found))
     if results.shares:
         print_table(console, _share_sheet(results))
     if results.costs:
-        print_table(console, _cost_sheet(results.costs))
+        _print_costs(results.costs, console)
     for ratio in shown_ratios(results, results.test):
         console.print(f"  {ratio_text(ratio, results.metrics)}", highlight=False)
     for verdict in results.verdicts:
@@ -54,35 +52,17 @@ def ratio_text(ratio: Ratio, metrics: dict[str, str]) -> str:
     return f"{name} = {ratio.value:.3f} ({ratio.low:.3f} to {ratio.high:.3f})"
 
 
-def _sheet(results: Results, table: Table) -> Sheet:
+def _print_metrics(results: Results, table: Table, console: Console) -> None:
     grouping = results.grouping.replace(", seen items left out", "") if table.key == "test-all" else results.grouping
     title = f"{table.title}: means over {table.users:,} users ± half the 95 % interval ({grouping})"
-    sheet = Sheet(title=title, title_justify="left")
-    sheet.add_column("metric")
     models = [model for model in results.models if model in next(iter(table.cells.values()))]
-    for model in models:
-        sheet.add_column(model, justify="right")
-    for metric, cells in table.cells.items():
-        row = [f"{cells[m].mean:.4f} ±{(cells[m].high - cells[m].low) / 2:.4f}" for m in models]
-        sheet.add_row(results.metrics[metric], *row)
-    row = [f"{table.cells['ndcg@10'][m].mean_samples:.4f}" for m in models]
-    sheet.add_row("nDCG@10, mean over samples", *row, style="dim")
-    if table.left_out:
-        sheet.caption = "; ".join(f"left out: {count:,} samples {why}" for why, count in table.left_out.items())
-    return sheet
+    rows = {model: [_with_half(cells[model]) for cells in table.cells.values()] for model in models}
+    left_out = "; ".join(f"left out: {count:,} samples {why}" for why, count in table.left_out.items())
+    print_models(console, title, [results.metrics[metric] for metric in table.cells], rows, left_out)
 
 
-def _slice_sheet(results: Results, metric: str) -> Sheet:
-    sheet = Sheet(title=f"{results.metrics[metric]} by the target's training clicks", title_justify="left")
-    sheet.add_column("training clicks")
-    sheet.add_column("n", justify="right")
-    for model in results.models:
-        sheet.add_column(model, justify="right")
-    for table in results.slices:
-        cells = table.cells[metric]
-        name = table.title.removeprefix("target with ").removesuffix(" training clicks")
-        sheet.add_row(name, f"{table.samples:,}", *(f"{cells[model].mean:.4f}" for model in results.models))
-    return sheet
+def _with_half(cell: Cell) -> tuple[str, str]:
+    return f"{cell.mean:.4f}", f"±{(cell.high - cell.low) / 2:.4f}"
 
 
 def _share_sheet(results: Results) -> Sheet:
@@ -97,14 +77,15 @@ def _share_sheet(results: Results) -> Sheet:
 
 
 COST_ROWS = (
-    ("parameters", "parameters"),
-    ("on disk", "disk_bytes"),
-    ("private memory of a serving process", "private_bytes"),
-    ("mapped memory", "mapped_bytes"),
-    ("new items encoded per second", "items_per_second"),
-    ("rank 100 candidates, p50 ms", "p50_ms"),
-    ("rank 100 candidates, p99 ms", "p99_ms"),
+    ("parameters", "parameters", "parameters"),
+    ("on disk", "disk_bytes", "on disk"),
+    ("private memory of a serving process", "private_bytes", "private memory"),
+    ("mapped memory", "mapped_bytes", "mapped memory"),
+    ("new items encoded per second", "items_per_second", "new items per second"),
+    ("rank 100 candidates, p50 ms", "p50_ms", "request p50 ms"),
+    ("rank 100 candidates, p99 ms", "p99_ms", "request p99 ms"),
 )
+"""What a row says, the key, and what a terminal's column says."""
 
 
 def cost_cell(cost: ModelCost, key: str) -> str:
@@ -119,12 +100,12 @@ def cost_cell(cost: ModelCost, key: str) -> str:
     return f"{value:,.0f}"
 
 
-def _cost_sheet(costs: dict[str, ModelCost]) -> Sheet:
-    sheet = Sheet(title="what serving costs (one thread)", title_justify="left")
-    sheet.add_column("")
-    for model in costs:
-        sheet.add_column(model, justify="right")
-    for title, key in COST_ROWS:
-        sheet.add_row(title, *(cost_cell(cost, key) for cost in costs.values()))
-    sheet.caption = "requests rank cached item vectors, the teacher's too: a student saves encoding and memory"
-    return sheet
+def _print_costs(costs: dict[str, ModelCost], console: Console) -> None:
+    rows = {
+        model: [("-" if getattr(cost, key) is None else cost_cell(cost, key), "") for _, key, _ in COST_ROWS]
+        for model, cost in costs.items()
+    }
+    lacking = any(cell == ("-", "") for cells in rows.values() for cell in cells)
+    caption = "-: not measured; " if lacking else ""
+    caption += "requests rank cached item vectors, the teacher's too: a student saves encoding and memory"
+    print_models(console, "what serving costs (one thread)", [short for *_, short in COST_ROWS], rows, caption)

@@ -15,25 +15,24 @@ from distill_rec.evaluation.beyond_tables import (
     agreement_title,
     differences_by_pair,
     list_cell,
+    list_spread,
     list_titles,
 )
 from distill_rec.evaluation.columns import colour_rules, model_class, short_of
+from distill_rec.evaluation.document import documents_in, style_with
 from distill_rec.evaluation.kinds_told import compared, shared
 from distill_rec.evaluation.lists import LISTS
-from distill_rec.evaluation.numerals import moment, percent, plain, signed
+from distill_rec.evaluation.numerals import percent, plain, signed
 from distill_rec.evaluation.pareto import COSTS, pareto
 from distill_rec.evaluation.render import COST_ROWS, cost_cell, ratio_text
-from distill_rec.evaluation.report_tables import best_of, bounds, models_of, names_of, pairs_of, why_missing
-from distill_rec.evaluation.results import Ratio, Results, Table
+from distill_rec.evaluation.report_tables import best_of, models_of, names_of, pairs_of, why_missing
+from distill_rec.evaluation.results import Ratio, Results, Slicing, Table
 from distill_rec.evaluation.retention import kept, ratio_of, retention, shown_ratios
-from distill_rec.evaluation.slicings import SLICED
+from distill_rec.evaluation.speeds import span_of
 from distill_rec.evaluation.svg import Point, groups, intervals, legend, lines
 from distill_rec.files import write_text
-from distill_rec.pages import pages_in
 
 HERE = Path(__file__).parent
-STYLE = HERE / "report.css"
-MARKS = {"good": "\u2713", "bad": "\u2717", "open": "?", "note": "\u2192"}
 RATIO_TITLES = {
     "Q": "of the teacher\u2019s {} kept",
     "Q'": "of the teacher\u2019s {} above chance kept",
@@ -54,7 +53,7 @@ def page(results: Results) -> str:
 
 def style_of(results: Results) -> str:
     """The page's style with the colours of these models."""
-    return STYLE.read_text(encoding="utf-8") + colour_rules(results.models)
+    return style_with(colour_rules(results.models))
 
 
 def part_of(results: Results, name: str, *given: Any) -> str:
@@ -63,7 +62,7 @@ def part_of(results: Results, name: str, *given: Any) -> str:
     Args:
         given: what the macro takes.
     """
-    for file in ("choices.html", "examples.html", "beyond.html"):
+    for file in ("choices.html", "examples.html", "beyond.html", "parts.html"):
         if (macro := getattr(_templates().get_template(file).module, name, None)) is not None:
             return str(macro(*given))
     whole = _templates().get_template("report.html").make_module({"results": results, "style": ""})
@@ -72,13 +71,12 @@ def part_of(results: Results, name: str, *given: Any) -> str:
 
 @cache
 def _templates() -> Environment:
-    return pages_in(
+    return documents_in(
         HERE / "templates",
         agreeing=agreeing,
         agreement_explained=AGREEMENT.items,
         agreement_title=agreement_title,
         best_of=best_of,
-        bounds=bounds,
         compared=compared,
         cost_cell=cost_cell,
         cost_rows=lambda: COST_ROWS,
@@ -86,14 +84,13 @@ def _templates() -> Environment:
         differences_by_pair=differences_by_pair,
         fact=_fact,
         legend=lambda names: Markup(legend(names)),
-        kept_rows=lambda results, slices: kept(results, slices, ratio_of(results)),
+        kept_rows=lambda results, slicing: kept(results, slicing, ratio_of(results)),
         list_cell=list_cell,
+        list_spread=list_spread,
         list_titles=list_titles,
         lists_explained=LISTS.items,
-        mark=MARKS.__getitem__,
         model_class=model_class,
         models_of=models_of,
-        moment=moment,
         names_of=names_of,
         pairs_of=pairs_of,
         pareto_plots=_pareto_plots,
@@ -102,12 +99,13 @@ def _templates() -> Environment:
         plots=_plots,
         ratio_text=ratio_text,
         ratio_title=_ratio_title,
-        retention_plot=lambda results, slices: Markup(retention(results, slices)),
+        retention_plot=lambda results, slicing: Markup(retention(results, slicing)),
+        several_seeds=lambda results: max(results.seeds.values(), default=1) > 1,
         shared=shared,
         shown_ratios=shown_ratios,
         signed=signed,
         slice_plot=_slice_plot,
-        sliced=lambda results: SLICED[results.protocol],
+        span_of_rounds=span_of,
         why_missing=why_missing,
     )
 
@@ -137,13 +135,13 @@ def _plots(results: Results, table: Table) -> Markup:
     return Markup("".join(plots))
 
 
-def _slice_plot(results: Results, metric: str) -> Markup:
-    names, models = [bounds(table) for table in results.slices], models_of(results, results.slices[0])
+def _slice_plot(results: Results, slicing: Slicing, metric: str) -> Markup:
+    names, tables = [one.name for one in slicing.slices], [one.table for one in slicing.slices]
     series = {
-        m: [Point(m, m, *_triple(table, metric, m)) for table in results.slices if m in table.cells[metric]]
-        for m in models
+        m: [Point(m, m, *_triple(table, metric, m)) for table in tables if m in table.cells[metric]]
+        for m in models_of(results, tables[0])
     }
-    return Markup(groups(names, series, results.metrics[metric], "training clicks of the target"))
+    return Markup(groups(names, series, results.metrics[metric], slicing.by))
 
 
 def _triple(table: Table, metric: str, model: str) -> tuple[float, float, float]:

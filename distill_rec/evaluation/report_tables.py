@@ -31,11 +31,6 @@ def pairs_of(table: Table) -> list[tuple[str, str]]:
     return list(dict.fromkeys((d.first, d.second) for d in table.differences))
 
 
-def bounds(table: Table) -> str:
-    """`4 to 21` of a slice's title."""
-    return table.title.removeprefix("target with ").removesuffix(" training clicks")
-
-
 def why_missing(cost: ModelCost, key: str) -> str:
     """Why a cost was not measured; "" where it was, or nobody knows."""
     if getattr(cost, key) is not None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import polars as pl
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, model_validator
 
 from distill_rec.files import write_text
 from distill_rec.frames import read_frame, write_frame
@@ -93,18 +93,24 @@ class ModelCost(Part):
     private_bytes: int | None = Field(None, description="RssAnon of a process that serves")
     mapped_bytes: int | None = Field(None, description="RssFile of it: pages of files, shared between processes")
     items_per_second: float | None = Field(
-        None, description="new items encoded per second, none of them met before, one thread"
+        None, description="new items encoded per second, none of them met before, one thread: the median round"
     )
     p50_ms: float | None = Field(None, description="median of ranking the candidates, one thread")
     p99_ms: float | None = None
     candidates: int = 0
     history: int = 0
     cached: bool = Field(True, description="the request is ranked with cached item vectors, no text is encoded")
+    rounds: dict[str, list[float]] = Field(
+        {}, description="items_per_second and p50_ms of each round; rounds of the models compared follow in turn"
+    )
     missing: dict[str, str] = Field(default_factory=dict)
 
 
 class Lists(Part):
-    """Top-10 lists of a model over the catalogue, one for each of some drawn users. None: not defined."""
+    """Top-10 lists of a model over the catalogue, one for each of some drawn users. None: not defined.
+
+    Of several seeds the figures are means; intervals are of values averaged over seeds.
+    """
 
     coverage: float = Field(description="share of the catalogue that stands in at least one list")
     novelty: float | None = Field(description="mean self-information of a listed item, bits of its training clicks")
@@ -118,6 +124,7 @@ class Lists(Part):
     intervals: dict[str, tuple[float, float]] = Field(
         {}, description="95 % interval of novelty, diversity and popularity_lift; coverage, of all lists, has none"
     )
+    spread: dict[str, float] = Field({}, description="standard deviation of each figure over seeds; none for one seed")
 
 
 class Agreement(Part):
@@ -186,6 +193,7 @@ class Slicing(Part):
         overlapping: a sample may be in several.
         merged: values that are too rare to stand alone, and are one slice together.
         left_out: samples in none.
+        ordered: slices are numbers, lowest first.
     """
 
     by: str
@@ -194,6 +202,7 @@ class Slicing(Part):
     overlapping: bool = False
     merged: int = 0
     left_out: int = 0
+    ordered: bool = False
 
 
 class Example(Part):
@@ -249,6 +258,24 @@ class Verdict(Part):
     text: str
 
 
+POPULARITY = "training clicks of the target"
+"""What a slicing by popularity is by."""
+
+
+def _by_popularity(tables: list[Table]) -> list[Slicing]:
+    """The slices that older results have as tables."""
+    samples = sum(table.samples for table in tables)
+    slices = [
+        Slice(
+            name=table.title.removeprefix("target with ").removesuffix(" training clicks"),
+            share=table.samples / samples,
+            table=table,
+        )
+        for table in tables
+    ]
+    return [Slicing(by=POPULARITY, of="items", slices=slices, ordered=True)] if slices else []
+
+
 class Results(Record):
     """A comparison of models on one data set."""
 
@@ -263,7 +290,6 @@ class Results(Record):
     resamples: int
     data: dict[str, str | int | float]
     tables: list[Table]
-    slices: list[Table] = Field(default_factory=list)
     costs: dict[str, ModelCost] = Field(default_factory=dict)
     lists: dict[str, Lists] = Field(default_factory=dict)
     list_differences: list[Difference] = Field(
@@ -274,7 +300,7 @@ class Results(Record):
         default_factory=list, description="how far each other model agrees with the teacher; cells by measure"
     )
     slicings: list[Slicing] = Field(
-        default_factory=list, description="the test sliced by columns, histories and users; slices are by popularity"
+        default_factory=list, description="the test sliced by columns, clicks of targets, histories and users"
     )
     calibrations: dict[str, Calibration] = Field(
         default_factory=dict, description="of models whose scores are said to be probabilities of a click"
@@ -290,9 +316,23 @@ class Results(Record):
     endings: dict[str, list[Ending]] = Field({}, description="what ended the training of each model, by seed")
     _per_user: pl.DataFrame | None = PrivateAttr(None)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _older(cls, found: Any) -> Any:
+        """Slices by popularity were a list of tables of their own once."""
+        if not isinstance(found, dict) or "slices" not in found:
+            return found
+        tables = [Table.model_validate(one) for one in found["slices"]]
+        rest = {key: value for key, value in found.items() if key != "slices"}
+        return rest | {"slicings": [*found.get("slicings", []), *_by_popularity(tables)]}
+
     @property
     def test(self) -> Table:
         return self.tables[0]
+
+    def sliced_by(self, by: str) -> Slicing | None:
+        """The test sliced in this way, where it falls into more than one slice."""
+        return next((one for one in self.slicings if one.by == by), None)
 
     @property
     def per_user(self) -> pl.DataFrame | None:
@@ -317,12 +357,17 @@ class Results(Record):
                 {"part": part.title, "samples": part.samples, "users": part.users}
                 | {"metric": metric, "model": model}
                 | cell.model_dump()
-                for part in [*self.tables, *self.slices, *(one.table for by in self.slicings for one in by.slices)]
+                for part in self.parts
                 for metric, cells in part.cells.items()
                 for model, cell in cells.items()
             ],
             infer_schema_length=None,
         )
+
+    @property
+    def parts(self) -> list[Table]:
+        """Every table of models by metrics: those of the test and of each of its slices."""
+        return [*self.tables, *(one.table for by in self.slicings for one in by.slices)]
 
     def to_json(self) -> str:
         return self.model_dump_json(indent=2) + "\n"

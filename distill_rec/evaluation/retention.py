@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from distill_rec.evaluation.results import Difference, Ratio, Results, Table
+from distill_rec.evaluation.results import Difference, Ratio, Results, Slicing, Table
 from distill_rec.evaluation.svg import Point, groups
 
 
@@ -40,15 +39,16 @@ def shown_ratios(results: Results, table: Table) -> list[Ratio]:
     return [found for found in table.ratios if found.model in students_of(results, table)]
 
 
-def kept(results: Results, slices: Sequence[Table], name: str) -> list[Kept]:
+def kept(results: Results, slicing: Slicing, name: str) -> list[Kept]:
     """Every student on every slice.
 
     Args:
         name: "Q" or "Q'"; the metric is nDCG@10, or the one that chance is known of.
     """
-    total = sum(table.samples for table in slices)
+    total = sum(one.table.samples for one in slicing.slices)
     out = []
-    for table in slices:
+    for one in slicing.slices:
+        table = one.table
         for model in students_of(results, table):
             ratio = next((r for r in table.ratios if r.name == name and r.model == model), None)
             against = None if ratio is None else _against(table, ratio.metric, model)
@@ -56,7 +56,7 @@ def kept(results: Results, slices: Sequence[Table], name: str) -> list[Kept]:
                 continue
             cells, share = table.cells[ratio.metric], table.samples / total
             part = share * (cells[model].mean_samples - cells["teacher"].mean_samples)
-            out.append(Kept(_bounds(table), model, share, ratio, against, part))
+            out.append(Kept(one.name, model, share, ratio, against, part))
     return out
 
 
@@ -65,9 +65,9 @@ def ratio_of(results: Results) -> str:
     return "Q" if results.protocol == "catalogue" else "Q'"
 
 
-def retention(results: Results, slices: Sequence[Table]) -> str:
+def retention(results: Results, slicing: Slicing) -> str:
     """Retention by slice with intervals, and a line where all is kept; "" where it is nowhere defined."""
-    found = [one for one in kept(results, slices, ratio_of(results)) if one.ratio.value is not None]
+    found = [one for one in kept(results, slicing, ratio_of(results)) if one.ratio.value is not None]
     names = list(dict.fromkeys(one.slice for one in found))
     if not names:
         return ""
@@ -75,15 +75,8 @@ def retention(results: Results, slices: Sequence[Table]) -> str:
     for one in found:
         series.setdefault(one.model, []).append(_point(one))
     metric = results.metrics[found[0].ratio.metric]
-    return groups(
-        names, series, f"{ratio_of(results)} of {metric}: share of the teacher\u2019s kept", axis_of(slices), level=1.0
-    )
-
-
-def axis_of(slices: Sequence[Table]) -> str:
-    """What slices differ in."""
-    clicks = slices[0].title.endswith("training clicks")
-    return "training clicks of the target" if clicks else "slice"
+    title = f"{ratio_of(results)} of {metric}: share of the teacher\u2019s kept"
+    return groups(names, series, title, slicing.by, level=1.0)
 
 
 def _point(one: Kept) -> Point:
@@ -102,7 +95,3 @@ def _against(table: Table, metric: str, model: str) -> Difference | None:
         return None
     turned = {"first": model, "second": "teacher", "value": -other.value, "low": -other.high, "high": -other.low}
     return other.model_copy(update=turned)
-
-
-def _bounds(table: Table) -> str:
-    return table.title.removeprefix("target with ").removesuffix(" training clicks")

@@ -1,4 +1,4 @@
-"""The test sliced by columns of items and users, by the length of histories, and new users beside known ones."""
+"""The test sliced by columns of items and users, by clicks of targets and of histories, new users beside known ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from distill_rec.data.dataset import Dataset, Queries
 from distill_rec.data.labels import Labels
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.protocol import PerSample, Samples
-from distill_rec.evaluation.results import Slice, Slicing
+from distill_rec.evaluation.results import POPULARITY, Slice, Slicing
 from distill_rec.evaluation.slices import by_clicks
 from distill_rec.evaluation.tables import build
 from distill_rec.recipe import EvaluateSection
@@ -34,6 +34,8 @@ NUMBERS = 0.9
 """Share of a column's values at least that are numbers, where it is one of numbers; what is none is in no band."""
 
 LENGTHS, KNOWN = "clicks in the history", "users"
+ALWAYS = (POPULARITY, LENGTHS, KNOWN)
+"""Told of every test that they divide."""
 NEW_USERS, OLD_USERS = "new users, without a training sample", "known users"
 
 
@@ -45,11 +47,14 @@ def slicings_of(
     told = {model: [_only(one, metrics) for one in seeds] for model, seeds in found.items()}
     kept = ~np.isnan(next(iter(told.values()))[0].values[metrics[-1]])
     out = [_by_label(one, told, samples, kept, section) for one in labels]
+    first = next(iter(found.values()))[0]
+    popularity = list(by_clicks(first.target_clicks))
     lengths = list(by_clicks(np.asarray(samples.history.lengths, dtype=np.float64)))
     new = ~np.isin(samples.user, np.unique(dataset.train.user))
-    out.append(_slicing(LENGTHS, "histories", lengths, told, kept, section))
+    out.append(_slicing(POPULARITY, "items", popularity, told, kept, section, ordered=True))
+    out.append(_slicing(LENGTHS, "histories", lengths, told, kept, section, ordered=True))
     out.append(_slicing(KNOWN, "users", [(NEW_USERS, new), (OLD_USERS, ~new)], told, kept, section))
-    return [one for one in out if len(one.slices) > 1 or one.by not in (LENGTHS, KNOWN)]
+    return [one for one in out if len(one.slices) > 1 or one.by not in ALWAYS]
 
 
 def _only(one: PerSample, metrics: Sequence[str]) -> PerSample:
@@ -60,7 +65,7 @@ def _by_label(labels: Labels, found: Found, samples: Samples, kept: Rows, sectio
     sample, value = _pairs(labels, samples)
     bands = _bands(labels, sample, value, kept)
     names, merged = (bands, 0) if bands else _standing(labels, sample, value, kept)
-    out = _slicing(labels.by, labels.of, names, found, kept, section)
+    out = _slicing(labels.by, labels.of, names, found, kept, section, ordered=bool(bands))
     several = np.asarray(np.sum([rows for _, rows in names], axis=0))
     return out.model_copy(update={"overlapping": bool((several > 1).any()), "merged": merged})
 
@@ -121,12 +126,13 @@ def _mask(rows: Indices, n: int) -> Rows:
 
 
 def _slicing(  # noqa: PLR0913
-    by: str, of: str, names: Named, found: Found, kept: Rows, section: EvaluateSection
+    by: str, of: str, names: Named, found: Found, kept: Rows, section: EvaluateSection, *, ordered: bool = False
 ) -> Slicing:
     names = [(name, rows) for name, rows in names if (rows & kept).any()]
     inside = np.any([rows for _, rows in names], axis=0) if names else np.zeros(len(kept), np.bool_)
     slices = list(_slices(by, names, found, kept, section))
-    return Slicing.model_validate({"by": by, "of": of, "slices": slices, "left_out": int((kept & ~inside).sum())})
+    left_out = int((kept & ~inside).sum())
+    return Slicing.model_validate({"by": by, "of": of, "slices": slices, "left_out": left_out, "ordered": ordered})
 
 
 def _slices(by: str, names: Named, found: Found, kept: Rows, section: EvaluateSection) -> Iterator[Slice]:

@@ -7,7 +7,8 @@ from distill_rec.evaluation.columns import COLUMNS, title_of
 from distill_rec.evaluation.endings import summary_of, unsettled
 from distill_rec.evaluation.kinds_told import FEWEST, kinds_told
 from distill_rec.evaluation.numerals import signed
-from distill_rec.evaluation.results import Difference, Results, Table, Verdict
+from distill_rec.evaluation.results import POPULARITY, Difference, Results, Table, Verdict
+from distill_rec.evaluation.speeds import faster
 
 RIVALS = ("popularity", "transitions", "untrained", "undistilled")
 """Columns that a teacher must beat to be worth anything."""
@@ -221,16 +222,17 @@ def _new_items(results: Results) -> Verdict | None:
 def _rare_targets(results: Results) -> list[Verdict]:
     """Distillation is known to cost unpopular items: said by recall@100 and the rank percentile, where clear."""
     open_end = unsettled(results.endings, ("student", "undistilled"))
-    if results.protocol != "catalogue" or not results.slices or open_end:
+    sliced = results.sliced_by(POPULARITY)
+    if results.protocol != "catalogue" or sliced is None or open_end:
         return []
-    table, out = results.slices[0], []
+    rarest, out = sliced.slices[0], []
     for metric in ("recall@100", "percentile"):
-        found = table.difference(metric, "student", "undistilled")
+        found = rarest.table.difference(metric, "student", "undistilled")
         if found is None or not (_above(found) or _below(found)):
             continue
         tone, verb = ("good", "gained") if _above(found) else ("bad", "lost")
-        rare = table.title.removeprefix("target with ")
-        text = f"On the rarest targets ({rare}) distillation {verb} in {results.metrics[metric]}: {_span(found)}."
+        text = f"On the rarest targets ({rarest.name} training clicks) distillation {verb} in "
+        text += f"{results.metrics[metric]}: {_span(found)}."
         out.append(Verdict(tone=tone, text=text))
     return out
 
@@ -242,7 +244,7 @@ def _cost(results: Results) -> Verdict | None:
         return None
     parts = []
     if student.items_per_second and teacher.items_per_second:
-        parts.append(f"encodes new items {student.items_per_second / teacher.items_per_second:,.0f} times as fast")
+        parts.append(f"encodes new items {faster(student, teacher)}")
     if student.private_bytes and teacher.private_bytes:
         parts.append(f"serves in {student.private_bytes / teacher.private_bytes:.0%} of the private memory")
     if not parts:

@@ -37,7 +37,7 @@ def evaluate_run(
 
     section = recipe.evaluate
     assert section is not None
-    costs = costs_of(run, dataset) if section.cost else None
+    costs = costs_of(run, dataset, progress) if section.cost else None
     others = others_of(section.others, dataset, tested_parts(dataset))
     results = compare(
         {**scorers_of(run, recipe, dataset, progress), **others.scorers},
@@ -55,9 +55,19 @@ def evaluate_run(
         progress=progress,
     )
     write_report(results, run.stage("evaluate"))
+    _complete_card(run, results)
     for model in results.models:
         tell(progress, f"test/{model}", 0, {metric: cells[model].mean for metric, cells in results.test.cells.items()})
     return results
+
+
+def _complete_card(run: RunFolder, results: Results) -> None:
+    """Tell the artifact's readers what its lists are like; one that a service saved is not this run's to describe."""
+    from distill_rec.export.card_lists import tell_lists
+
+    artifact = run.stage("export") / "student"
+    if artifact.exists() and not Manifest.read(leads_to(artifact)).made_from:
+        tell_lists(leads_to(artifact), results)
 
 
 def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress) -> dict[str, Scorer]:
@@ -121,7 +131,7 @@ def _untrained(section: TeacherSection, dataset: Dataset, progress: Progress) ->
     return found
 
 
-def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, ModelCost] | None:
+def costs_of(run: RunFolder, dataset: Dataset, progress: Progress) -> dict[str, ModelCost] | None:
     """What serving teacher and student costs; None where nothing was exported."""
     from distill_rec.evaluation.cost import measure_costs
 
@@ -131,7 +141,8 @@ def costs_of(run: RunFolder, dataset: Dataset) -> dict[str, ModelCost] | None:
     manifest = Manifest.read(leads_to(artifact))
     if not manifest.made_from:  # a service may have saved a catalogue of its own
         require_same(artifact, "the exported student", {ITEM_IDS: manifest.fingerprints.get(KEY, "")}, dataset)
-    return measure_costs(artifact, {"folder": str(teacher)} if (teacher / "model.json").exists() else None, dataset)
+    served = {"folder": str(teacher)} if (teacher / "model.json").exists() else None
+    return measure_costs(artifact, served, dataset, progress)
 
 
 def curves_of(path: Path, key: str = "ndcg@10") -> dict[str, list[tuple[float, float]]]:

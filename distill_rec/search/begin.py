@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 from distill_rec.data.dataset import Dataset
@@ -11,6 +12,7 @@ from distill_rec.pipeline.check import changes
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.pipeline.stages import stage_named
 from distill_rec.pipeline.wanted import defaults_of, settings_of
+from distill_rec.progress import Progress
 from distill_rec.recipe import EvaluateSection, Recipe
 from distill_rec.recipe_io import kind_of
 from distill_rec.records import read_record, write_record
@@ -21,11 +23,12 @@ from distill_rec.search.trial import quality_of
 from distill_rec.search.trials import SHARED, Search, main_metric
 from distill_rec.sections.search import Choice
 
+log = logging.getLogger("distill_rec")
 DECIDING = ("distill", "export")
 """Stages whose settings decide a trial."""
 
 
-def begin(search: Search) -> SpaceRecord:
+def begin(search: Search, progress: Progress) -> SpaceRecord:
     """Write what the search is begun with, or see that it is what an earlier command had begun.
 
     Budgets and the number of trials may differ: they decide what is drawn next and chosen, not what a trial is.
@@ -42,7 +45,10 @@ def begin(search: Search) -> SpaceRecord:
     else:
         dataset = Dataset.load(search.run / "prepare")
         left = not (targets_repeat(dataset) and _repeats(search.recipe))
-        teacher = _teacher(search, dataset, left)
+        with progress.task("search: the teacher on validation data", 1) as task:
+            log.info("search: the teacher on %d validation samples ...", len(dataset.validation))
+            teacher = _teacher(search, dataset, left)
+            task.advance()
         begun = SpaceRecord(settings=settings, made_from=made_from, teacher=teacher, leave_out_seen=left)
         write_record(path, begun)
     metric = main_metric(kind_of(search.recipe.data))

@@ -8,9 +8,7 @@ from pathlib import Path
 from jinja2 import Environment
 from markupsafe import Markup
 
-from distill_rec.evaluation.numerals import moment
-from distill_rec.evaluation.report import MARKS, STYLE
-from distill_rec.pages import pages_in
+from distill_rec.evaluation.document import documents_in, style_with
 from distill_rec.search import words
 from distill_rec.search.plots import latency_plot, size_plot
 from distill_rec.search.records import SearchRecord
@@ -25,12 +23,11 @@ td.student { white-space: normal; min-width: 15rem; }
 
 def page_of(search: SearchRecord) -> str:
     """The whole document; nothing is fetched from anywhere."""
-    style = STYLE.read_text(encoding="utf-8") + OWN_STYLE
+    style = style_with(OWN_STYLE)
     plots = Markup(size_plot(search) + latency_plot(search))
     return _templates().get_template("search.html").render(search=search, style=style, plots=plots)
 
 
 @cache
 def _templates() -> Environment:
-    texts = {name: getattr(words, name) for name in dir(words) if name.endswith("_text")}
-    return pages_in(HERE / "templates", included=words.included, mark=MARKS.__getitem__, moment=moment, **texts)
+    return documents_in(HERE / "templates", words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from distill_rec.search.trials import Search, main_metric, run_trials
 from distill_rec.study.plan import Source
 from distill_rec.study.run import base_of
 
+log = logging.getLogger("distill_rec")
 TRIALS = 20
 BEST = "best.toml"
 MEASURING = 10.0
@@ -102,10 +104,18 @@ def run_search(search: Search, progress: Progress) -> SearchRecord:
 
     recipe, run = search.recipe, RunFolder(search.run)
     until = "prepare" if recipe.teacher is None else "teach"
-    run_stages(recipe, search.run, base=search.base, until=until, progress=progress)
+    # Each begins with what it does: its first bar may be minutes away.
+    run_stages(
+        recipe,
+        search.run,
+        base=search.base,
+        until=until,
+        progress=progress,
+        begin=lambda name: log.info("search: %s, which all trials share ...", name),
+    )
     metric = main_metric(kind_of(recipe.data))
     with run.locked():
-        begun = begin(search)
+        begun = begin(search, progress)
         left = run_trials(search, begun, metric, progress)
         found = read_search(search, begun, metric, left, progress)
         _write_best(search, found)

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from distill_rec.evaluation.render import TONES
+from distill_rec.evaluation.words import NONE, cell_text, difference_text
 from distill_rec.search import words
 from distill_rec.search.records import SearchRecord
 from distill_rec.terminal import print_table
@@ -38,12 +39,12 @@ def _test(search: SearchRecord) -> Table:
     head = f"the front on the test: means over {search.users:,} users ± half the 95 % interval ({search.grouping})"
     table = _sheet(head, ("trial", title, "less teacher", "kept on the test", "less the recipe’s own"), ())
     for name, cells in search.baselines.items():
-        table.add_row(name, words.cell_text(cells[search.main_metric]), *[words.NONE] * 3, style="dim")
+        table.add_row(name, cell_text(cells[search.main_metric]), *[NONE] * 3, style="dim")
     for one in search.found:
         if one.test is not None:
-            differences = (words.difference_text(one.against_teacher), words.ratio_text(one.kept_on_test))
-            cell = words.cell_text(one.test[search.main_metric])
-            table.add_row(one.name, cell, *differences, words.difference_text(one.against_recipe))
+            differences = (difference_text(one.against_teacher), words.ratio_text(one.kept_on_test))
+            cell = cell_text(one.test[search.main_metric])
+            table.add_row(one.name, cell, *differences, difference_text(one.against_recipe))
     return table
 
 

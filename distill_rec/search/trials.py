@@ -20,6 +20,7 @@ from distill_rec.runtime.errors import ArtifactError, ModelError, RecipeError, T
 from distill_rec.search.front import Figures, kept_of, over_of
 from distill_rec.search.records import Budget, DrawnRecord, Point, SpaceRecord, TrialRecord
 from distill_rec.search.space import own_place, space_of, stripped, trial_recipe
+from distill_rec.search.words import short_names, student_in_words
 
 log = logging.getLogger("distill_rec")
 TRIALS, LOG = "trials", "log.txt"
@@ -98,6 +99,8 @@ def run_trials(search: Search, begun: SpaceRecord, metric: str, progress: Progre
                 if changes is None:
                     return "the space has no further student"
                 task.note(f"trial {number}")
+                student = student_in_words(changes, short_names(space_of(search.recipe)))
+                log.info("trial %d: %s; a process of its own loads data and teacher ...", number, student)
                 found = _run(search, begun, number, changes, Named(f"trial {number}", progress))
                 if found.failure:
                     log.warning("trial %d failed: %s", number, found.failure)

@@ -6,8 +6,9 @@ from distill_rec.evaluation.endings import WAYS
 from distill_rec.evaluation.kinds_told import FEWEST
 from distill_rec.evaluation.numerals import percent, plain
 from distill_rec.evaluation.results import Difference, Verdict
+from distill_rec.evaluation.words import cell_text, difference_text
 from distill_rec.search.records import Found, SearchRecord
-from distill_rec.search.words import budget_text, cell_text, difference_text, ratio_text
+from distill_rec.search.words import budget_text, ratio_text
 
 
 def verdicts(search: SearchRecord) -> list[Verdict]:

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from distill_rec.evaluation.endings import WAYS
-from distill_rec.evaluation.numerals import percent, plain, signed
-from distill_rec.evaluation.results import Cell, Difference, Ratio
+from distill_rec.evaluation.numerals import percent, plain
+from distill_rec.evaluation.results import Ratio
+from distill_rec.evaluation.words import NONE
 from distill_rec.search.records import Budget, Found, SearchRecord
 from distill_rec.sections.search import Choice, Dimension
 
-NONE = "–"
 OWN = "the recipe’s own"
 
 
@@ -75,16 +75,6 @@ def mark_text(search: SearchRecord, found: Found) -> str:
         return "chosen"
     marks = ["front"] if found.front else []
     return ", ".join(marks if found.fits else [*marks, "outside the budget"])
-
-
-def cell_text(cell: Cell | None) -> str:
-    """`0.1042 ±0.0110`."""
-    return NONE if cell is None else f"{plain(cell.mean)} ±{plain((cell.high - cell.low) / 2)}"
-
-
-def difference_text(found: Difference | None) -> str:
-    """`+0.0040 (+0.0028 to +0.0052)`."""
-    return NONE if found is None else f"{signed(found.value)} ({signed(found.low)} to {signed(found.high)})"
 
 
 def ratio_text(found: Ratio | None) -> str:

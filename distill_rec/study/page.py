@@ -9,9 +9,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from distill_rec.bench.plots import colour
-from distill_rec.evaluation.numerals import moment
-from distill_rec.evaluation.report import MARKS, STYLE
-from distill_rec.pages import pages_in
+from distill_rec.evaluation.document import documents_in, style_with
 from distill_rec.study import words
 from distill_rec.study.plots import curve_plot, difference_plot, quality_plot
 from distill_rec.study.records import StudyRecord
@@ -24,7 +22,7 @@ svg .band { fill: var(--c); opacity: .16; stroke: none; } .wide { max-width: 34r
 
 def page_of(study: StudyRecord) -> str:
     """The whole document; nothing is fetched from anywhere."""
-    style = STYLE.read_text(encoding="utf-8") + OWN_STYLE
+    style = style_with(OWN_STYLE)
     rates = [plot for plot in (quality_plot(study), difference_plot(study)) if plot]
     return (
         _templates()
@@ -35,7 +33,4 @@ def page_of(study: StudyRecord) -> str:
 
 @cache
 def _templates() -> Environment:
-    texts = {name: getattr(words, name) for name in dir(words) if name.endswith("_text")}
-    return pages_in(
-        HERE / "templates", colour=colour, included=words.included, mark=MARKS.__getitem__, moment=moment, **texts
-    )
+    return documents_in(HERE / "templates", words, colour=colour)

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from distill_rec.evaluation.render import TONES
+from distill_rec.evaluation.words import NONE, cell_text, difference_text
 from distill_rec.study import words
 from distill_rec.study.records import StudyRecord
 
@@ -29,13 +30,13 @@ def _quality(study: StudyRecord) -> Table:
     names = ("row", main, "less head", "less untrained", "spread", f"validation nDCG@10{at}")
     table = _sheet(title, names)
     for base in study.baselines:
-        table.add_row(base.name, words.cell_text(base.quality[study.main_metric]), *[words.NONE] * 4, style="dim")
+        table.add_row(base.name, cell_text(base.quality[study.main_metric]), *[NONE] * 4, style="dim")
     for row in study.rows:
         table.add_row(
             row.name,
-            words.cell_text(row.quality[study.main_metric] if row.quality else None),
-            words.difference_text(row.against_head),
-            words.difference_text(row.against_untrained),
+            cell_text(row.quality[study.main_metric] if row.quality else None),
+            difference_text(row.against_head),
+            difference_text(row.against_untrained),
             words.spread_text(study, row),
             words.equal_text(row),
         )

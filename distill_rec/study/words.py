@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from distill_rec.evaluation.endings import WAYS
-from distill_rec.evaluation.numerals import plain, signed
-from distill_rec.evaluation.results import Cell, Difference
+from distill_rec.evaluation.numerals import plain
+from distill_rec.evaluation.words import NONE
 from distill_rec.study.records import Row, StudyRecord
 from distill_rec.study.verdicts import at_equal_seconds
-
-NONE = "–"
-
-
-def cell_text(cell: Cell | None) -> str:
-    """`0.1042 ±0.0110`."""
-    return NONE if cell is None else f"{plain(cell.mean)} ±{plain((cell.high - cell.low) / 2)}"
-
-
-def difference_text(found: Difference | None) -> str:
-    """`+0.0040 (+0.0028 to +0.0052)`."""
-    return NONE if found is None else f"{signed(found.value)} ({signed(found.low)} to {signed(found.high)})"
 
 
 def spread_text(study: StudyRecord, row: Row) -> str:

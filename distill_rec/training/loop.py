@@ -19,6 +19,7 @@ from distill_rec.evaluation.bootstrap import interval, resampled_means
 from distill_rec.evaluation.protocol import validation_means, validation_metric
 from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.files import fingerprint
+from distill_rec.journal import Journal
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress, Quiet, tell
 from distill_rec.ranks import ALONE, Ranks
@@ -53,7 +54,8 @@ class Training:
     """One training: a model, an objective, a data set, a folder that holds its checkpoint.
 
     Args:
-        folder: holds the checkpoint while it runs, `best.safetensors` and `history.json` after.
+        folder: holds the checkpoint while it runs, and `history.jsonl`, which grows; `best.safetensors` and
+            `history.json` after.
         settings: what else decides the result, for the checkpoint's fingerprint.
         offset_decay: AdamW's decay of offsets.
         ranks: processes that each have a part of every batch; the first alone validates and writes.
@@ -104,6 +106,7 @@ class Training:
         decides = decisive(section, {"checkpoint_seconds", *RATES})
         data = dataset.fingerprint if task is None else task.fingerprint
         self.checkpoints = Checkpoints(folder, fingerprint(decides, data, seed, settings))
+        self.journal = Journal(folder, self._total())
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -133,6 +136,8 @@ class Training:
         if found is not None:
             self.state = found
         self.objective.recall(self.state.history)
+        if self.ranks.first:
+            self.journal.begin(self.state.update)
         if not self.ranks.first:  # dropout falls differently on each one's rows
             torch.manual_seed(torch.initial_seed() + self.state.update * self.ranks.count + self.ranks.rank)
         self.objective.proceed(self._progress)
@@ -156,6 +161,9 @@ class Training:
                 bar.advance(self.state.update - done)
                 bar.note(f"loss {loss:.3f} best {Plateau.from_state(self.state.plateau).best:.4f}")
                 self.state.seconds = self.ranks.same(before + time.monotonic() - began)
+                if self.ranks.first:
+                    seconds = round(self.state.seconds, 2)
+                    self.journal.note({"update": self.state.update, "seconds": seconds, "loss": loss})
                 if self.state.since_validation >= (self.section.validate_every or self.batches.per_epoch):
                     self._validate()
                 stopped = self._limit()
@@ -320,6 +328,7 @@ class Training:
     def _tell(self, record: Mapping[str, float]) -> None:
         """Hand a validation's figures to who follows the training; the start has no loss."""
         if self.ranks.first:
+            self.journal.note(record if self.state.update else {**record, "loss": None})
             left_out = ("update", "seconds") if self.state.update else ("update", "seconds", "loss")
             told = {key: value for key, value in record.items() if key not in left_out}
             tell(self.progress, self.name, self.state.update, told)

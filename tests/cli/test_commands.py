@@ -173,6 +173,20 @@ def test_keys_tells_every_key_with_its_default(cli: Cli) -> None:
     assert missing.returncode == 1 and "student.optimizer" in missing.stderr
 
 
+def test_keys_alone_are_the_sections_a_line_each_and_a_word_finds_the_rest(cli: Cli) -> None:
+    told = json.loads(cli("keys", "--json").stdout)
+    *sections, _, _, _, _ = cli("keys", env={"COLUMNS": "80"}).stdout.splitlines()[1:]
+    assert all(len(line) <= 80 for line in sections)
+    assert sum(int(line.split()[1]) for line in sections) == len(told)  # no key is in none
+    every = cli("keys", "--all").stdout
+    assert all(one["key"] in every for one in told)
+    begun = [one["key"] for one in json.loads(cli("keys", "teacher.opt", "--json").stdout)]
+    assert "teacher.optimizer.window" in begun and all(key.startswith("teacher.optimizer.") for key in begun)
+    word = cli("keys", "Temperature").stdout
+    assert {"student.loss.temperature", "student.mix_temperature"} <= set(word.split())
+    assert "student.schedule" in word and "teacher.model" not in word and "data.clicks" not in word
+
+
 def test_a_dry_run_counts_rows_and_names_a_missing_column(tiny_recipe: Path, tmp_path: Path, cli: Cli) -> None:
     plain = "".join(f"{n % 9},{n % 7},{1_600_000_000 + n}\n" for n in range(90))
     (tmp_path / "clicks.csv").write_text("user,item_id,timestamp\n" + plain)

@@ -150,7 +150,7 @@ def test_files_of_scores_and_columns_of_ones_own_are_taken(run: distill_rec.Run,
     for cells in found.results.test.cells.values():
         assert cells["clicks"].mean == pytest.approx(cells["popularity"].mean)
     assert {"red", "green", "blue"} <= set(found.frames["kinds"].filter(by="title")["slice"])
-    assert "By title" in found.kinds.html and "By title" in found._repr_html_()
+    assert "By title" in found.slices.html and "By title" in found._repr_html_()
     with pytest.raises(RunError, match=r"model 'a b'.*a name of letters"):
         distill_rec.compare(run, {"a b": tmp_path / "clicks.csv"})
     with pytest.raises(RecipeError, match=r"evaluate\.slices.*no such columns"):

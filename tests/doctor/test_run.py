@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from distill_rec.doctor import Finding, examine, sound
+from distill_rec.journal import Journal
 from distill_rec.pipeline.folder import RunFolder
 
 
@@ -96,6 +99,26 @@ def test_a_run_in_use_is_said_and_left_in_use(folder: Path) -> None:
     assert "in use by process" in note.found
     with RunFolder(folder).locked():
         pass  # the doctor keeps no lock
+
+
+def test_the_stage_at_work_says_since_when_and_how_far_it_has_come(folder: Path) -> None:
+    for name in ("export", "evaluate"):
+        shutil.rmtree(folder / name)
+    distill = folder / "distill"
+    (distill / "stage.json").unlink()
+    began = datetime(2026, 1, 2, 14, 5).timestamp()
+    os.utime(folder / "teach" / "stage.json", (began, began))
+    with RunFolder(folder).locked():
+        os.utime(folder / ".lock", (began - 3600, began - 3600))
+        (distill / "student" / "history.json").unlink()
+        journal = Journal(distill / "student", 800)
+        journal.begin(0)
+        journal.note({"update": 130, "loss": 4.0})
+        found = {one.what: one.found for one in of_level(folder, "note")}
+    assert found["stage distill"] == "running since 14:05; student: 130 of at most 800 updates"
+    assert found["stage export"] == "not there yet"
+    found = {one.what: one.found for one in of_level(folder, "note")}
+    assert found["stage distill"] == "not finished"
 
 
 def test_truncated_and_missing_weights_are_named(folder: Path) -> None:

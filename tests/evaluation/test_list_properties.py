@@ -13,6 +13,8 @@ from sklearn.metrics.pairwise import cosine_distances
 from distill_rec.evaluation.bootstrap import interval, known_means, resampled_means
 from distill_rec.evaluation.compare import compare
 from distill_rec.evaluation.lists import lists_beyond
+from distill_rec.evaluation.report import page
+from distill_rec.evaluation.results import Results
 from distill_rec.evaluation.text_space import TextSpace, intra_list_distance
 from distill_rec.recipe import EvaluateSection
 
@@ -34,7 +36,7 @@ def test_distances_are_scikit_learns() -> None:
 def test_properties_by_hand() -> None:
     samples = queries([5, 5], [[0], []])
     dataset = make_dataset([8, 4, 2, 1, 0, 0], samples)
-    lists = {"a": np.array([[1, 2], [0, 1]]), "b": np.array([[3, -1], [-1, -1]])}
+    lists = {"a": [np.array([[1, 2], [0, 1]])], "b": [np.array([[3, -1], [-1, -1]])]}
     found, differences = lists_beyond(lists, samples, np.arange(2), dataset, resamples=50, seed=0)
     assert (found["a"].coverage, found["b"].coverage) == (0.5, 1 / 6)
     bits = -np.log2(np.array([9, 5, 3, 2]) / 21)
@@ -44,6 +46,28 @@ def test_properties_by_hand() -> None:
     apart = {one.metric: one.value for one in differences}  # b's one list has one item, and its user no history to lift
     assert apart == {"novelty": pytest.approx(found["a"].novelty - bits[3]), "popularity_lift": pytest.approx(2 / 8)}
     assert found["a"].intervals["novelty"][0] <= found["a"].novelty <= found["a"].intervals["novelty"][1]
+
+
+def test_lists_and_agreement_are_of_all_seeds_with_their_spread() -> None:
+    dataset, models = build_world({"one": 0.9, "other": 0.4, "teacher": 1.0})
+    section = EvaluateSection(bootstrap=100, list_users=40, examples=0)
+
+    def compared(*seeds: str) -> Results:
+        return compare({"student": [models[name] for name in seeds], "teacher": models["teacher"]}, dataset, section)
+
+    alone = {name: compared(name) for name in ("one", "other")}
+    both = compared("one", "other")
+    lists = both.lists["student"]
+    for figure in ("coverage", "novelty", "diversity", "popularity_lift"):
+        each = [getattr(one.lists["student"], figure) for one in alone.values()]
+        assert getattr(lists, figure) == pytest.approx(np.mean(each))
+        assert lists.spread[figure] == pytest.approx(np.std(each, ddof=1))
+    for measure, cells in both.agreements[0].cells.items():
+        each = [one.agreements[0].cells[measure]["student"].mean for one in alone.values()]
+        assert cells["student"].mean == pytest.approx(np.mean(each))
+        assert cells["student"].spread == pytest.approx(np.std(each, ddof=1))
+    assert both.lists["teacher"] == alone["one"].lists["teacher"] and not both.lists["teacher"].spread
+    assert "over seeds" in page(both) and "over seeds before" in page(alone["one"])
 
 
 def test_every_column_is_measured_on_the_same_users_and_what_is_popular_is_not_novel() -> None:

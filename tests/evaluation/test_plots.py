@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from distill_rec.evaluation.columns import COLUMNS, OTHERS, colour_rules, model_class
 from distill_rec.evaluation.compare import compare
+from distill_rec.evaluation.document import STYLE
 from distill_rec.evaluation.pareto import COSTS, front, pareto, priced
-from distill_rec.evaluation.report import STYLE, page
-from distill_rec.evaluation.results import ModelCost, Results
+from distill_rec.evaluation.report import page
+from distill_rec.evaluation.results import POPULARITY, ModelCost, Results
 from distill_rec.evaluation.retention import kept
 from distill_rec.recipe import EvaluateSection
 
@@ -50,7 +51,9 @@ def test_labels_of_equal_points_do_not_cover_each_other(results: Results) -> Non
 
 
 def test_parts_of_slices_add_up_to_the_whole_difference(results: Results) -> None:
-    rows = kept(results, results.slices, "Q")
+    sliced = results.sliced_by(POPULARITY)
+    assert sliced is not None
+    rows = kept(results, sliced, "Q")
     cells = results.test.cells["ndcg@10"]
     for model in ("student", "small", "dear"):
         own = [row for row in rows if row.model == model]

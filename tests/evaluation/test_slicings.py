@@ -13,7 +13,7 @@ from distill_rec.data.labels import Labels, labels_of
 from distill_rec.evaluation.compare import compare
 from distill_rec.evaluation.kinds_told import compared, kinds_frame
 from distill_rec.evaluation.numerals import signed
-from distill_rec.evaluation.results import Difference, Slicing
+from distill_rec.evaluation.results import POPULARITY, Difference, Results, Slicing
 from distill_rec.pipeline.wanted import stages_of
 from distill_rec.recipe import EvaluateSection
 from distill_rec.recipe_io import load_recipe
@@ -69,10 +69,28 @@ def test_histories_and_new_users_are_slices_of_their_own() -> None:
     dataset, models = build_world({"student": 0.9, "teacher": 1.0}, new=1)
     known = dataclasses.replace(dataset.train, user=np.arange(0, 300, 2, dtype=np.int32))
     found = compare(models, dataclasses.replace(dataset, train=known, test_new=None), SECTION)
-    (users,) = found.slicings  # all histories are of four clicks
+    popularity, users = found.slicings  # all histories are of four clicks
+    assert popularity.by == POPULARITY and sum(one.share for one in popularity.slices) == pytest.approx(1.0)
     assert [(one.name, one.share) for one in users.slices] == [
         ("new users, without a training sample", 0.5),
         ("known users", 0.5),
+    ]
+
+
+def test_slices_of_an_older_release_are_read_as_what_they_are_now() -> None:
+    dataset, models = build_world({"student": 0.9, "teacher": 1.0}, new=1)
+    found = compare(models, dataset, SECTION)
+    kept = found.model_dump(mode="json")
+    (popularity,) = (one for one in kept["slicings"] if one["by"] == POPULARITY)
+    tables = [
+        one["table"] | {"key": f"slice-{n}", "title": f"target with {one['name']} training clicks"}
+        for n, one in enumerate(popularity["slices"])
+    ]
+    older = kept | {"slices": tables, "slicings": [one for one in kept["slicings"] if one["by"] != POPULARITY]}
+    read = Results.model_validate(older).sliced_by(POPULARITY)
+    assert read is not None and read.ordered
+    assert [(one.name, one.share) for one in read.slices] == [
+        (one["name"], pytest.approx(one["share"])) for one in popularity["slices"]
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Cli, command, environment
+from conftest import ROOT, Cli, command, environment
 
 from distill_rec.children import Job, run_jobs
 from distill_rec.pipeline.beside import run_beside
@@ -43,6 +44,25 @@ def long(path, progress):
     open(path, "w").write(str(os.getpid()))
     time.sleep(600)
 """
+
+
+HELD = """
+import sys
+
+if "distill_rec.children" in sys.orig_argv:
+    import threading
+
+    from distill_rec.training.checkpoint import Checkpoints
+
+    write = Checkpoints.write
+
+    def write_and_wait(*given):
+        write(*given)
+        threading.Event().wait()
+
+    Checkpoints.write = write_and_wait
+"""
+"""Makes a training wait for ever behind its first checkpoint: what ends it then is the end of its parent alone."""
 
 
 @pytest.fixture
@@ -117,13 +137,14 @@ def test_students_trained_side_by_side_are_the_same_to_the_byte_also_after_a_kil
         shutil.rmtree(folder / stage)
     ask = ("distill", tiny_recipe, "--out", folder)
     two = {"OMP_NUM_THREADS": "2"}
-    parent = subprocess.Popen(command(*ask), env=environment(**two), stderr=subprocess.DEVNULL)
-    # On a busy machine one of them may be finished before the other has begun.
-    while not any(folder.glob("distill/*/checkpoint-*.json")):
+    (tmp_path / "sitecustomize.py").write_text(HELD)
+    held = environment(**two, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
+    parent = subprocess.Popen(command(*ask), env=held, stderr=subprocess.DEVNULL)
+    while len(list(folder.glob("distill/*/checkpoint-*.json"))) < 2:  # two at once, and neither goes on from there
         assert parent.poll() is None, "ended before it could be killed"
-        time.sleep(0.005)
+        time.sleep(0.02)
     children = [int(pid) for pid in Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()]
-    assert children
+    assert len(children) == 2 and all(map(alive, children))
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     assert all(map(gone, children))

@@ -8,6 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from distill_rec.doctor.artifact import artifact as examined
+from distill_rec.doctor.findings import sound
+from distill_rec.evaluation.beyond_tables import list_cell
+from distill_rec.evaluation.lists import LISTS
 from distill_rec.pipeline.run_stages import run_stages
 from distill_rec.recipe_io import load_recipe
 from distill_rec.runs import Run
@@ -48,6 +52,17 @@ def test_a_finished_run_is_sliced_and_has_another_column(tiny_recipe: Path, copi
     others[:-1].write_parquet(tmp_path / "same.parquet")
     with pytest.raises(Exception, match=r"evaluate\.others\.the-same: the files it names have changed"):
         run_stages(found.recipe, copied)
+
+
+def test_the_artifact_s_card_tells_what_its_lists_are_like(tiny_recipe: Path, copied: Path) -> None:
+    artifact = copied / "export" / "student"
+    rest = artifact.joinpath("README.md").read_text("utf-8").partition("## Intended use and limits")[2]
+    found = evaluated(tiny_recipe, copied, list_users=9).results.lists["student"]
+    card = artifact.joinpath("README.md").read_text("utf-8")
+    assert card.count("## What its lists are like") == 1 and "each of 9 test users" in card  # in place of what was told
+    for key, about in LISTS.items():
+        assert f"| {about.title} | {list_cell(found, key)[0]}" in card
+    assert card.endswith(rest) and sound(examined(artifact))  # and the artifact is whole
 
 
 @pytest.mark.parametrize(

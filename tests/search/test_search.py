@@ -42,6 +42,8 @@ def searched(tmp_path_factory: pytest.TempPathFactory, tiny_recipe: Path, tiny_r
     done = search(tiny_recipe, *SPACE, *TRIALS, "--within", 0.9, "--out", run)
     assert done.returncode == 0, done.stderr
     assert "the front on the test" in done.stdout and "search: trials" not in done.stdout
+    began = [line for line in done.stderr.splitlines() if line.startswith(("search: the teacher on", "trial "))]
+    assert began[0].startswith("search: the teacher on") and began[1].startswith("trial 0: the recipe’s own;")
     return run
 
 

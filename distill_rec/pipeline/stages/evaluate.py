@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 RESIDENT = 1000 << 20
 TABLES = {"left-out": 1.0, "both": 2.0, "auto": 1.5}
 """Of the test; "auto" is between the two, because only the preparation counts what was clicked before."""
+COST_SECONDS = 8.0
+"""To load a model and time its rounds; one that reads pairs of history and candidate takes up to five times as long."""
 UNTRAINED = 2
 """Models without a training: popularity, and the PLM as it is."""
 
@@ -70,9 +72,11 @@ class Evaluate(Stage):
         assert section is not None
         trained = _trained(recipe)
         ranked = trained * SECONDS_A_HISTORY + (trained + UNTRAINED) * sizes.items * SECONDS_A_RANK
-        seconds = 5.0 + (10 if section.cost and recipe.export is not None else 0)
+        models = (1 + (recipe.teacher is not None)) if section.cost and recipe.export is not None else 0
+        seconds, costs = 5.0, COST_SECONDS * models
         seconds += TABLES[section.seen_items] * samples_of_test(recipe.data, sizes, section.max_users) * ranked
-        return Estimate("all models on the test, report", seconds, held_by_training(RESIDENT, recipe, sizes))
+        work = "all models on the test, report" + (f", what serving costs (about {costs:.0f} s)" if costs else "")
+        return Estimate(work, seconds + costs, held_by_training(RESIDENT, recipe, sizes))
 
     def report(self, folder: Path) -> dict[str, Any]:
         return {"results": read_json(folder / self.name / "results.json")}
