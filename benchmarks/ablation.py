@@ -308,6 +308,7 @@ class Bench:
         self.models[name, seed] = scorer
         self.found[name, seed] = evaluate(scorer, self.dataset.test, self.dataset)
 
+    @cached_property
     def teacher_values(self) -> dict[str, PerSample]:
         """Of the full recipe's teachers, together and each."""
         place = self.teachers(self.recipe(FULL)) / "teach"
@@ -390,7 +391,7 @@ def results_of(bench: Bench) -> dict[str, Any]:
     seeds = {name: sorted(seed for row, seed in bench.found if row == name) for name in names}
     fulls = [bench.models[FULL, seed] for seed in seeds.get(FULL, [])]
     out: dict[str, Any] = {
-        "teachers": {name: means_of(bench, [one]) for name, one in bench.teacher_values().items()},
+        "teachers": {name: means_of(bench, [one]) for name, one in bench.teacher_values.items()},
         "in common of two seeds": in_common(bench, list(pairwise(fulls))),
         "rows": {},
     }
