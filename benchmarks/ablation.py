@@ -479,6 +479,27 @@ def with_bases(ablation: Ablation, only: Sequence[str]) -> list[str]:
     return [row.name for row in ablation.rows if row.name in wanted | {FULL}]
 
 
+def trained(bench: Bench, names: Sequence[str], seeds: int, minutes: float | None) -> str:
+    """Train rows and write the results after each.
+
+    Args:
+        minutes: after which no training is begun; None: no limit.
+
+    Returns:
+        The training that was the first to be cut; "" where none was.
+    """
+    began = time.monotonic()
+    for name in names:
+        for seed in range(seeds):
+            if minutes is not None and time.monotonic() - began > 60 * minutes:
+                if seed:
+                    write_results(bench)
+                return f"{name}, seed {seed}"
+            bench.train(name, seed)
+        write_results(bench)
+    return ""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", choices=ABLATIONS)
@@ -500,15 +521,11 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     data = str(Path(args.data).resolve()) if args.data else ""
     bench = Bench(ablation, args.out / args.dataset, make_progress(), args.updates, data)
-    began = time.monotonic()
-    for name in with_bases(ablation, args.only):
-        for seed in range(args.seeds):
-            if args.max_minutes is not None and time.monotonic() - began > 60 * args.max_minutes:
-                console.print(f"cut: {name}, seed {seed}, and all after it (--max-minutes)")
-                return
-            bench.train(name, seed)
-        write_results(bench)
-    console.print((bench.folder / "table.md").read_text("utf-8"), markup=False)
+    cut = trained(bench, with_bases(ablation, args.only), args.seeds, args.max_minutes)
+    if (bench.folder / "table.md").exists():
+        console.print((bench.folder / "table.md").read_text("utf-8"), markup=False)
+    if cut:
+        console.print(f"cut: {cut}, and all after it (--max-minutes)")
 
 
 if __name__ == "__main__":
