@@ -157,7 +157,7 @@ def _refused(recipe: Recipe, changes: Mapping[str, Any]) -> str:
 
 def _run(search: Search, begun: SpaceRecord, number: int, changes: dict[str, Any], progress: Progress) -> TrialRecord:
     place = search.place(number)
-    _link(search.run, place)
+    link_shared(search.run, place)
     recipe = stripped(trial_recipe(search.recipe, changes))
     assert recipe.student is not None
     section = search.recipe.evaluate or EvaluateSection()
@@ -182,8 +182,9 @@ def _run(search: Search, begun: SpaceRecord, number: int, changes: dict[str, Any
     return read_record(TrialRecord, place / "trial.json")
 
 
-def _link(run: Path, place: Path) -> None:
-    """Give a trial's folder the data and the teacher of the run, by relative links."""
+def link_shared(run: Path, place: Path) -> None:
+    """Give the folder of a run that only distils the data and the teacher of another, by relative links."""
+    place.mkdir(parents=True, exist_ok=True)
     for name in SHARED:
         link, target = place / name, run / name
         if target.exists() and not link.exists():
