@@ -62,7 +62,7 @@ def test_every_stage_refuses_another_order_and_names_both(run, turned, tmp_path)
     with pytest.raises(RunError, match=f"'undistilled' has item ids in order {both}"):
         scorers_of(RunFolder(run.path), run.recipe.model_copy(update={"teacher": None}), turned, Quiet())
     with pytest.raises(RunError, match=f"the exported student has item ids in order {both}"):
-        costs_of(RunFolder(run.path), turned)
+        costs_of(RunFolder(run.path), turned, Quiet())
     assert list(tmp_path.iterdir()) == []
 
 
