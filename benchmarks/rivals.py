@@ -120,7 +120,8 @@ class Bench:
         """A static model's vectors of the texts that learned the teacher's; its errors are written beside `path`."""
         told = np.array(Knowledge.load(self.knowledge(seed)).text_vectors)
         errors, vectors = by_mse(static, self.dataset.texts, told, seed, self.updates, self.mse_rates)
-        write_json(path.with_name(f"{path.stem}-errors.json"), {"share of variance that is left, texts held out": errors})
+        noted = {"share of variance that is left, texts held out": errors}
+        write_json(path.with_name(f"{path.stem}-errors.json"), noted)
         return vectors
 
     def measured(self, row: str, seed: int) -> dict[str, Any]:
