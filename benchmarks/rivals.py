@@ -55,8 +55,6 @@ ROWS = ("teacher", "undistilled", "student", "model2vec", "sentence-transformers
 STUDENTS = ("undistilled", "student")
 METRICS = ("ndcg@10", "recall@10", "recall@100")
 NO_CLICK = "recall@100, without a click"
-MSE_RATES = (1e-2, 1e-3)
-"""Tries of the training on texts, judged by a tenth of them."""
 RESAMPLES = 2000
 BATCH = 64
 
@@ -70,6 +68,7 @@ class Bench:
     plm: str
     updates: int
     rates: list[float]
+    mse_rates: list[float]
 
     def optimizer(self, row: str, seed: int) -> OptimizerSection:
         """The same of every row; the rate of a further seed is the one that won on the first."""
@@ -120,8 +119,9 @@ class Bench:
     def by_mse(self, static: Path, seed: int, path: Path) -> Vectors:
         """A static model's vectors of the texts that learned the teacher's; its errors are written beside `path`."""
         told = np.array(Knowledge.load(self.knowledge(seed)).text_vectors)
-        errors, vectors = by_mse(static, self.dataset.texts, told, seed, self.updates)
-        write_json(path.with_suffix(".json"), {"share of variance that is left, texts held out": errors})
+        errors, vectors = by_mse(static, self.dataset.texts, told, seed, self.updates, self.mse_rates)
+        noted = {"share of variance that is left, texts held out": errors}
+        write_json(path.with_name(f"{path.stem}-errors.json"), noted)
         return vectors
 
     def measured(self, row: str, seed: int) -> dict[str, Any]:
@@ -145,7 +145,7 @@ class Bench:
 
 
 def by_mse(
-    static: Path, texts: list[str], told: Vectors, seed: int, updates: int
+    static: Path, texts: list[str], told: Vectors, seed: int, updates: int, rates: list[float]
 ) -> tuple[dict[float, float], Vectors]:
     """Train a copy of a Model2Vec folder, and a linear map, by MSELoss on vectors of texts `[n_texts, dim]`.
 
@@ -166,11 +166,12 @@ def by_mse(
     held, learned = order[: len(texts) // 10], order[len(texts) // 10 :]
     rows = Rows.from_dict({"sentence": [texts[row] for row in learned], "label": told[learned].tolist()})
     errors, vectors = {}, {}
-    for rate in MSE_RATES:
+    for rate in rates:
         torch.manual_seed(seed)
         table = StaticEmbedding.from_model2vec(str(static))
         dense = Dense(table.embedding.embedding_dim, told.shape[1], activation_function=torch.nn.Identity())
-        model = SentenceTransformer(modules=[table, dense], device="cpu")
+        # Model2Vec keeps float16, in which AdamW's steps come to no number.
+        model = SentenceTransformer(modules=[table, dense], device="cpu").float()
         with tempfile.TemporaryDirectory() as place:
             how = SentenceTransformerTrainingArguments(
                 output_dir=place,
@@ -224,6 +225,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--updates", type=int, default=600, help="batches of every training")
     parser.add_argument("--rates", type=float, nargs="+", default=[2e-3, 1e-3], help="learning rates that each tries")
+    parser.add_argument(
+        "--mse-rates", type=float, nargs="+", default=[1e-2, 1e-3], help="the same of MSELoss, judged by texts left out"
+    )
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=list(ROWS), help="train and compare these alone")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
@@ -236,7 +240,7 @@ def main() -> None:
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    bench = Bench(prepared(args.out), args.out, resolve(PLM), args.updates, args.rates)
+    bench = Bench(prepared(args.out), args.out, resolve(PLM), args.updates, args.rates, args.mse_rates)
     runs = {row: [bench.measured(row, seed) for seed in range(args.seeds)] for row in args.rows}
     users = len(next(iter(runs.values()))[0]["values"]["ndcg@10"])
     return {"updates": args.updates, "rates": args.rates, "users": users, "rows": summary(runs)}
