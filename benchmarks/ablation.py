@@ -53,6 +53,7 @@ from distill_rec.student_model import load_student
 from distill_rec.teacher_model import Teacher
 
 FULL = "full"
+PLM = "demo:all-MiniLM-L6-v2"
 RESAMPLES = 2000
 LIST_USERS = 500
 NAMES = ("row", "base")
@@ -162,7 +163,8 @@ def rows_of_two(teachers: Sequence[Mapping[str, Any]], room: int) -> tuple[Ingre
         Ingredient("no swaps", {"student.histories.swap": 0.0}, "histories as the data have them"),
         Ingredient("no clicks", {loss + "click": 0.0}, "KL alone"),
         Ingredient(f"{text['name']} alone", {}, "one teacher", teachers=(text,)),
-        Ingredient(f"{other['name']} alone", {}, "one teacher, no start", "no start", (other,)),
+        # whose teacher may have no PLM, of which the student's tokens are
+        Ingredient(f"{other['name']} alone", {"student.trunk": PLM}, "one teacher, no start", "no start", (other,)),
         Ingredient("two stages", FIRST, "before it 200 updates on the teachers' vectors of all texts"),
         Ingredient("item vectors", {loss + "item_cosine": 1.0}, "cosines with the teachers' item vectors too"),
         Ingredient("rd", {loss + "kl": 0.0, loss + "rd": 1.0}, "RD, the teachers' first 20, in place of KL"),
@@ -211,14 +213,13 @@ def distilled(dim: int, **changes: Any) -> dict[str, Any]:
     return {**settings, **changes}
 
 
-TEXT = {"name": "text", "trunk": "demo:all-MiniLM-L6-v2", "tuning": "head", "weight": 1.0, "optimizer": falling(330)}
+TEXT = {"name": "text", "trunk": PLM, "tuning": "head", "weight": 1.0, "optimizer": falling(330)}
 IDS = {"name": "ids", "kind": "item_ids", "weight": 1.0, "optimizer": falling(330)}
 LONG = {"window": 2, "decay": "linear", "max_epochs": 20}
 WIDE = {"dim": 128, "repeat_term": "recency"}
 BEAUTY = (
-    {"name": "text", "trunk": "demo:all-MiniLM-L6-v2", "whiten": True, "projection": "mlp", "weight": 1.0}
-    | {**WIDE, "optimizer": LONG},
-    {"name": "static", "kind": "student", "trunk": "demo:all-MiniLM-L6-v2", "weight": 1.0}
+    {"name": "text", "trunk": PLM, "whiten": True, "projection": "mlp", "weight": 1.0} | {**WIDE, "optimizer": LONG},
+    {"name": "static", "kind": "student", "trunk": PLM, "weight": 1.0}
     | {"model": {"kind": "static", **WIDE, "optimizer": LONG}},
 )
 ABLATIONS = {

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
+from distill_rec.pipeline.stages import stage_named
 from distill_rec.pipeline.wanted import flatten
 
 SCRIPT = ROOT / "benchmarks" / "ablation.py"
@@ -40,7 +41,9 @@ def keys_of(recipe: Any) -> dict[str, Any]:
 def test_a_row_differs_from_its_base_by_keys_that_the_recipe_has(dataset: str, name: str) -> None:
     one = ablation.ABLATIONS[dataset]
     row = one.row(name)
-    ours, base = keys_of(one.recipe_of(name)), keys_of(one.recipe_of(row.beside))
+    recipe = one.recipe_of(name)
+    stage_named("distill").require(recipe)
+    ours, base = keys_of(recipe), keys_of(one.recipe_of(row.beside))
     differ = {key for key in ours.keys() | base.keys() if ours.get(key) != base.get(key)}
     assert set(row.changes) <= ours.keys()
     assert differ or name == ablation.FULL, "the row is its base"
