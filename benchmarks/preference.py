@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from paired import against
 from rich.console import Console
 from sklearn.metrics import ndcg_score
 
 from distill_rec.data import Dataset, prepare
 from distill_rec.data.dataset import Impressions
 from distill_rec.demo import resolve
-from distill_rec.evaluation.bootstrap import interval, resampled_means
 from distill_rec.evaluation.protocol import evaluate, user_means
 from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.files import read_json, write_json
@@ -51,7 +51,6 @@ METHODS: dict[str, dict[str, Any] | None] = {
     "policy-gradient, ratings": {"method": "policy-gradient", "reward": "ratings"},
 }
 METRICS = ("ndcg@10", "auc", "rated")
-RESAMPLES = 2000
 
 
 def section_of(method: str, seed: int, updates: int, rates: list[float]) -> BiEncoderSection:
@@ -97,13 +96,6 @@ def trained(method: str, seed: int, dataset: Dataset, out: Path, updates: int, r
         write_json(kept, {"values": values, "rate": chosen, "kept": outcome.kept, **noted})
     found: dict[str, Any] = read_json(kept)
     return found
-
-
-def against(values: NDArray[np.float64], base: NDArray[np.float64]) -> dict[str, float]:
-    """Difference with its interval, paired over users."""
-    difference = (values - base)[:, None]
-    low, high = interval(resampled_means(difference, RESAMPLES, 0)[:, 0])
-    return {"mean": float(difference.mean()), "low": low, "high": high}
 
 
 def main() -> None:

@@ -28,13 +28,13 @@ import torch
 from model2vec_vectors import PACKAGES as VECTORS_OF
 from model2vec_vectors import PLM, Vectors, distilled, encoded, prepared, refuse_missing
 from numpy.typing import NDArray
+from paired import against, half_interval
 
 from distill_rec.data import Dataset
 from distill_rec.data.dataset import Queries
 from distill_rec.demo import resolve
 from distill_rec.distillation import distill
 from distill_rec.evaluation import Scorer
-from distill_rec.evaluation.bootstrap import interval, resampled_means
 from distill_rec.evaluation.protocol import evaluate, user_means
 from distill_rec.files import read_json, write_json
 from distill_rec.knowledge import Knowledge
@@ -55,7 +55,6 @@ ROWS = ("teacher", "undistilled", "student", "model2vec", "sentence-transformers
 STUDENTS = ("undistilled", "student")
 METRICS = ("ndcg@10", "recall@10", "recall@100")
 NO_CLICK = "recall@100, without a click"
-RESAMPLES = 2000
 BATCH = 64
 
 
@@ -191,13 +190,6 @@ def by_mse(
     return errors, vectors[min(errors, key=lambda rate: errors[rate])]
 
 
-def against(values: NDArray[np.float64], base: NDArray[np.float64]) -> dict[str, float]:
-    """Difference with its interval, paired over users."""
-    difference = (values - base)[:, None]
-    low, high = interval(resampled_means(difference, RESAMPLES, 0)[:, 0])
-    return {"mean": float(difference.mean()), "low": low, "high": high}
-
-
 def summary(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Means over seeds and users, and what each row has less than the distilled student."""
     means: dict[str, dict[str, NDArray[np.float64]]] = {}
@@ -212,11 +204,6 @@ def summary(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
                 out[row][f"student less {row}, {name}"] = against(means["student"][name], values[name])
         out[row]["seeds"] = [{key: value for key, value in one.items() if key != "values"} for one in runs[row]]
     return out
-
-
-def half_interval(values: NDArray[np.float64]) -> float:
-    low, high = interval(resampled_means(values[:, None], RESAMPLES, 0)[:, 0])
-    return (high - low) / 2
 
 
 def main() -> None:

@@ -23,6 +23,9 @@ from distill_rec.artifact.whole_files import write_bytes as write_bytes
 from distill_rec.artifact.whole_files import writing as writing
 from distill_rec.runtime.errors import RunError
 
+LOCK = ".lock"
+"""In a folder that one process at a time may hold."""
+
 
 @contextlib.contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
@@ -125,7 +128,7 @@ def locked(folder: Path) -> Iterator[None]:
         RunError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -177,7 +180,7 @@ def _flocked(path: Path, how: int) -> Iterator[None]:
 def locked_by(folder: Path) -> str | None:
     """The process that holds a folder; None where none does. Asks for the lock and lets go at once."""
     try:
-        handle = os.open(folder / ".lock", os.O_RDONLY)
+        handle = os.open(folder / LOCK, os.O_RDONLY)
     except OSError:
         return None
     try:

@@ -121,7 +121,8 @@ class Knowledge:
         if not (folder / "manifest.json").exists():
             raise RunError(folder, "no knowledge here", "manifest.json", "Run `distill-rec teach` first.")
         manifest = read_record(KnowledgeRecord, folder / "manifest.json")
-        encoder = _encoder_of(manifest.user_encoder)
+        with torch.random.fork_rng(devices=[]):  # made of random weights first, maybe while something trains
+            encoder = _encoder_of(manifest.user_encoder)
         encoder.load_state_dict(
             {name: value.clone() for name, value in load_file(folder / "user_encoder.safetensors").items()}
         )

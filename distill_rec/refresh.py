@@ -18,6 +18,7 @@ from distill_rec.artifact.layout import MANIFEST
 from distill_rec.artifact.link import LINK, VERSIONS, kept, leads_to
 from distill_rec.artifact.publish import new_version
 from distill_rec.data import read_summary
+from distill_rec.files import LOCK
 from distill_rec.kinds import kind_of, settings_of, without_other_kinds
 from distill_rec.pipeline.folder import RunFolder, RunRecord
 from distill_rec.pipeline.trainings import STUDENTS
@@ -183,7 +184,7 @@ def folder_beside(run: Path, recipe: Recipe) -> Path:
 def _same(folder: Path, wanted: Settings) -> bool:
     """Whether a folder holds the same refresh, or has not come so far as to tell."""
     if not (folder / "recipe.json").exists():
-        return not any(one for one in folder.iterdir() if one.name != ".lock")
+        return not any(one for one in folder.iterdir() if one.name != LOCK)
     mine, theirs = (
         _without_publication(one) for one in (wanted, read_record(RunRecord, folder / "recipe.json").recipe)
     )

@@ -80,8 +80,10 @@ def _print(rows: list[dict[str, Any]]) -> None:
 
 
 def _told(row: dict[str, Any], column: str) -> tuple[str, str]:
+    from distill_rec.evaluation.words import half_text
+
     found = row["metrics"].get(column)
-    return (f"{found['mean']:.4f}", f"±{(found['high'] - found['low']) / 2:.4f}") if found else ("-", "")
+    return (f"{found['mean']:.4f}", half_text(found["low"], found["high"])) if found else ("-", "")
 
 
 def _write(rows: list[dict[str, Any]], path: Path) -> None:

@@ -98,9 +98,7 @@ def require_first(section: StudentSection, knowledge: Knowledge, training: Stude
     """
     assert section.first is not None
     key, do = "section student.first", "Leave the section out."
-    if training.built.own_vectors is not None:
-        found = f"a student of kind {section.kind!r}, whose items are a table and read no text while it trains"
-        raise RecipeError(key, found, "a student that reads texts", do)
+    training.require_texts("first")
     if not any(spec.adapter for spec in used(section.first.loss)) and section.dim != knowledge.dim:
         found = f"relations alone, of {section.dim} dimensions with a teacher of {knowledge.dim}"
         raise RecipeError(key, found, "a loss that learns the teacher's own vectors too, as item_cosine = 1")

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Impressions, Queries
@@ -60,8 +59,7 @@ class InOrder:
 
     def state(self, number: int) -> Knowledge:
         """What the teachers knew then."""
-        with torch.random.fork_rng(devices=[]):  # an encoder that is read is made first, from random weights
-            return self.knowledge.at(number, self.earlier)
+        return self.knowledge.at(number, self.earlier)
 
     def judged(self, scorer: DotScorer, samples: Samples) -> dict[str, float]:
         """The state that teaches, and by agreement how alike the student and each state rank (`agreement.2`: RBO)."""

@@ -12,14 +12,14 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from distill_rec.distillation.objective import DistillationObjective
 from distill_rec.losses import TeacherScores
 from distill_rec.nn.recommender import Recommender
-from distill_rec.training.batches import SequenceBatch
-from distill_rec.training.objective import Scene, gather_users, make_scene
+from distill_rec.nn.user_encoders import UserEncoder
+from distill_rec.training.objective import Scene, make_scene, users_of
 
 
 class JointObjective(DistillationObjective):
@@ -59,10 +59,7 @@ class JointObjective(DistillationObjective):
         (teacher,) = self.learner
         clicked = functional.embedding(scene.history, items)
         with evaluating(teacher.user_encoder) as encoder:
-            if isinstance(scene.batch, SequenceBatch):
-                users = gather_users(encoder.all_positions(clicked, scene.mask), scene.batch)
-            else:
-                users = encoder(clicked, scene.mask)
+            users = users_of(encoder, clicked, scene.mask, scene.batch)
         return TeacherScores(users, items.contiguous(), None if teacher.repeat_term is None else teacher.repeat_term())
 
     def text_loss(self, rows: Tensor, vectors: Tensor) -> Tensor | None:
@@ -77,12 +74,11 @@ class JointObjective(DistillationObjective):
 
 
 @contextlib.contextmanager
-def evaluating(module: Any) -> Iterator[Any]:
-    """A module in evaluation mode while the block runs."""
-    assert isinstance(module, nn.Module)
-    before = module.training
-    module.eval()
+def evaluating(encoder: UserEncoder) -> Iterator[UserEncoder]:
+    """A user encoder in evaluation mode while the block runs."""
+    before = encoder.training
+    encoder.eval()
     try:
-        yield module
+        yield encoder
     finally:
-        module.train(before)
+        encoder.train(before)

@@ -35,7 +35,7 @@ from distill_rec.sections.schedule import Ramp, values_at, with_values
 from distill_rec.training import Objective
 from distill_rec.training.batches import Batch, ImpressionBatch, SequenceBatch, Share
 from distill_rec.training.histories import Histories
-from distill_rec.training.objective import Scene, candidates_of, gather_users, same_users, sequence_targets
+from distill_rec.training.objective import Scene, candidates_of, same_users, sequence_targets, users_of
 from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
 
 EXTRA_TEXTS = 1024
@@ -159,11 +159,8 @@ class DistillationObjective(Objective):
     def _teacher(self, scene: Scene, place: Tensor) -> TeacherScores:
         """The teacher's vectors of the window's items and of the batch's users."""
         items = functional.embedding(scene.items, self.items)
-        clicked, encoder = functional.embedding(scene.history, items), self.teacher_users[0]
-        if isinstance(scene.batch, SequenceBatch):
-            users = gather_users(encoder.all_positions(clicked, scene.mask), scene.batch)
-        else:
-            users = encoder(clicked, scene.mask)
+        clicked = functional.embedding(scene.history, items)
+        users = users_of(self.teacher_users[0], clicked, scene.mask, scene.batch)
         if self.mixing is not None:
             users = self._mixed(self.mixing, users, items, scene, place)
         if self.cross_fitting is not None:

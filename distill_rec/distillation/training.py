@@ -59,18 +59,20 @@ class StudentTraining:
             self.built.begin_as(Earlier.load(section.begin), dataset)
         self.learner, self.model = learner, self.built.model.to(self.device)
         if learner is not None:
-            self._require_texts()
+            self.require_texts("joint")
             self.model = Pair(self.built.model, learner.model)
         self.start = {name: tensor.detach().clone() for name, tensor in trainable(self.model).items()}
 
-    def _require_texts(self) -> None:
-        """
+    def require_texts(self, section: str) -> None:
+        """Refuse a section of the student's that trains on vectors of texts.
+
         Raises:
-            RecipeError: the student's items are a table, and a window of both runs over texts.
+            RecipeError: its items are a table.
         """
         if self.built.own_vectors is not None:
             found = f"a student of kind {self.section.kind!r}, whose items are a table and read no text while it trains"
-            raise RecipeError("section student.joint", found, "a student that reads texts", "Leave the section out.")
+            key, do = f"section student.{section}", "Leave the section out."
+            raise RecipeError(key, found, "a student that reads texts", do)
 
     def begin(self) -> None:
         """Go back to the start; whatever is drawn after it, as an objective's own weights, is drawn alike."""

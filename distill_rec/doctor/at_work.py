@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
+from distill_rec.files import LOCK
 from distill_rec.journal import NAME, lines_of
 
-LOCK = ".lock"
 SHOWN = 3
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_rec.evaluation.alike import AGREEMENT
-from distill_rec.evaluation.bootstrap import interval, known_means
+from distill_rec.evaluation.bootstrap import interval, known_means, spread_over
 from distill_rec.evaluation.lists import mean_known
 from distill_rec.evaluation.results import Agreement, Cell, Table
 
@@ -35,17 +35,12 @@ def agreement_table(
     for (measure, model), mean, sample in zip(pairs, means, draws.T, strict=True):
         if not np.isnan(mean):  # the scores of popularity's rows may all be equal, which correlate with nothing
             low, high = interval(sample)
-            spread = spread_of(each[measure, model])
+            means_of_seeds = [one[~np.isnan(one)].mean() for one in each[measure, model] if not np.isnan(one).all()]
+            spread = spread_over(means_of_seeds)
             cell = Cell(mean=float(mean), low=low, high=high, mean_samples=float(mean), spread=spread)
             cells.setdefault(measure, {})[model] = cell
     known = int((~np.isnan(values)).any(axis=1).sum())
     return Table(key=key, title=title, samples=known, users=known, cells=cells) if known else None
-
-
-def spread_of(seeds: Floats) -> float | None:
-    """Standard deviation over seeds `[n_seeds, n_users]` of the mean over users; None of one seed."""
-    means = [one[~np.isnan(one)].mean() for one in seeds if not np.isnan(one).all()]
-    return float(np.std(means, ddof=1)) if len(means) > 1 else None
 
 
 def of_student(table: Table | None) -> Agreement | None:

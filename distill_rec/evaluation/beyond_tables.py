@@ -13,6 +13,7 @@ from distill_rec.evaluation.lists import LISTS
 from distill_rec.evaluation.model_sheet import Told, print_models
 from distill_rec.evaluation.numerals import percent, plain, signed
 from distill_rec.evaluation.results import Calibration, Cell, Difference, Lists, Results, Slicing, Table
+from distill_rec.evaluation.words import half_text
 
 DECIMALS = {"novelty": 2, "diversity": 3, "popularity_lift": 2}
 MOST_ROWS = 12
@@ -84,11 +85,11 @@ def print_agreement(results: Results, table: Table, console: Console) -> None:
 
 
 def _agreed(cell: Cell | None) -> Told:
-    return ("-", "") if cell is None else (plain(cell.mean, 3), _half((cell.low, cell.high), 3))
+    return ("-", "") if cell is None else (plain(cell.mean, 3), half_text(cell.low, cell.high, 3))
 
 
 def _half(span: tuple[float, float] | None, decimals: int | None) -> str:
-    return "" if span is None else f"±{plain((span[1] - span[0]) / 2, decimals or 0)}"
+    return "" if span is None else half_text(*span, decimals or 0)
 
 
 def print_slicing(results: Results, slicing: Slicing, console: Console) -> None:
@@ -104,7 +105,7 @@ def print_slicing(results: Results, slicing: Slicing, console: Console) -> None:
     told: dict[str, list[Told]] = {}
     for row in rows[:MOST_ROWS]:
         cells, found = row.slice.table.cells[results.main_metric], row.difference
-        apart = f"{signed(found.value)}{'*' if row.clear else ''}", f"±{plain((found.high - found.low) / 2)}"
+        apart = f"{signed(found.value)}{'*' if row.clear else ''}", half_text(found.low, found.high)
         share = percent(row.slice.share).replace("\u00a0", "")
         models = (f"{cells[model].mean:.4f}" for model in ("student", "teacher"))
         rest = (signed(row.weight), f"{row.slice.table.samples:,}", share, *models)

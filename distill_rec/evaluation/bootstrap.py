@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,11 @@ class Interval(NamedTuple):
     @property
     def excludes_zero(self) -> bool:
         return self.low > 0 or self.high < 0
+
+
+def spread_over(seeds: Sequence[float]) -> float | None:
+    """Standard deviation of a figure over seeds; None of one."""
+    return float(np.std(seeds, ddof=1)) if len(seeds) > 1 else None
 
 
 def resampled_means(values: Floats, resamples: int, seed: int) -> Floats:

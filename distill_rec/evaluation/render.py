@@ -10,6 +10,7 @@ from distill_rec.evaluation.model_sheet import print_models
 from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import Cell, Difference, ModelCost, Ratio, Results, Table
 from distill_rec.evaluation.retention import shown_ratios
+from distill_rec.evaluation.words import half_text
 from distill_rec.terminal import print_table
 
 TONES = {"good": "green", "bad": "red", "open": "yellow", "note": "cyan"}
@@ -62,7 +63,7 @@ def _print_metrics(results: Results, table: Table, console: Console) -> None:
 
 
 def _with_half(cell: Cell) -> tuple[str, str]:
-    return f"{cell.mean:.4f}", f"±{(cell.high - cell.low) / 2:.4f}"
+    return f"{cell.mean:.4f}", half_text(cell.low, cell.high)
 
 
 def _share_sheet(results: Results) -> Sheet:

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from distill_rec.evaluation.bootstrap import interval, resampled_means
+from distill_rec.evaluation.bootstrap import interval, resampled_means, spread_over
 from distill_rec.evaluation.columns import COLUMNS
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
 from distill_rec.evaluation.protocol import PerSample
@@ -65,7 +65,7 @@ class Means:
             seeds = np.stack([one.values[metric][kept] for one in found[model]])
             per_sample[:, column] = seeds.mean(axis=0)
             means = [_by_user(number, values[:, None], self.users).mean() for values in seeds]
-            self.spread[metric, model] = float(np.std(means, ddof=1)) if len(means) > 1 and self.users else None
+            self.spread[metric, model] = spread_over(means) if self.users else None
         self.per_sample = per_sample.mean(axis=0) if self.samples else np.full(len(self.index), np.nan)
         per_user = _by_user(number, per_sample, self.users)
         self.mean = per_user.mean(axis=0) if self.users else np.full(len(self.index), np.nan)

@@ -14,6 +14,7 @@ from distill_rec.evaluation.protocol import Samples
 from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.losses import catalogue_loss, impression_click_loss
 from distill_rec.nn.recommender import Recommender
+from distill_rec.nn.user_encoders import UserEncoder
 from distill_rec.training.batches import Batch, ImpressionBatch, Indices, SequenceBatch
 from distill_rec.training.histories import Histories
 from distill_rec.training.repeats import candidate_buckets, numbers_at, sequence_places
@@ -48,6 +49,19 @@ def gather_users(positions: Tensor, batch: SequenceBatch) -> Tensor:
     return functional.embedding(index, positions.reshape(-1, dim))
 
 
+def users_of(encoder: UserEncoder, clicked: Tensor, mask: Tensor, batch: Batch) -> Tensor:
+    """User vectors `[n, dim]` of a batch's targets, or of its impressions.
+
+    Args:
+        clicked: item vectors of the histories `[batch, length, dim]`.
+        mask: bool `[batch, length]`, false where padded.
+    """
+    if isinstance(batch, SequenceBatch):
+        return gather_users(encoder.all_positions(clicked, mask), batch)
+    users: Tensor = encoder(clicked, mask)
+    return users
+
+
 def make_scene(model: Recommender, items: Tensor, place: Tensor, vectors: Tensor, batch: Batch) -> Scene:
     """Run the user encoder over a batch.
 
@@ -60,10 +74,7 @@ def make_scene(model: Recommender, items: Tensor, place: Tensor, vectors: Tensor
     mask = torch.from_numpy(batch.mask).to(device)
     history = _numbers(batch.history, mask, place)
     clicked = functional.embedding(history, vectors)
-    if isinstance(batch, SequenceBatch):
-        users = gather_users(model.user_encoder.all_positions(clicked, mask), batch)
-    else:
-        users = model.user_encoder(clicked, mask)
+    users = users_of(model.user_encoder, clicked, mask, batch)
     repeat = None if model.repeat_term is None else model.repeat_term()
     return Scene(items, vectors, history, mask, users, batch, repeat)
 

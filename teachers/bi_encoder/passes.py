@@ -35,23 +35,25 @@ ENCODING = "encoding"
 Frozen = Literal["pooled", "states"]
 
 
-def trained_model(
-    variant: BiEncoderSection, dataset: Dataset, learned: Path | None, weights: Path, progress: Progress
+def open_model(
+    variant: BiEncoderSection, dataset: Dataset, learned: Path | None, progress: Progress
 ) -> tuple[Source, Recommender]:
-    """A variant with weights of its training, in evaluation mode.
+    """A variant before its training.
 
     Args:
         learned: weights of its post-training.
-        weights: file of what it has learned.
     """
     device = choose_device(variant.device)
     source = open_source(variant, dataset, device, learned)
-    model = build_teacher(variant, source, dataset, device, progress)
+    return source, build_teacher(variant, source, dataset, device, progress)
+
+
+def as_trained(model: Recommender, source: Source, dataset: Dataset, weights: Path) -> None:
+    """Give a model the weights of a training, and put it in evaluation mode."""
     load_trainable(load_file(weights), model, Objective())
     model.eval()
     if source.trunk is not None:
         set_neutral(model, empty_texts(source.trunk, dataset), dataset)
-    return source, model
 
 
 def vectors_job(encoder: TextEncoder, folder: Path, weights: Path, source: Source) -> Job:
@@ -100,7 +102,8 @@ def open_vectors_job(data: str, variant: dict[str, Any], folder: str, weights: s
     """The job of `text_vectors` in another process."""
     section, dataset = BiEncoderSection.model_validate(variant), Dataset.load(data)
     after = None if learned is None else Path(learned)
-    source, model = trained_model(section, dataset, after, Path(weights), Quiet())
+    source, model = open_model(section, dataset, after, Quiet())
+    as_trained(model, source, dataset, Path(weights))
     return vectors_job(model.text_encoder, Path(folder), Path(weights), source)
 
 

@@ -18,7 +18,7 @@ from distill_rec.records import write_record
 from distill_rec.training.checkpoint import save_weights
 from distill_rec.training.trajectory import earlier_states
 from teachers.bi_encoder.build import Source, empty_texts
-from teachers.bi_encoder.passes import ENCODING, text_vectors, trained_model
+from teachers.bi_encoder.passes import ENCODING, as_trained, open_model, text_vectors
 from teachers.bi_encoder.post_training.trunk import POST_TRAINED
 from teachers.bi_encoder.spec import BiEncoderSection
 
@@ -40,16 +40,16 @@ def publish(  # noqa: PLR0913
         ray: address of a cluster whose workers encode the texts; none where empty.
     """
     settings, states = user_settings(variant, dataset), earlier_states(trained, variant.trajectory)
+    source, model = open_model(variant, dataset, learned, progress)
 
-    def know(weights: Path, place: Path, earlier: int = 0) -> tuple[Source, Recommender]:
-        source, model = trained_model(variant, dataset, learned, weights, progress)
+    def know(weights: Path, place: Path, earlier: int = 0) -> None:
+        as_trained(model, source, dataset, weights)
         vectors = text_vectors(variant, model.text_encoder, source, dataset, folder, weights, learned, progress, ray)
         write_knowledge(place, model, vectors, dataset, settings, earlier=earlier)
-        return source, model
 
     for number, weights in enumerate(states):
         know(weights, state_folder(folder / "knowledge", number))
-    source, model = know(trained / "best.safetensors", folder / "knowledge", len(states))
+    know(trained / "best.safetensors", folder / "knowledge", len(states))
     _write_model(variant, source, dataset, model, folder, learned)
     shutil.rmtree(folder / ENCODING, ignore_errors=True)
 
