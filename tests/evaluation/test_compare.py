@@ -11,7 +11,8 @@ from evaluation_worlds import build_world, fixed, impressions, make_dataset, que
 from distill_rec.evaluation.bootstrap import interval, resampled_means
 from distill_rec.evaluation.compare import compare
 from distill_rec.evaluation.report import write_report
-from distill_rec.evaluation.results import Ending, Results
+from distill_rec.evaluation.results import POPULARITY, Ending, Results
+from distill_rec.evaluation.retention import kept
 from distill_rec.evaluation.slices import by_clicks
 from distill_rec.recipe import EvaluateSection
 
@@ -121,6 +122,8 @@ def test_what_a_teacher_learned_beside_the_student_is_said_of_itself() -> None:
         (v.tone, v.text.startswith("The teacher gained by learning beside")) for v in found.verdicts
     ]
     assert not [v for v in found.verdicts if "loses to joint-teacher" in v.text]
+    sliced = found.sliced_by(POPULARITY)
+    assert sliced is not None and {row.model for row in kept(found, sliced, "Q")} == {"student"}
 
 
 def ended(stopped: str = "plateau", rising: bool = False, updates: int = 700) -> Ending:
