@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 import time
 from collections.abc import Iterable
@@ -34,18 +33,16 @@ from distill_rec.data.ragged import Ragged
 from distill_rec.demo import resolve
 from distill_rec.files import write_json
 from distill_rec.progress import Quiet
-from distill_rec.trunks.load import Trunk, open_trunk
+from distill_rec.trunks.load import open_trunk
 from distill_rec.trunks.vocabulary import vocabulary_vectors
 from students.static.spec import StaticSection
 from students.static.start import sub_words
+from students.static.weights import by_zipf, ranked
 
 PLM = "demo:all-MiniLM-L6-v2"
 DATA = PROTOCOLS["movielens"].data
 PACKAGES = ("model2vec", "skeletoken")
 INSTALL = "pip install 'model2vec[distill]' datasets sentence-transformers"
-UNUSED = re.compile(r"\[unused\d+\]")
-"""Sub-words that Model2Vec removes by default."""
-ZIPF = 1e-4
 NEAREST = 10
 
 Vectors = NDArray[np.float32]
@@ -85,15 +82,6 @@ def encoded(folder: Path, texts: list[str]) -> Vectors:
     from model2vec import StaticModel  # noqa: PLC0415  (a rival's)
 
     return np.asarray(StaticModel.from_pretrained(str(folder)).encode(texts), dtype=np.float32)
-
-
-def zipf_weights(trunk: Trunk, n_tokens: int) -> tuple[Vectors, NDArray[np.bool_]]:
-    """Model2Vec's weight of each sub-word, and which it keeps: a / (a + p), p as 1 / rank, the first rank being 2."""
-    names = {place: name for name, place in json.loads(trunk.tokenizer_json)["model"]["vocab"].items()}
-    kept = np.array([place in names and not UNUSED.fullmatch(names[place]) for place in range(n_tokens)])
-    share = np.zeros(n_tokens)
-    share[kept] = 1 / np.arange(2, kept.sum() + 2)
-    return (ZIPF / (ZIPF + share / share.sum())).astype(np.float32), kept
 
 
 def principal(vectors: Vectors, chosen: NDArray[np.bool_], dim: int) -> Vectors:
@@ -143,7 +131,8 @@ def measure(out: Path) -> dict[str, Any]:
     section = StaticSection(table_dim=theirs.shape[1])
     trunk = open_trunk(plm, max_tokens=section.max_tokens)
     words = sub_words(section, trunk, dataset, Quiet())
-    zipf, kept = zipf_weights(trunk, len(words.vectors))
+    zipf = by_zipf(trunk.tokenizer_json, len(words.vectors)).numpy()
+    kept = ranked(trunk.tokenizer_json, len(words.vectors)).numpy()  # Model2Vec removes the others
     whole = principal(np.array(vocabulary_vectors(trunk, Quiet())), kept, theirs.shape[1])
     own, counted = words.vectors.numpy(), words.weight.numpy()
     starts = {

@@ -41,6 +41,10 @@ class TextEncoder(nn.Module):
         """Pre-trained weights that learn (at the trunk's own rate)."""
         return []
 
+    def table_parameters(self) -> list[nn.Parameter]:
+        """Vectors of sub-words that learn at `table_rate` of the others' rate."""
+        return []
+
     def trunk_groups(self) -> dict[str, list[nn.Parameter]]:
         """The same by the part of the trunk that they belong to, such as "trunk layer 5"."""
         return {}

@@ -39,6 +39,13 @@ class OptimizerSection(Section):
         le=1,
         description="factor of the trunk's rate from each layer to the one below it; 1: the same for all",
     )
+    table_rate: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="a static student's sub-word table: its rate as a share of learning_rate; 0 keeps it as it was, "
+        "which serves items that nobody has clicked",
+    )
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decay of weight matrices")
     warmup_updates: int = Field(
         20, ge=0, description="steps of each optimiser (the item encoder's steps once per window) while its rate rises"

@@ -11,6 +11,7 @@ from torch import nn
 
 from distill_rec.nn.recommender import Recommender
 from distill_rec.recipe import OptimizerSection
+from distill_rec.runtime.errors import RecipeError
 from distill_rec.training.objective import Objective
 
 DECAY_FREE_DIMS = 1
@@ -98,6 +99,20 @@ def _layers_of(model: Recommender, trunk: list[nn.Parameter], decay: float) -> l
     return [(members, decay**depth) for depth, (_, members) in enumerate(reversed(bottom_up))]
 
 
+def _slower(model: Recommender, rate: float) -> list[nn.Parameter]:
+    """What learns at another rate than the head.
+
+    Raises:
+        RecipeError: there is to be a table that does, and there is none.
+    """
+    if rate == 1.0:
+        return []
+    if not (table := model.text_encoder.table_parameters()):
+        key, found = "optimizer.table_rate", f"{rate:g} for a model without a table of sub-words"
+        raise RecipeError(key, found, "a student of kind static", "Leave it out.")
+    return table
+
+
 def make_optimizers(
     model: Recommender, objective: Objective, section: OptimizerSection, offset_decay: float, total: int = 0
 ) -> Optimizers:
@@ -106,13 +121,17 @@ def make_optimizers(
     Args:
         offset_decay: AdamW's decay of offsets.
         total: batches over which the rates fall; 0 where they do not.
+
+    Raises:
+        RecipeError: a rate of what the model does not have.
     """
     offsets = [] if model.offsets is None else [p for p in model.offsets.parameters() if p.requires_grad]
     adapters = [p for p in objective.parameters() if p.requires_grad]
     users = [p for p in model.user_encoder.parameters() if p.requires_grad]
     trunk = [p for p in model.text_encoder.trunk_parameters() if p.requires_grad]
-    in_trunk = {id(p) for p in trunk}
-    head = [p for p in model.text_encoder.parameters() if p.requires_grad and id(p) not in in_trunk]
+    table = _slower(model, section.table_rate)
+    apart = {id(p) for p in (*trunk, *table)}
+    head = [p for p in model.text_encoder.parameters() if p.requires_grad and id(p) not in apart]
     side_rate, trunk_rate = (
         rate * section.rate_factor for rate in (section.learning_rate, section.trunk_learning_rate)
     )
@@ -123,6 +142,8 @@ def make_optimizers(
         rate = side_rate * REPEAT_RATE
         every_batch.append({"params": [model.repeat_term.numbers], "lr": rate, "weight_decay": 0.0})
     every_window = _groups(head + adapters, side_rate, section.weight_decay)
+    # At a rate of zero too, so that what is stored of a training does not depend on it.
+    every_window += _groups(table, side_rate * section.table_rate, section.weight_decay)
     for members, factor in _layers_of(model, trunk, section.trunk_layer_decay):
         every_window += _groups(members, trunk_rate * factor, section.weight_decay)
     batch = torch.optim.AdamW(every_batch)

@@ -57,6 +57,9 @@ class StaticEncoder(TextEncoder):
         self.fallback_scale.copy_(scale)
         self.fallback.copy_((vectors / scale[:, None]).round())
 
+    def table_parameters(self) -> list[nn.Parameter]:
+        return [self.table]
+
     def chunks(self, rows: Tensor) -> list[Tensor]:
         return list(rows.split(65536)) if len(rows) else []
 

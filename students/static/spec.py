@@ -22,6 +22,11 @@ class StaticSection(StudentSection):
 
     kind: Literal["static"] = Field("static", description="what the student is")
     table_dim: int = Field(128, ge=2, description="dimensions of the sub-word table")
+    token_weights: Literal["catalogue", "zipf"] = Field(
+        "catalogue",
+        description="how much a sub-word counts at first: by how rare it is in the catalogue, or (as Model2Vec) by "
+        "Zipf's law over the order of the PLM's vocabulary",
+    )
     vocabulary: Literal["all", "catalogue"] = Field(
         "all",
         description="sub-words that the PLM is run over for the table's start: all of its own, or (for large PLMs) "

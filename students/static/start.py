@@ -22,8 +22,7 @@ from distill_rec.trunks.tokens import cached_tokens
 from distill_rec.trunks.vocabulary import token_embeddings, vocabulary_vectors
 from students.static.encoder import StaticEncoder
 from students.static.spec import StaticSection
-
-RARE = 1e-3
+from students.static.weights import by_catalogue, by_zipf
 
 
 def static_tokenizer(tokenizer_json: str, max_tokens: int) -> TextTokenizer:
@@ -38,7 +37,7 @@ class SubWords:
     Attributes:
         vocabulary: see `StaticEncoder`.
         used, others: token ids that are rows of the table and of the fallback.
-        weight: `[n_tokens]`, smooth inverse frequency (Arora et al. 2017), 1 for tokens that do not occur.
+        weight: `[n_tokens]`, see `students.static.weights`.
         vectors: the trunk's, centred and reduced, `[n_tokens, table_dim]`.
         tokens: token ids of all texts.
     """
@@ -68,7 +67,8 @@ def sub_words(section: StaticSection, trunk: Trunk, dataset: Dataset, progress: 
     vocabulary[others] = -1 - torch.arange(len(others), dtype=torch.int32)
     centred = vectors - vectors[used].mean(0)
     reduced = centred @ principal_directions(centred[used], section.table_dim)
-    weight = RARE / (RARE + counts / counts.sum().clamp_min(1))
+    zipf = section.token_weights == "zipf"
+    weight = by_zipf(trunk.tokenizer_json, len(vectors)) if zipf else by_catalogue(counts)
     return SubWords(vocabulary, used, others, weight, reduced, tokens)
 
 
