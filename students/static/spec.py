@@ -23,9 +23,9 @@ class StaticSection(StudentSection):
     kind: Literal["static"] = Field("static", description="what the student is")
     table_dim: int = Field(128, ge=2, description="dimensions of the sub-word table")
     token_weights: Literal["catalogue", "zipf"] = Field(
-        "catalogue",
-        description="how much a sub-word counts at first: by how rare it is in the catalogue, or (as Model2Vec) by "
-        "Zipf's law over the order of the PLM's vocabulary",
+        "zipf",
+        description="how much a sub-word counts at first: (as Model2Vec) by Zipf's law over the order of the PLM's "
+        "vocabulary, or by how rare it is in the catalogue, which takes genres and brands for stop words",
     )
     vocabulary: Literal["all", "catalogue"] = Field(
         "all",

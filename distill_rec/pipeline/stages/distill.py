@@ -28,8 +28,9 @@ FIRST_TEXTS_A_SECOND = 10_000
 class Distill(Stage):
     name = "distill"
     section = "student"
-    version = 2
-    still_good = frozenset({1})  # 2 lets small logs, whose epochs have few updates, train to the floor and beyond
+    version = 3
+    # 2 lets small logs, whose epochs have few updates, train to the floor and beyond; 3 starts `static` elsewhere
+    still_good = frozenset({1, 2})
     no_effect = frozenset({"student.trunk", "student.begin", "student.device"})
     help = "Train the student from the teacher (after the stages before, where they are not finished)."
     example = "distill-rec distill students/static --restart distill"
