@@ -33,8 +33,9 @@ def close(ours, theirs, tolerance):
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
-    """Several chunks, the last one ragged."""
+    """Several chunks of users, and of each several blocks of items, the last ones ragged."""
     monkeypatch.setattr(module, "rows_per_chunk", lambda n_items, size: 16)
+    monkeypatch.setattr(module, "PRODUCT_BYTES", 16 * 8 * 7)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
@@ -97,3 +98,12 @@ def test_a_student_equal_to_its_teacher_has_no_kl_and_no_gradient():
     loss = catalogue_loss(users, items, targets, None, [Term(catalogue_kl, 1.0, True)], teacher)
     assert loss.item() == pytest.approx(0.0, abs=1e-12)
     assert max(part.abs().max().item() for part in gradients(loss, users, items)) < 1e-12
+
+
+@pytest.mark.parametrize("n_items", [1_000, 20_000, 10**7])
+def test_a_chunk_has_rows_enough_for_a_product_and_never_more_memory_than_is_said(n_items, monkeypatch):
+    monkeypatch.undo()
+    rows = module.rows_per_chunk(n_items, 4)
+    assert rows >= module.FEWEST_ROWS
+    assert rows == module.FEWEST_ROWS or rows * n_items * 4 <= module.WIDE_LOGITS_BYTES
+    assert rows >= min(module.ENOUGH_ROWS, module.WIDE_LOGITS_BYTES // (n_items * 4))
