@@ -3,11 +3,11 @@
     pip install 'model2vec[distill]'
     python benchmarks/model2vec_vectors.py --out runs/rivals
 
-Both run the PLM over each sub-word alone and reduce its mean vectors; a text is the weighted mean of its sub-words.
-What differs is how these are weighed (`static`: by their counts in the catalogue, a = 1e-3; Model2Vec: by Zipf's law
-over the order of the vocabulary, a = 1e-4) and what the principal directions are of (the catalogue's sub-words; the
-whole vocabulary's). `static` of Model2Vec's 256 dimensions is told as it is, and with one or both of these taken over.
-The vectors have no basis in common: cosines are between texts, or after the best rotation of one onto the other. Prints
+Both run the PLM over each sub-word alone, reduce its mean vectors, and weigh them by Zipf's law over the order of the
+vocabulary (a = 1e-4); a text is the weighted mean of its sub-words. What differs is what the principal directions are
+of: the catalogue's sub-words, or (Model2Vec) the whole vocabulary's. `static` of Model2Vec's 256 dimensions is told as
+it is, with Model2Vec's directions, and with `token_weights = "catalogue"`, weights by the catalogue's counts. The
+vectors have no basis in common: cosines are between texts, or after the best rotation of one onto the other. Prints
 one JSON object. Data and Model2Vec's own distillation, by its defaults, are made in OUT where they are not there yet.
 """
 
@@ -37,7 +37,7 @@ from distill_rec.trunks.load import open_trunk
 from distill_rec.trunks.vocabulary import vocabulary_vectors
 from students.static.spec import StaticSection
 from students.static.start import sub_words
-from students.static.weights import by_zipf, ranked
+from students.static.weights import ranked
 
 PLM = "demo:all-MiniLM-L6-v2"
 DATA = PROTOCOLS["movielens"].data
@@ -131,15 +131,14 @@ def measure(out: Path) -> dict[str, Any]:
     section = StaticSection(table_dim=theirs.shape[1])
     trunk = open_trunk(plm, max_tokens=section.max_tokens)
     words = sub_words(section, trunk, dataset, Quiet())
-    zipf = by_zipf(trunk.tokenizer_json, len(words.vectors)).numpy()
+    counted = sub_words(section.model_copy(update={"token_weights": "catalogue"}), trunk, dataset, Quiet()).weight
     kept = ranked(trunk.tokenizer_json, len(words.vectors)).numpy()  # Model2Vec removes the others
     whole = principal(np.array(vocabulary_vectors(trunk, Quiet())), kept, theirs.shape[1])
-    own, counted = words.vectors.numpy(), words.weight.numpy()
+    own, zipf = words.vectors.numpy(), words.weight.numpy()
     starts = {
-        "static": (own, counted),
-        "static, Zipf's weights": (own, zipf),
-        "static, directions of all sub-words": (whole, counted),
-        "static, both": (whole, zipf),
+        "static": (own, zipf),
+        "static, directions of all sub-words": (whole, zipf),
+        "static, the catalogue's weights": (own, counted.numpy()),
     }
     found = {name: alike(means(words.tokens, *start), theirs) for name, start in starts.items()}
     return {"texts": len(dataset.texts), "dimensions": theirs.shape[1], **found}
