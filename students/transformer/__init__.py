@@ -1,1 +1,1 @@
-"""The transformer student: the first layers of the teacher's trunk, pooling and a projection."""
+"""The transformer student: layers of the teacher's trunk, pooling and a projection."""

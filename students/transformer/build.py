@@ -8,17 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from distill_rec.begin import Earlier
 from distill_rec.data.dataset import Dataset
 from distill_rec.knowledge import Knowledge
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress
 from distill_rec.student_build import Built, TextTarget, assemble, config_of, under_text_encoder
-from distill_rec.trunks.encoder import TrunkEncoder
 from distill_rec.trunks.load import Trunk, load_trunk
 from distill_rec.trunks.tokens import cached_tokens
+from students.transformer.cut import cut_trunk
+from students.transformer.go_on import go_on
 from students.transformer.spec import TransformerSection
-from students.transformer.start import cut_trunk, start_transformer
+from students.transformer.start import start_transformer
 
 
 def build(
@@ -27,14 +27,14 @@ def build(
     """See `contracts.BuildStudent`."""
     torch.manual_seed(section.seed)
     plm = load_trunk(trunk, max_tokens=section.max_tokens, prefix=section.prefix)
-    cut_trunk(plm, section.layers)
+    layers = cut_trunk(section, plm, dataset.texts)
     tokenizer = plm.tokenizer()
     tokens = cached_tokens(dataset.texts, tokenizer, f"{plm.tokenizer_json}|{plm.max_tokens}|{plm.prefix}")
     encoder = start_transformer(section, plm, tokens, dataset, TextTarget.of(knowledge, section.dim))
     model, users = assemble(section, encoder, dataset, knowledge)
     config: Any = plm.model.config
     own = {
-        "layers": section.layers,
+        "layers": layers,
         "prefix": plm.prefix,
         "trunk_config": dict(config.to_dict()),
     }
@@ -47,14 +47,8 @@ def build(
         plm.tokenizer_json,
         empty,
         encoder_tensors=partial(_tensors, model, plm),
-        go_on=partial(_go_on, encoder),
+        go_on=partial(go_on, encoder, layers),
     )
-
-
-def _go_on(encoder: TrunkEncoder, earlier: Earlier) -> None:
-    """Take over a trained encoder: the cut trunk and the head."""
-    earlier.fill(encoder.trunk.model, "trunk")
-    earlier.fill(encoder.head, "text_encoder.head")
 
 
 def _tensors(model: Recommender, plm: Trunk) -> dict[str, Tensor]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-import torch
 from torch import nn
 
 from distill_rec.data.ragged import Ragged
@@ -16,6 +15,7 @@ from distill_rec.nn.recommender import TextEncoder
 from distill_rec.nn.text_head import TextHead
 from distill_rec.student_model import StudentModel
 from distill_rec.training.checkpoint import under
+from distill_rec.trunks.cut import rebuilt
 from distill_rec.trunks.encoder import TrunkEncoder
 from distill_rec.trunks.load import Trunk
 from students.transformer.start import OnnxItemEncoder
@@ -57,12 +57,7 @@ class TransformerStudent(StudentModel):
         write_program(self.onnx_module(), path)
 
     def _trunk(self) -> Trunk:
-        from transformers import AutoConfig, AutoModel  # noqa: PLC0415
-
-        content = dict(self.config["trunk_config"])
-        config = AutoConfig.for_model(content.pop("model_type"), **content)
-        model = AutoModel.from_config(config, dtype=torch.float32)
-        model.load_state_dict(under(self.tensors, "trunk"))
+        model = rebuilt(self.config["trunk_config"], under(self.tensors, "trunk"))
         json_text = self.tokenizer_file.read_text(encoding="utf-8")
         prefix, limit = self.config["prefix"], self.config["max_tokens"]
-        return Trunk(model.eval(), json_text, self.config["pooling"], prefix, limit, str(self.folder), "", "")
+        return Trunk(model, json_text, self.config["pooling"], prefix, limit, str(self.folder), "", "")

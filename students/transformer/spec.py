@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from distill_rec.contracts import BuildStudent, StudentSpec
 from distill_rec.recipe import StudentSection
@@ -13,15 +13,49 @@ from distill_rec.registry import Late
 if TYPE_CHECKING:
     from students.transformer.model import TransformerStudent
 
+EVERY_OTHER = "every_other"
+
 
 class TransformerSection(StudentSection):
     """Keys of a transformer student."""
 
     kind: Literal["transformer"] = Field("transformer", description="what the student is")
-    layers: int = Field(1, ge=1, le=4, description="layers copied from the teacher's trunk")
+    layers: int | list[int] | Literal["every_other"] = Field(
+        1,
+        description="layers copied from the PLM: how many, the first ones; or their numbers from 0 on, as [0, 5]; or "
+        "every_other (0, 2, 4 and so on)",
+    )
+    sub_words: Literal["all", "catalogue"] = Field(
+        "all",
+        description="sub-words whose vectors are kept: all of the PLM's, or the catalogue's and what reads every other "
+        "text, which is a fraction of the megabytes; words that only new texts have are then read in smaller pieces",
+    )
+    further_sub_words: int = Field(
+        0, ge=0, description="of sub_words = 'catalogue': how many more are kept, the PLM's most frequent ones"
+    )
     prefix: str | None = Field(
         None, description="text put before every text, as the trunk was trained with; left out: its folder's own"
     )
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _layers_in_order(cls, layers: Any) -> Any:
+        numbers = [layers] if isinstance(layers, int) else layers
+        least = 1 if isinstance(layers, int) else 0
+        if layers != EVERY_OTHER and not (isinstance(numbers, list) and _rising(numbers, least)):
+            raise ValueError(f"a number from 1 on, rising numbers from 0 on, as [0, 5], or {EVERY_OTHER!r}")
+        return layers
+
+    @model_validator(mode="after")
+    def _beside_the_catalogues(self) -> Self:
+        if self.further_sub_words and self.sub_words == "all":
+            raise ValueError("further_sub_words wants sub_words = 'catalogue', because 'all' leaves none to add")
+        return self
+
+
+def _rising(numbers: list[Any], least: int) -> bool:
+    whole = all(isinstance(one, int) and not isinstance(one, bool) and one >= least for one in numbers)
+    return bool(numbers) and whole and numbers == sorted(set(numbers))
 
 
 _build: Late[BuildStudent] = Late("students.transformer.build:build")
@@ -29,7 +63,7 @@ _model: Late[type[TransformerStudent]] = Late("students.transformer.model:Transf
 
 SPEC = StudentSpec(
     kind="transformer",
-    help="first layers of the teacher's trunk",
+    help="layers of the teacher's trunk",
     settings=TransformerSection,
     artifact="transformer",
     build=_build,

@@ -1,4 +1,4 @@
-"""A transformer student: the first layers of the teacher's trunk, then pooling and a projection of its own."""
+"""A transformer student: layers of the teacher's trunk, then pooling and a projection of its own."""
 
 from __future__ import annotations
 
@@ -13,18 +13,8 @@ from distill_rec.nn.from_recipe import training_texts
 from distill_rec.nn.text_head import TextHead
 from distill_rec.student_build import TextTarget, start_map
 from distill_rec.trunks.encoder import TrunkEncoder, learning
-from distill_rec.trunks.load import Trunk, layer_list, pool
+from distill_rec.trunks.load import Trunk, pool
 from students.transformer.spec import TransformerSection
-
-
-def cut_trunk(trunk: Trunk, layers: int) -> None:
-    """Leave the trunk's first `layers` layers, in place."""
-    parent, name = layer_list(trunk.model)
-    every = cast(nn.ModuleList, getattr(parent, name))
-    setattr(parent, name, nn.ModuleList(list(every)[:layers]))
-    config = cast(Any, trunk.model).config
-    attribute = "num_hidden_layers" if hasattr(config, "num_hidden_layers") else "n_layers"
-    setattr(config, attribute, layers)
 
 
 def start_transformer(

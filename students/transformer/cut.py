@@ -1,0 +1,87 @@
+"""The trunk cut to a transformer student's own: its layers, its sub-words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from distill_rec.runtime.errors import RecipeError
+from distill_rec.trunks.cut import cut_layers, cut_vocabulary, rebuilt
+from distill_rec.trunks.load import Trunk
+from distill_rec.trunks.prefix import forward_all, pad_tokens
+from distill_rec.trunks.smaller_vocabulary import READS, parts_of
+from distill_rec.trunks.tokens import tokenize
+from students.transformer.spec import EVERY_OTHER, TransformerSection
+
+LOOKED_AT = 8
+"""Texts that show whether what is written is what was trained."""
+NEAR = 1e-4
+
+
+def cut_trunk(section: TransformerSection, trunk: Trunk, texts: Sequence[str]) -> list[int]:
+    """Leave the trunk the layers and sub-words that the section asks for, in place.
+
+    Args:
+        texts: of the catalogue.
+
+    Returns:
+        Numbers of the layers, from 0.
+
+    Raises:
+        RecipeError: the trunk has not these layers, its tokenizer is of a kind that cannot be cut, or its architecture
+            builds a layer by its place, so that the cut trunk could not be written down.
+    """
+    numbers = layers_of(section.layers, trunk.depth)
+    cut_layers(trunk, numbers)
+    looked_at = list(texts[:LOOKED_AT])
+    said = _states(trunk, looked_at)
+    if numbers != list(range(len(numbers))):
+        _require_rebuilt(trunk, looked_at, said, "layers", "a number of layers, the first ones")
+    if section.sub_words == "catalogue":
+        kind = parts_of(trunk.tokenizer_json)["model"]["type"]
+        if kind not in READS:
+            found = f"'catalogue', and the tokenizer of {trunk.source} is of kind {kind}"
+            raise RecipeError("key student.sub_words", found, f"'all', or a tokenizer of kind {', '.join(READS)}")
+        cut_vocabulary(trunk, texts, section.further_sub_words)
+        _require_rebuilt(trunk, looked_at, said, "sub_words", "'all'")
+    return numbers
+
+
+def layers_of(asked: int | Sequence[int] | str, depth: int) -> list[int]:
+    """Numbers, from 0, of the layers that are asked for of a trunk of so many.
+
+    Raises:
+        RecipeError: it has not so many.
+    """
+    if asked == EVERY_OTHER:
+        return list(range(0, depth, 2))
+    numbers = list(range(asked)) if isinstance(asked, int) else [int(one) for one in asked]
+    if numbers[-1] >= depth:
+        found, expected = f"{asked}, and the trunk has {depth} layers", f"layers 0 to {depth - 1}, {depth} at most"
+        raise RecipeError("key student.layers", found, expected)
+    return numbers
+
+
+@torch.no_grad()
+def _states(trunk: Trunk, texts: list[str]) -> Tensor:
+    """States `[tokens, width]` of all tokens of the texts."""
+    tokens = tokenize(texts, trunk.tokenizer())
+    ids, mask = pad_tokens(tokens, torch.arange(len(tokens)).numpy(), next(trunk.model.parameters()).device)
+    return forward_all(trunk, ids, mask)[mask]
+
+
+def _require_rebuilt(trunk: Trunk, texts: list[str], said: Tensor, key: str, expected: str) -> None:
+    """Refuse a cut that does not come back from what `model.json` and the weights say of it."""
+    model = cast(Any, trunk.model)
+    try:
+        found = _states(replace(trunk, opened=rebuilt(model.config.to_dict(), model.state_dict())), texts)
+        same = found.shape == said.shape and torch.allclose(found, said, rtol=NEAR, atol=NEAR * float(said.std()))
+    except RuntimeError:
+        same = False
+    if not same:
+        what = f"cuts that an architecture of kind {model.config.model_type!r} cannot be rebuilt from"
+        raise RecipeError(f"key student.{key}", what, expected)
