@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny import make_dataset, write_trunk
+from tiny import make_dataset, word_piece, write_trunk
 from transformers import AutoConfig, AutoModel
 
 from distill_rec.progress import Quiet
+from distill_rec.runtime.errors import RecipeError
 from distill_rec.trunks.load import Trunk, load_trunk, pool
-from distill_rec.trunks.prefix import forward_all, forward_lower, forward_upper
+from distill_rec.trunks.prefix import forward_all, forward_lower, forward_upper, pad_tokens
+from distill_rec.trunks.tokens import tokenize
+from students.transformer.cut import cut_trunk
 from students.transformer.spec import TransformerSection
 from teachers.bi_encoder.build import build_teacher, open_source
 from teachers.bi_encoder.spec import BiEncoderSection
@@ -44,9 +47,9 @@ DECODERS: dict[str, dict[str, Any]] = {
 ALL = ENCODERS | DECODERS
 
 
-def trunk_of(architecture: str) -> Trunk:
+def trunk_of(architecture: str, **more: int) -> Trunk:
     torch.manual_seed(0)
-    model = AutoModel.from_config(AutoConfig.for_model(architecture, **(SIZES | ALL[architecture])))
+    model = AutoModel.from_config(AutoConfig.for_model(architecture, **(SIZES | ALL[architecture] | more)))
     pooling: Any = "mean" if architecture in ENCODERS else "last"
     return Trunk(model.float().eval().requires_grad_(False), "", pooling, "", 32, "", "", "")
 
@@ -70,6 +73,40 @@ def test_states_of_the_frozen_layers_give_what_the_whole_model_gives(architectur
         length = int(mask[row].sum())
         alone = forward_all(trunk, ids[row : row + 1, :length], mask[row : row + 1, :length])
         torch.testing.assert_close(pool(alone, mask[row : row + 1, :length], trunk.pooling)[0], vectors[row])
+
+
+@pytest.mark.parametrize("numbers", [[0, 2], [1, 2]], ids=str)
+@pytest.mark.parametrize("architecture", ALL)
+@torch.no_grad()
+def test_a_trunk_of_chosen_layers_is_rebuilt_as_it_is_or_refused(architecture: str, numbers: list[int]) -> None:
+    trunk = trunk_of(architecture)
+    trunk.tokenizer_json = word_piece().to_str()
+    kinds = [getattr(layer, "attention_type", None) for layer in trunk.layers]
+    section = TransformerSection(layers=numbers)
+    if architecture == "modernbert" and numbers[0] != 0:  # its first layer has no norm before its attention
+        with pytest.raises(RecipeError, match=r"student\.layers: .*'modernbert' cannot be rebuilt"):
+            cut_trunk(section, trunk, ["red cat", "blue"])
+        return
+    whole = list(trunk.layers)
+    assert cut_trunk(section, trunk, ["red cat", "blue"]) == numbers
+    assert [id(layer) for layer in trunk.layers] == [id(whole[number]) for number in numbers]
+    assert [getattr(layer, "attention_type", None) for layer in trunk.layers] == [kinds[number] for number in numbers]
+
+
+@pytest.mark.parametrize("architecture", ALL)
+@torch.no_grad()
+def test_a_smaller_vocabulary_gives_the_states_of_the_whole_one(architecture: str) -> None:
+    texts, found = ["red cat by night", "old dog", ""], []
+    rows: list[int] = []
+    for which in ("all", "catalogue"):
+        trunk = trunk_of(architecture, vocab_size=word_piece().get_vocab_size() + 3)
+        trunk.tokenizer_json = word_piece().to_str()
+        cut_trunk(TransformerSection(layers=DEPTH, sub_words=which), trunk, texts)  # type: ignore[arg-type]
+        ids, mask = pad_tokens(tokenize(texts, trunk.tokenizer()), np.arange(3), torch.device("cpu"))
+        found.append(forward_all(trunk, ids, mask)[mask])
+        rows.append(trunk.model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
+    assert rows[1] < rows[0] - 3
+    torch.testing.assert_close(*found)
 
 
 def test_a_prefix_is_read_with_every_text_and_is_the_folders_own_where_none_is_given(

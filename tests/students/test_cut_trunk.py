@@ -1,0 +1,145 @@
+"""A transformer student of chosen layers and of a vocabulary cut to the catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from pydantic import ValidationError
+from tiny import grown, make_dataset, student_section, write_trunk
+from tokenizers import Tokenizer, models
+
+from distill_rec.contracts import student_spec
+from distill_rec.data.dataset import Dataset
+from distill_rec.distillation import distill
+from distill_rec.distillation.training import StudentTraining
+from distill_rec.files import read_json
+from distill_rec.progress import Quiet
+from distill_rec.recipe import OptimizerSection, decisive
+from distill_rec.runtime.errors import RecipeError, RunError
+from distill_rec.student_model import earlier_vectors, load_student
+from distill_rec.testing.students import check_student
+from distill_rec.trunks.load import load_trunk
+from students.transformer.cut import cut_trunk, layers_of
+from students.transformer.spec import TransformerSection
+
+QUICK = OptimizerSection(batch_size=32, window=2, max_updates=6)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str, Dataset]:
+    monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "run"
+    _without_two_words(make_dataset()).write(folder / "prepare")
+    return folder, str(write_trunk(tmp_path / "trunk", layers=3)), Dataset.load(folder / "prepare")
+
+
+def _without_two_words(dataset: Dataset) -> Dataset:
+    """Texts that need two words fewer than the PLM has."""
+
+    def changed(text: str) -> str:
+        return text.replace("house", "bird").replace("stone", "cat")
+
+    items = dataset.items.with_columns(pl.col("title", "text").map_elements(changed, return_dtype=pl.String))
+    return replace(dataset, items=items, texts=[changed(text) for text in dataset.texts])
+
+
+def section(**settings: Any) -> TransformerSection:
+    found = student_section("transformer", optimizer=QUICK, **settings)
+    assert isinstance(found, TransformerSection)
+    return found
+
+
+def test_it_conforms_with_chosen_layers_and_a_cut_vocabulary(tmp_path: Path) -> None:
+    check_student(student_spec("transformer"), tmp_path, {"layers": [1], "sub_words": "catalogue"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "numbers"), [(2, [0, 1]), ([0, 5], [0, 5]), ("every_other", [0, 2, 4]), ([3], [3]), (6, [*range(6)])]
+)
+def test_layers_are_asked_for_by_how_many_by_number_or_every_other(asked: Any, numbers: list[int]) -> None:
+    assert layers_of(section(layers=asked).layers, 6) == numbers
+
+
+@pytest.mark.parametrize("wrong", [0, [], [1, 0], [0, 0], [-1, 2], "odd", True, [True], 1.5, ["0"]])
+def test_other_ways_are_refused_by_name(wrong: Any) -> None:
+    with pytest.raises(ValidationError, match=r"layers\n.*rising numbers from 0"):
+        section(layers=wrong)
+
+
+@pytest.mark.parametrize("asked", [4, [0, 3]])
+def test_a_layer_that_the_trunk_has_not_is_refused(run: tuple[Path, str, Dataset], asked: Any) -> None:
+    with pytest.raises(RecipeError, match=r"student\.layers: .*trunk has 3 layers.*0 to 2"):
+        cut_trunk(section(layers=asked), load_trunk(run[1]), run[2].texts)
+
+
+def test_the_layers_are_the_trunks_own(run: tuple[Path, str, Dataset]) -> None:
+    whole, cut = (load_trunk(run[1]) for _ in range(2))
+    assert cut_trunk(section(layers=[0, 2]), cut, run[2].texts) == [0, 2]
+    for mine, theirs in zip(cut.layers, (whole.layers[0], whole.layers[2]), strict=True):
+        for one, other in zip(mine.parameters(), theirs.parameters(), strict=True):
+            assert torch.equal(one, other)
+
+
+def test_the_vocabulary_costs_nothing_of_the_catalogue(run: tuple[Path, str, Dataset]) -> None:
+    """The same to the last bit, because texts are read as the same sub-words, whose vectors do not learn."""
+    folder, trunk, dataset = run
+    found = {}
+    for which in ("all", "catalogue"):
+        distill(section(layers=1, sub_words=which), None, dataset, folder / which / "student", trunk=trunk)
+        found[which] = load_student(folder / which / "student")
+    np.testing.assert_array_equal(found["all"].item_vectors, found["catalogue"].item_vectors)
+    name = "trunk.embeddings.word_embeddings.weight"
+    rows = [len(one.tensors[name]) for one in found.values()]
+    texts = [*dataset.texts, "large stony ravens", "red", ""]
+    np.testing.assert_allclose(*(one.encode_texts(dataset.texts) for one in found.values()), atol=1e-6)
+    assert rows[1] < rows[0] and np.isfinite(found["catalogue"].encode_texts(texts)).all()
+    assert rows[1] == found["catalogue"].config["trunk_config"]["vocab_size"]
+    assert found["all"].parameters_count - found["catalogue"].parameters_count == (rows[0] - rows[1]) * 32
+
+
+def test_a_tokenizer_of_whole_words_is_refused_with_the_kinds_that_can_be_cut(run: tuple[Path, str, Dataset]) -> None:
+    trunk = load_trunk(run[1])
+    trunk.tokenizer_json = Tokenizer(models.WordLevel({"red": 0, "[UNK]": 1}, "[UNK]")).to_str()
+    with pytest.raises(RecipeError, match=r"student\.sub_words.*WordLevel.*'all'.*WordPiece, BPE, Unigram"):
+        cut_trunk(section(sub_words="catalogue"), trunk, ["red"])
+
+
+def test_more_sub_words_are_refused_where_all_are_kept() -> None:
+    with pytest.raises(ValidationError, match="further_sub_words wants sub_words"):
+        section(further_sub_words=10)
+
+
+def test_the_keys_at_their_defaults_leave_a_training_what_it_was() -> None:
+    dumped = decisive(section(), None)
+    assert dumped["layers"] == 1 and not {"sub_words", "further_sub_words"} & set(dumped)
+    assert decisive(section(sub_words="catalogue"), None)["sub_words"] == "catalogue"
+
+
+@pytest.mark.parametrize("which", [("catalogue", "catalogue"), ("all", "catalogue"), ("catalogue", "all")])
+def test_it_goes_on_with_the_sub_words_of_new_items(run: tuple[Path, str, Dataset], which: tuple[str, str]) -> None:
+    folder, trunk, old = run
+    settings = section(layers=[0, 2], sub_words=which[0])
+    distill(settings, None, old, folder / "distill" / "student", trunk=trunk)
+    before, dataset = load_student(folder / "distill" / "student"), grown(old)
+    begun = settings.model_copy(update={"begin": str(before.folder), "sub_words": which[1]})
+    model = StudentTraining(begun, dataset, trunk, None, Quiet()).built.model.eval()
+    vectors = earlier_vectors(before, old, dataset)
+    found = model.item_vectors().numpy()
+    assert np.abs(found[1:] - vectors[1:]).max() <= 1e-5 * vectors.std()
+    new = np.abs(found[0] - vectors[0]).max() / vectors.std()
+    assert (new > 1e-3) == (which[0] == "catalogue")  # its words are whole now
+
+
+def test_it_does_not_go_on_with_other_layers(run: tuple[Path, str, Dataset]) -> None:
+    folder, trunk, dataset = run
+    student = folder / "distill" / "student"
+    distill(section(layers=[0, 2]), None, dataset, student, trunk=trunk)
+    assert read_json(student / "model.json")["layers"] == [0, 2]
+    with pytest.raises(RunError, match=r"layers \[0, 2\].*\[0, 1\], as here.*student\.layers"):
+        StudentTraining(section(layers=2, begin=str(student)), dataset, trunk, None, Quiet())
