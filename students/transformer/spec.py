@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from distill_rec.contracts import BuildStudent, StudentSpec
 from distill_rec.recipe import StudentSection
@@ -31,7 +31,9 @@ class TransformerSection(StudentSection):
         "text, which is a fraction of the megabytes; words that only new texts have are then read in smaller pieces",
     )
     further_sub_words: int = Field(
-        0, ge=0, description="of sub_words = 'catalogue': how many more are kept, the PLM's most frequent ones"
+        5000,
+        ge=0,
+        description="with sub_words = 'catalogue': how many more are kept, the PLM's most frequent ones, for new texts",
     )
     prefix: str | None = Field(
         None, description="text put before every text, as the trunk was trained with; left out: its folder's own"
@@ -45,12 +47,6 @@ class TransformerSection(StudentSection):
         if layers != EVERY_OTHER and not (isinstance(numbers, list) and _rising(numbers, least)):
             raise ValueError(f"a number from 1 on, rising numbers from 0 on, as [0, 5], or {EVERY_OTHER!r}")
         return layers
-
-    @model_validator(mode="after")
-    def _beside_the_catalogues(self) -> Self:
-        if self.further_sub_words and self.sub_words == "all":
-            raise ValueError("further_sub_words wants sub_words = 'catalogue', because 'all' leaves none to add")
-        return self
 
 
 def _rising(numbers: list[Any], least: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,7 +16,8 @@ from distill_rec.device import choose_device
 from distill_rec.evaluation.scorer import Floats
 from distill_rec.runtime.errors import ModelError, RecipeError
 from distill_rec.teacher_model import Teacher
-from distill_rec.trunks.load import Trunk, layer_list, load_trunk, pool
+from distill_rec.trunks.cut import cut_layers
+from distill_rec.trunks.load import Trunk, load_trunk, pool
 from distill_rec.trunks.prefix import forward_all, pad_tokens
 from teachers.cross_encoder.pairs import Reader
 from teachers.cross_encoder.spec import CrossEncoderSection
@@ -82,15 +82,10 @@ def build(section: CrossEncoderSection) -> CrossEncoder:
 
 def _cut(trunk: Trunk, layers: int) -> None:
     """Leave the trunk with its first layers."""
-    parent, name = layer_list(trunk.model)
-    every = getattr(parent, name)
-    if layers > len(every):
-        raise RecipeError("key teacher.layers", f"{layers}, and the trunk has {len(every)}", f"at most {len(every)}")
-    setattr(parent, name, nn.ModuleList(list(every)[:layers]))
-    config = cast(Any, trunk.model).config
-    config.num_hidden_layers = layers
-    if getattr(config, "layer_types", None) is not None:
-        config.layer_types = config.layer_types[:layers]
+    depth = len(trunk.layers)
+    if layers > depth:
+        raise RecipeError("key teacher.layers", f"{layers}, and the trunk has {depth}", f"at most {depth}")
+    cut_layers(trunk, range(layers))
 
 
 def open_ranker(teacher: Teacher) -> Callable[[Ragged, Ragged], NDArray[np.float32]]:

@@ -15,6 +15,7 @@ from distill_rec.search.draw import Told, draw
 from distill_rec.search.front import Figures, choose, fits, front_of, kept_of
 from distill_rec.search.records import Budget
 from distill_rec.search.space import own_place, space_of, trial_recipe
+from distill_rec.search.words import student_in_words
 from distill_rec.sections.search import Choice, Dimension, dimensions_of
 
 SPACE: dict[str, Any] = {
@@ -45,6 +46,20 @@ def test_the_kind_is_drawn_first_and_only_its_own_keys_are() -> None:
         student = trial_recipe(recipe(SPACE), one).student
         assert student is not None and (student.kind, student.dim) == (one["kind"], one["dim"])
         assert student.optimizer.batch_size == 64  # the recipe's
+
+
+def test_layers_are_drawn_by_number_or_as_lists_and_sub_words_beside_them(tmp_path: Path) -> None:
+    layers, words, path = [1, [0, 5], "every_other"], ["all", "catalogue"], tmp_path / "best.toml"
+    base = load_recipe("students/transformer", {"search.space": {"layers": layers, "sub_words": words}})
+    space, drawn = space_of(base), list[dict[str, Any]]()
+    while (found := draw(space, "transformer", [], len(drawn), 0, drawn, lambda one: "")[0]) is not None:
+        drawn.append(found)
+        recipe = trial_recipe(base, found)
+        assert recipe.student is not None and recipe.student.model_dump()["layers"] == found["layers"]
+        path.write_text(toml_text(recipe, tmp_path, student_in_words(found, {})), "utf-8")
+        assert load_recipe(path).model_dump() == recipe.model_dump()
+    assert len(drawn) == 6 and student_in_words({"layers": [0, 5]}, {}) == "layers [0, 5]"
+    assert own_place(space, base.student) == {"layers": 1, "sub_words": "all"}
 
 
 def test_a_space_that_has_no_more_ends_and_draws_that_make_no_recipe_are_left_out() -> None:

@@ -101,7 +101,7 @@ def test_a_smaller_vocabulary_gives_the_states_of_the_whole_one(architecture: st
     for which in ("all", "catalogue"):
         trunk = trunk_of(architecture, vocab_size=word_piece().get_vocab_size() + 3)
         trunk.tokenizer_json = word_piece().to_str()
-        cut_trunk(TransformerSection(layers=DEPTH, sub_words=which), trunk, texts)  # type: ignore[arg-type]
+        cut_trunk(TransformerSection(layers=DEPTH, sub_words=which, further_sub_words=0), trunk, texts)  # type: ignore[arg-type]
         ids, mask = pad_tokens(tokenize(texts, trunk.tokenizer()), np.arange(3), torch.device("cpu"))
         found.append(forward_all(trunk, ids, mask)[mask])
         rows.append(trunk.model.get_input_embeddings().weight.shape[0])  # type: ignore[operator]
