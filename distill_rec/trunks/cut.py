@@ -43,7 +43,11 @@ def cut_vocabulary(trunk: Trunk, texts: Sequence[str], further: int) -> None:
     special = special_ids(parts["post_processor"]) | set(_named_ids(model.config).values())
     embedding = model.get_input_embeddings()
     rows = embedding.weight.shape[0]
-    kept = [one for one in kept_ids(parts, _used(trunk, texts) | special, further) if one < rows]
+    kept = [
+        one
+        for one in kept_ids(parts, used_ids(trunk.tokenizer_json, trunk.prefix, texts) | special, further)
+        if one < rows
+    ]
     embedding.weight = nn.Parameter(embedding.weight[kept].clone(), requires_grad=False)
     embedding.num_embeddings = len(kept)
     new = {old: place for place, old in enumerate(kept)}
@@ -70,9 +74,9 @@ def rebuilt(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Modu
     return model
 
 
-def _used(trunk: Trunk, texts: Sequence[str]) -> set[int]:
+def used_ids(tokenizer_json: str, prefix: str, texts: Sequence[str]) -> set[int]:
     """Ids that whole texts are read as; of one that is cut off, what follows may decide the last ones."""
-    tokenizer = TextTokenizer(trunk.tokenizer_json, WHOLE, special_tokens=True, prefix=trunk.prefix)
+    tokenizer = TextTokenizer(tokenizer_json, WHOLE, special_tokens=True, prefix=prefix)
     found: set[int] = set()
     for at in range(0, len(texts), AT_ONCE):
         found.update(tokenizer.encode(texts[at : at + AT_ONCE])[0].tolist())
