@@ -2,8 +2,8 @@
 
     python benchmarks/cut_vocabulary.py RUN --texts new.txt
 
-RUN has a `transformer` student of all sub-words. It encodes each text as its whole tokenizer reads it, and as one cut to
-the catalogue does, with as many further sub-words as `--further` says; texts of the catalogue are read alike by both.
+RUN has a `transformer` student of all sub-words. It encodes each text as its whole tokenizer reads it, and as one cut
+to the catalogue does, with as many further sub-words as `--further` says; both read the catalogue's texts alike.
 `--texts` has one new text a line. The second table is of the catalogue's own items without a training click, read by a
 vocabulary that never met their texts: recall@100 over users, and its difference to the whole vocabulary's.
 """
