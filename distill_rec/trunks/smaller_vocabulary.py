@@ -1,9 +1,9 @@
 """Which sub-words a smaller vocabulary keeps: those that given texts are read as, and what reads every other text.
 
 Texts whose sub-words are kept are read as before. A word of another text that was one sub-word and is so no more falls
-into shorter ones, down to single characters or bytes, so that whatever the whole vocabulary reads is still read. (Where a
-WordPiece vocabulary has no sub-word for some character alone, all that hold it are kept; a word that the shorter ones part
-before it is then unknown. BERT's has one for each.)
+into shorter ones, down to single characters or bytes, so that whatever the whole vocabulary reads is still read. (Where
+a WordPiece or Unigram vocabulary has no sub-word for some character alone, all that hold it are kept; a word that the
+shorter ones part before it may then be unknown. BERT's has one for each.)
 """
 
 from __future__ import annotations
