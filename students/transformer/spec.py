@@ -23,7 +23,7 @@ class TransformerSection(StudentSection):
     layers: int | list[int] | Literal["every_other"] = Field(
         1,
         description="layers copied from the PLM: how many, the first ones; or their numbers from 0 on, as [0, 5]; or "
-        "every_other (0, 2, 4 and so on)",
+        "every_other: half of them, the first and the last among them, as DistilBERT",
     )
     sub_words: Literal["all", "catalogue"] = Field(
         "all",

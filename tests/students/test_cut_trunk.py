@@ -62,10 +62,18 @@ def test_it_conforms_with_chosen_layers_and_a_cut_vocabulary(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("asked", "numbers"), [(2, [0, 1]), ([0, 5], [0, 5]), ("every_other", [0, 2, 4]), ([3], [3]), (6, [*range(6)])]
+    ("asked", "numbers"), [(2, [0, 1]), ([0, 5], [0, 5]), ("every_other", [0, 2, 5]), ([3], [3]), (6, [*range(6)])]
 )
 def test_layers_are_asked_for_by_how_many_by_number_or_every_other(asked: Any, numbers: list[int]) -> None:
     assert layers_of(section(layers=asked).layers, 6) == numbers
+
+
+def test_every_other_layer_is_half_of_them_with_the_first_and_the_last() -> None:
+    assert layers_of("every_other", 12) == [0, 2, 4, 7, 9, 11]  # DistilBERT's
+    assert [layers_of("every_other", depth) for depth in (1, 2, 3, 4)] == [[0], [0], [0, 2], [0, 3]]
+    for depth in range(2, 40):
+        numbers = layers_of("every_other", depth)
+        assert len(numbers) == (depth + 1) // 2 and numbers == sorted(set(numbers))
 
 
 @pytest.mark.parametrize("wrong", [0, [], [1, 0], [0, 0], [-1, 2], "odd", True, [True], 1.5, ["0"]])
