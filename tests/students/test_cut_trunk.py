@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -148,3 +149,15 @@ def test_it_does_not_go_on_with_other_layers(run: tuple[Path, str, Dataset]) -> 
     assert read_json(student / "model.json")["layers"] == [0, 2]
     with pytest.raises(RunError, match=r"layers \[0, 2\].*\[0, 1\], as here.*student\.layers"):
         StudentTraining(section(layers=2, begin=str(student)), dataset, trunk, None, Quiet())
+
+
+def test_it_goes_on_from_one_of_an_older_release_that_noted_how_many_layers(run: tuple[Path, str, Dataset]) -> None:
+    folder, trunk, dataset = run
+    student = folder / "distill" / "student"
+    distill(section(layers=2), None, dataset, student, trunk=trunk)
+    record = read_json(student / "model.json")
+    assert record["layers"] == [0, 1]
+    (student / "model.json").write_text(json.dumps(record | {"layers": 2}), "utf-8")
+    model = StudentTraining(section(layers=2, begin=str(student)), dataset, trunk, None, Quiet()).built.model.eval()
+    found, before = model.item_vectors().numpy(), load_student(student).item_vectors
+    np.testing.assert_allclose(found, before, atol=1e-5)
