@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_rec.artifact.repeat import BUCKETS
+from distill_rec.evaluation.catalogue import above
 from distill_rec.evaluation.metrics import ImpressionRanks, TargetRanks, ndcg, ndcg_of_impressions, rank_impressions
 from distill_rec.evaluation.metrics.ties import Floats
 
@@ -113,14 +114,13 @@ class OfQueries(Block):
         width = mixed.shape[1]
         flat = mixed.reshape(-1)
         goal = flat[self.clicked]
-        above = np.array([np.count_nonzero(row > one) for row, one in zip(mixed, goal, strict=True)])
-        no_less = np.array([np.count_nonzero(row >= one) for row, one in zip(mixed, goal, strict=True)])
+        higher, no_lower = above(mixed, goal)
         row = self.left_out // width
         left_out = flat[self.left_out]
-        above -= np.bincount(row[left_out > goal[row]], minlength=len(mixed))
-        no_less -= np.bincount(row[left_out >= goal[row]], minlength=len(mixed))
+        higher -= np.bincount(row[left_out > goal[row]], minlength=len(mixed))
+        no_lower -= np.bincount(row[left_out >= goal[row]], minlength=len(mixed))
         candidates = width - np.bincount(row, minlength=len(mixed))
-        return ndcg(TargetRanks(above, no_less - above - 1, candidates), TOP)
+        return ndcg(TargetRanks(higher, no_lower - higher - 1, candidates), TOP)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from distill_rec.artifact.repeat import BUCKETS, buckets_at, repeated
 from distill_rec.data.dataset import Dataset, Impressions, Queries
-from distill_rec.data.ragged import Ragged
 from distill_rec.ensemble.blocks import Block, OfImpressions, OfQueries, Weights
 from distill_rec.evaluation.catalogue import Products
 from distill_rec.evaluation.protocol import targets_repeat, user_means
@@ -68,6 +68,7 @@ class Mixtures:
         self._leave_out_seen = leaves_out_seen(members, dataset)
         self._repeats = np.stack([np.zeros(BUCKETS, np.float32) if m.repeat is None else m.repeat for m in members])
         self._each = [self._scorer(number) for number in range(len(members))]
+        self._users = [one.user_vectors(self._history) for one in self._each]
         asked = self._samples
         self._width = dataset.n_items if isinstance(asked, Queries) else int(asked.candidates.lengths.max())
         self._keep = 4 * self._width * len(rows) * len(members) <= kept_bytes
@@ -122,16 +123,17 @@ class Mixtures:
 
     def _of_catalogue(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         scores = np.empty((len(self._each), len(rows), self._width), dtype=np.float32)
-        for its, one in zip(scores, self._products, strict=True):
-            one.fill(its, self._history.take(rows), int(rows[0]), None)
+        for its, one, users in zip(scores, self._products, self._users, strict=True):
+            one.fill(its, users[rows], self._history.take(rows), int(rows[0]))
         return scores
 
     def _of_shown(self, samples: Impressions, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         candidates = samples.candidates.take(rows)
         mask = np.arange(self._width) < candidates.lengths[:, None]
         scores = np.zeros((len(self._each), *mask.shape), dtype=np.float32)
-        for its, one in zip(scores, self._each, strict=True):
-            its[mask] = one.scores(self._history.take(rows), candidates)
+        for its, one, users in zip(scores, self._each, self._users, strict=True):
+            known = replace(one, user_vectors=lambda _, own=users[rows]: own)
+            its[mask] = known.scores(self._history.take(rows), candidates)
         return scores
 
     @cached_property
@@ -175,12 +177,13 @@ class Mixtures:
         )
 
     def _scorer(self, number: int) -> DotScorer:
-        """A teacher without its repeat term, whose user vectors are computed here and now."""
+        """A teacher without its repeat term."""
         one = self._members[number]
-        users = user_vectors(one.user_encoder, self._history, one.item_vectors)
         items = np.asarray(one.item_vectors, dtype=np.float32)
         items = items if one.knows is None else np.where(self._known[:, number, None], items, np.float32(0))
-        return DotScorer(f"teacher {number}", items, _in_order(users))
+        return DotScorer(
+            f"teacher {number}", items, lambda history: user_vectors(one.user_encoder, history, one.item_vectors)
+        )
 
     def _weights(self, weights: Floats) -> Weights:
         each, stretch = weights.astype(np.float32), None
@@ -193,16 +196,3 @@ class Mixtures:
 def leaves_out_seen(members: Sequence[Knowledge], dataset: Dataset) -> bool:
     """Whether validation leaves seen items out, decided once for all sums of these teachers."""
     return all(one.repeat is None for one in members) or not targets_repeat(dataset)
-
-
-def _in_order(users: NDArray[np.float32]) -> Callable[[Ragged], NDArray[np.float32]]:
-    """User vectors that were computed before, of samples that are asked for in their order, from first to last."""
-    place = 0
-
-    def take(history: Ragged) -> NDArray[np.float32]:
-        nonlocal place
-        place = 0 if place >= len(users) else place
-        place += len(history)
-        return np.asarray(users[place - len(history) : place], dtype=np.float32)
-
-    return take
