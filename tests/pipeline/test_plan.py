@@ -90,3 +90,14 @@ def test_every_stage_has_memory_and_the_command_prints_the_guest(tmp_path: Path,
     assert "MiB" in done.stdout
     told = json.loads(cli("run", tmp_path / "recipe.toml", "--dry-run", "--json").stdout)
     assert [one["key"] for one in told["cautions"]] == ["heavy-users"]
+
+
+def test_a_setting_of_a_loss_that_is_off_is_told(tmp_path: Path, tiny_trunk: Path, cli: Cli) -> None:
+    write_log(tmp_path)
+    data = '[data]\nclicks = "clicks.csv"\nitems = "items.csv"\n'
+    text = data + f'[teacher]\ntrunk = "{tiny_trunk}"\n[student]\n[student.loss]\nrd_top = 5\n'
+    (tmp_path / "recipe.toml").write_text(text)
+    done = cli("run", tmp_path / "recipe.toml", "--dry-run")
+    assert "look at: student.loss.rd_top is given, and the loss that reads it, rd, has no weight" in done.stdout
+    told = json.loads(cli("run", tmp_path / "recipe.toml", "--dry-run", "--json").stdout)
+    assert len(told["unread"]) == 1
