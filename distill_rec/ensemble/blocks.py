@@ -60,11 +60,11 @@ class Block:
     bucket: Places
 
     def __len__(self) -> int:
-        return self.scores.shape[1]
+        return int(self.scores.shape[1])
 
     def mixed(self, weights: Weights) -> Scores:
         """The weighted sum of scores, `[n, candidates]`."""
-        found = self.scores[0] * weights.each[0]
+        found: Scores = self.scores[0] * weights.each[0]
         for one, weight in zip(self.scores[1:], weights.each[1:], strict=True):
             found += one * weight
         if weights.stretch is not None:
