@@ -61,9 +61,9 @@ def load_recipe(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] |
         if key in FILES and (Path.cwd() / str(value)).exists():
             value = _absolute(str(value), Path.cwd())
         settings = merge_recipes(settings, absolute_paths(_nested(key, value), Path.cwd()))
-    recipe = check(settings, where)
-    refuse_unread(recipe, where)
-    return recipe
+    checked = check(settings, where)
+    refuse_unread(checked, where)
+    return checked
 
 
 def check(settings: Settings, where: str = "recipe") -> Recipe:

@@ -33,7 +33,7 @@ MIXED_BYTES = 512 << 10
 
 def usable(members: Sequence[Knowledge], dataset: Dataset) -> NDArray[np.int64]:
     """Validation samples whose target, or some clicked and some other candidate, all teachers know."""
-    known, samples = known_by(members).all(1), dataset.validation
+    known, samples = np.asarray(known_by(members).all(axis=1)), dataset.validation
     if isinstance(samples, Queries):
         return np.flatnonzero(known[np.asarray(samples.target)])
     shown = known[samples.candidates.values]
@@ -65,6 +65,7 @@ class Mixtures:
         self._samples = dataset.validation.take(rows)
         self._history = self._samples.history.take(np.arange(len(rows)))
         self._known = known_by(members)
+        self._known_by_all = np.asarray(self._known.all(axis=1))
         self._leave_out_seen = leaves_out_seen(members, dataset)
         self._repeats = np.stack([np.zeros(BUCKETS, np.float32) if m.repeat is None else m.repeat for m in members])
         self._each = [self._scorer(number) for number in range(len(members))]
@@ -132,8 +133,7 @@ class Mixtures:
         mask = np.arange(self._width) < candidates.lengths[:, None]
         scores = np.zeros((len(self._each), *mask.shape), dtype=np.float32)
         for its, one, users in zip(scores, self._each, self._users, strict=True):
-            known = replace(one, user_vectors=lambda _, own=users[rows]: own)
-            its[mask] = known.scores(self._history.take(rows), candidates)
+            its[mask] = _of_users(one, users[rows]).scores(self._history.take(rows), candidates)
         return scores
 
     @cached_property
@@ -150,7 +150,7 @@ class Mixtures:
             items=np.arange(self._width, dtype=np.int32)[None],
             clicked=first + np.asarray(samples.target)[rows],
             out=out,
-            unknown=~self._known.all(1)[None],
+            unknown=~self._known_by_all[None],
             repeated=first[row] + item,
             bucket=bucket,
             left_out=out if self._leave_out_seen else out[:0],
@@ -161,7 +161,7 @@ class Mixtures:
         shown = np.arange(self._width) < candidates.lengths[:, None]
         items, clicked = np.zeros(shown.shape, np.int32), np.zeros(shown.shape, np.bool_)
         items[shown], clicked[shown] = candidates.values, labels.values > 0
-        unknown = ~self._known.all(1)[items]
+        unknown = ~self._known_by_all[items]
         row = np.repeat(np.arange(len(rows)), candidates.lengths)
         bucket = buckets_at(history.values, history.offsets, row, candidates.values)
         return OfImpressions(
@@ -191,6 +191,11 @@ class Mixtures:
             stretch = lengths(torch.from_numpy(self._known), torch.from_numpy(each)).numpy().astype(np.float32)
         repeat = joined_repeat(self._members, weights.tolist())
         return Weights(each, np.zeros(BUCKETS, np.float32) if repeat is None else repeat, stretch)
+
+
+def _of_users(scorer: DotScorer, users: NDArray[np.float32]) -> DotScorer:
+    """The same, its user vectors known before."""
+    return replace(scorer, user_vectors=lambda _: users)
 
 
 def leaves_out_seen(members: Sequence[Knowledge], dataset: Dataset) -> bool:
