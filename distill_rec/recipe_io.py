@@ -20,6 +20,7 @@ from distill_rec.losses.checks import refuse_kind, refuse_signals
 from distill_rec.losses.spec import ITEM_VECTORS, Kind
 from distill_rec.recipe import DataSection, Recipe, StudentSection, TeacherSection
 from distill_rec.recipe_errors import recipe_error
+from distill_rec.recipe_unread import refuse_unread
 from distill_rec.runtime.errors import DataError, RecipeError
 from distill_rec.several_teachers import of_list, with_changes
 
@@ -60,7 +61,9 @@ def load_recipe(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] |
         if key in FILES and (Path.cwd() / str(value)).exists():
             value = _absolute(str(value), Path.cwd())
         settings = merge_recipes(settings, absolute_paths(_nested(key, value), Path.cwd()))
-    return check(settings, where)
+    checked = check(settings, where)
+    refuse_unread(checked, where)
+    return checked
 
 
 def check(settings: Settings, where: str = "recipe") -> Recipe:
