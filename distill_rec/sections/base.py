@@ -18,7 +18,7 @@ LATER = (
     *("repeat_term", "start", "prefix", "histories", "trunk_layer_decay", "vocabulary"),
     *("mix", "mix_temperature", "nested", "nested_weights", "adapter", "preference", "post_training", "first"),
     *("schedule", "begin", "rate_factor", "replay", "drawn_negatives", "drawn_by"),
-    *("experts", "order", "trajectory", "ray", "joint"),
+    *("experts", "order", "trajectory", "ray", "joint", "tokens"),
 )
 """Keys that came after trainings had been begun without them."""
 
