@@ -9,15 +9,19 @@ from tiny import make_dataset, student_section, write_trunk
 from distill_rec.distillation import distill
 from distill_rec.distillation.tokens import layers_together
 from distill_rec.distillation.training import UNTRAINED
+from distill_rec.nn.text_head import TextHead
 from distill_rec.recipe import FirstSection
 from distill_rec.recipe_io import check
 from distill_rec.records import read_record
-from distill_rec.runtime.errors import ModelError, RecipeError
+from distill_rec.runtime.errors import RecipeError
 from distill_rec.sections.base import decisive
 from distill_rec.teacher_model import Teacher
 from distill_rec.testing.kills import Counted, KilledError, places
 from distill_rec.testing.sections import QUICK, own_cache
 from distill_rec.training.outcome import Outcome
+from distill_rec.training.checkpoint import under
+from distill_rec.trunks.caught import Caught
+from distill_rec.trunks.load import pool
 from distill_rec.trunks.prefix import forward_all, pad_tokens
 from distill_rec.trunks.tokens import tokenize
 from teachers.bi_encoder.encoder import open_tuned_trunk
@@ -77,6 +81,26 @@ def test_the_tuned_trunk_is_what_is_matched(world):
     assert told[0]["hidden"] > 1e-5
     lower = history(train(world, "below", teacher="last:1", layers=2, tokens={"hidden_layers": [1, 0]}))
     assert lower[0]["hidden"] < 1e-6  # a layer that was not tuned
+
+
+@pytest.mark.parametrize("tuning", ["lora:1", "patch:1", "full"])
+def test_whatever_was_tuned_is_opened_as_it_encodes(world, tuning):
+    dataset, trunk, folder = world
+    optimizers = {"optimizer": QUICK, "trunk_optimizer": QUICK | {"max_epochs": 1, "trunk_learning_rate": 1e-2}}
+    section = BiEncoderSection(trunk=trunk, dim=8, device="cpu", tuning=tuning, **optimizers)
+    teach(section, dataset, folder / tuning)
+    teacher = Teacher.load(folder / tuning)
+    opened = open_tuned_trunk(teacher)
+    caught = Caught(opened.layers, [1], 1)
+    ids, mask = pad_tokens(tokenize(dataset.texts, opened.tokenizer()), torch.arange(8).numpy(), torch.device("cpu"))
+    with torch.no_grad():
+        forward_all(opened, ids, mask)
+    (state,), attention = caught.take()
+    pooled = pool(state, mask, opened.pooling)
+    head = TextHead(32, 8)
+    head.load_state_dict(under(under(load_file(teacher.folder / "weights.safetensors"), "text_encoder"), "head"))
+    known = torch.from_numpy(teacher.knowledge.text_vectors[:8].copy())
+    assert torch.allclose(head(pooled), known, atol=1e-2 * known.abs().max()) and len(attention) == 3
 
 
 def test_widths_may_differ_and_the_map_between_them_is_learnt(world):
