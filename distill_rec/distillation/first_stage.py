@@ -84,7 +84,9 @@ class FirstObjective(Objective):
     def judge(self, held_out: Tensor) -> Callable[[Recommender], Judged]:
         """By texts that are not trained on: nDCG@10 of finding the teacher's vector of each among theirs.
 
-        Noted beside it are their mean cosine (`cosine`) and losses of token states, by name, their weights left out.
+        A student made of the teacher's layers may find all of them from the beginning: of weights that are judged alike
+        the latest are kept. Noted beside it are their mean cosine (`cosine`) and losses of token states, by name, their
+        weights left out.
         """
         taught = self.taught[held_out]
 
@@ -152,7 +154,7 @@ def train_first(training: StudentTraining, knowledge: Knowledge, folder: Path) -
             name=f"student, {NAME}",
             settings=training.decides(clicks_only=False),
             progress=training.progress,
-            task=Task(batches, judge, mark),
+            task=Task(batches, judge, mark, latest=True),
         )
         with nullcontext() if tokens is None else closing(tokens):
             own.run()

@@ -145,7 +145,7 @@ def named(name):
     return {**STUDENT, "first": {**STUDENT["first"], "tokens": {"of": name}}}
 
 
-@pytest.mark.parametrize(
+REFUSED = pytest.mark.parametrize(
     ("recipe", "found"),
     [
         ({"teacher": {}, "student": {**STUDENT, "kind": "static"}}, r"first\.loss\.hidden.*kind 'static', which has no l"),
@@ -158,6 +158,14 @@ def named(name):
         ({"student": {**STUDENT, "trunk": "x"}}, "no teacher"),
     ],
 )
+
+
+def test_the_loop_of_the_task_has_no_such_loss_and_says_where_they_are():
+    with pytest.raises(RecipeError, match=r"student\.loss\.hidden.*mean student\.first\.loss\.hidden"):
+        check({"teacher": {}, "student": {"loss": {"hidden": 1.0}}})
+
+
+@REFUSED
 def test_what_has_no_layers_is_refused_before_anything_runs(recipe, found):
     with pytest.raises(RecipeError, match=found):
         check(recipe)
