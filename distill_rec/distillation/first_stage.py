@@ -1,7 +1,8 @@
 """A student's first stage: its text encoder learns the teacher's vectors of all items' texts, before any click.
 
 The first of Tiny-NewsRec's two stages (Yu et al. 2022, arXiv 2112.00944, section 3). There its teacher is the
-post-trained PLM before it has met a click; here the finished teacher, whose text vectors are knowledge already.
+post-trained PLM before it has met a click; here the finished teacher, whose text vectors are knowledge already. A
+student of layers may learn from those of the teacher's PLM too (`tokens`), as MiniLMv2's and TinyBERT's do from texts.
 """
 
 from __future__ import annotations
@@ -135,7 +136,6 @@ def train_first(training: StudentTraining, knowledge: Knowledge, folder: Path) -
     out = np.zeros(len(texts), np.bool_)
     most = min(max(2, round(first.held_out * len(texts))), MOST_HELD_OUT)
     out[np.random.default_rng([section.seed, len(texts)]).choice(len(texts), most, replace=False)] = True
-
 
     def train(optimizer: OptimizerSection, place: Path) -> None:
         training.begin()

@@ -1,7 +1,7 @@
 """What a transformer student learns from the layers of its teacher's PLM, which is run beside it on the same texts.
 
-The teacher's states are made anew for each batch and let go: kept, they would be as large as all texts' tokens times the
-PLM's width, for each layer.
+The teacher's states are made anew for each batch and let go: kept, they would be as large as all texts' tokens times
+the PLM's width, for each layer.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def open_beside(section: StudentSection, knowledge: Knowledge, dataset: Dataset,
     trunk = trunk_opener_of(teacher.kind, key).get()(teacher).to(device)
     _refuse_other_tokens(encoder, trunk, dataset)
     tried = TokenLosses(section.first, encoder, trunk)
-    tried.judged(torch.zeros(1, dtype=torch.int64, device=device))  # what does not fit is told before anything is trained
+    # What does not fit is told before anything is trained.
+    tried.judged(torch.zeros(1, dtype=torch.int64, device=device))
     tried.close()
     return trunk
 

@@ -14,9 +14,9 @@ def attention_relation_loss(student: Tensor, teacher: Tensor, mask: Tensor, head
 
         R_i = softmax_j(a_i . a_j / sqrt(d_r)),   a of `heads` pieces of d_r = width / heads numbers,
 
-    and the loss is the mean over texts of the mean over relation heads and tokens of KL(R_teacher || R_student). Heads are
-    cut anew, on both sides alike, so that neither widths nor attention heads need be the same. A rotation within the
-    pieces of a head changes no relation, a factor does.
+    and the loss is the mean over texts of the mean over relation heads and tokens of KL(R_teacher || R_student). Heads
+    are cut anew, on both sides alike, so that neither widths nor attention heads need be the same. A rotation within
+    the pieces of a head changes no relation, a factor does.
 
     Args:
         student: `[n, tokens, width]`.

@@ -30,9 +30,8 @@ class LossSpec:
     """A loss: its key in the recipe, the signals that it reads and where its functions are.
 
     A loss of scores or clicks names `rows`, which serves both kinds of data, or `impressions` or `catalogue` where it
-    has a form of its own for one (or works for no other). A loss of vectors names `vectors`, one of a PLM's tokens, which
-    is a key of `student.first.loss` alone, `tokens`. All are dotted names,
-    `package.module:function`:
+    has a form of its own for one (or works for no other). A loss of vectors names `vectors`; one of a PLM's tokens
+    (a key of `student.first.loss` alone) names `tokens`. All are dotted names, `package.module:function`:
 
     - `rows(student, teacher, clicks, mask, **settings)` -> `[batch]`: scores of student and teacher
       `[batch, n_candidates]`; bool, true where clicked; bool, false where padded. Differentiable by the student's.
@@ -41,10 +40,10 @@ class LossSpec:
     - `listed(chunk, weight, listed, **settings)` -> scalar: a closed form where the teacher scores few items
       (`distill_rec.losses.listed`); others have `rows` of those items alone.
     - `vectors(student, teacher, **settings)` -> scalar: `[n, d]` each, row i of both being the same item or user.
-    - `tokens(student, teacher, mask, **settings)` -> scalar, a mean over texts: `[n, tokens, d]` each, of the same tokens,
-      and bool `[n, tokens]`, false where padded. It is called for every pair of layers (needing token states), or for the
-      queries, the keys and the values of one (needing attention), and what it gives is added up. ValueError where widths
-      do not fit its settings, which is told before anything is trained.
+    - `tokens(student, teacher, mask, **settings)` -> scalar, a mean over texts: `[n, tokens, d]` each, of the same
+      tokens, and bool `[n, tokens]`, false where padded. It is called for every pair of layers (needing token states),
+      or for the queries, the keys and the values of one (needing attention), and what it gives is added up. ValueError
+      where widths do not fit its settings, which is told before anything is trained.
 
     A loss of scores that needs popularity also gets `popularity`, the share of all training clicks that fell on less
     clicked items: `[n_items]` over the catalogue, `[batch, n_candidates]` of shown candidates.

@@ -16,11 +16,11 @@ class TokensSection(Section):
     relation_layer: int | None = Field(
         None,
         ge=1,
-        description="the teacher's layer, from 1, whose attention the student's last layer learns the relations of; left "
-        "out: its last",
+        description="the teacher's layer, from 1, whose attention the student's last layer learns the relations of; "
+        "left out: its last",
     )
     hidden_layers: list[Annotated[int, Field(ge=0)]] = Field(
         default_factory=list,
-        description="for each of the student's layers the teacher's, from 1, whose token states hidden compares it with, "
-        "as [3, 6]; 0: none; left out: evenly spread, the last with the last",
+        description="for each of the student's layers the teacher's, from 1, whose token states hidden compares it "
+        "with, as [3, 6]; 0: none; left out: evenly spread, the last with the last",
     )

@@ -21,7 +21,7 @@ from distill_rec.losses.section import loss_section
 from distill_rec.losses.spec import LossSpec
 
 ROWS, COLUMNS = 6, 7
-TOKENS, WIDTH = 4, 16
+TOKENS, WIDTH = 4, 32
 """Of a text, and of the states of losses of tokens: what their settings' defaults divide."""
 JOINED = (0, 0, 0, 1, 2, 2)
 """Which rows have one user vector."""
@@ -31,7 +31,8 @@ NEAR = 1e-9
 
 @dataclass(frozen=True)
 class Sample:
-    """Arguments of one call; `[rows, columns]` each, scores or vectors; of tokens `[rows, tokens, width]`, and their mask."""
+    """Arguments of one call; `[rows, columns]` each, scores or vectors; states are `[rows, tokens, width]`, their mask
+    `[rows, tokens]`."""
 
     student: Tensor
     teacher: Tensor

@@ -1,7 +1,7 @@
 """What a trunk's layers compute of a text's tokens, caught by hooks while its own forward pass runs.
 
-Queries, keys and values are what attention's projections give, so that it is the same whichever way the attention itself
-is computed (eager, SDPA, flash).
+Queries, keys and values are what attention's projections give, so that it is the same whichever way the attention
+itself is computed (eager, SDPA, flash).
 """
 
 from __future__ import annotations

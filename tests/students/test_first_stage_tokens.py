@@ -18,8 +18,8 @@ from distill_rec.sections.base import decisive
 from distill_rec.teacher_model import Teacher
 from distill_rec.testing.kills import Counted, KilledError, places
 from distill_rec.testing.sections import QUICK, own_cache
-from distill_rec.training.outcome import Outcome
 from distill_rec.training.checkpoint import under
+from distill_rec.training.outcome import Outcome
 from distill_rec.trunks.caught import Caught
 from distill_rec.trunks.load import pool
 from distill_rec.trunks.prefix import forward_all, pad_tokens
@@ -148,9 +148,9 @@ def named(name):
 REFUSED = pytest.mark.parametrize(
     ("recipe", "found"),
     [
-        ({"teacher": {}, "student": {**STUDENT, "kind": "static"}}, r"first\.loss\.hidden.*kind 'static', which has no l"),
+        ({"teacher": {}, "student": {**STUDENT, "kind": "static"}}, r"first\.loss\.hidden.*kind 'static', which"),
         ({"teacher": {}, "student": {**STUDENT, "kind": "sequential"}}, "kind 'sequential'"),
-        ({"teacher": {"kind": "item_ids"}, "student": {**STUDENT, "trunk": "x"}}, r"loss\.hidden.*'item_ids', which has"),
+        ({"teacher": {"kind": "item_ids"}, "student": {**STUDENT, "trunk": "x"}}, r"hidden.*'item_ids', which has"),
         ({"teacher": {"trunk": "v.npz"}, "student": STUDENT}, r"first\.loss\.hidden.*a file of vectors"),
         ({"teacher": TWO, "student": STUDENT}, r"first\.tokens\.of: '', and there are several.*text, ids"),
         ({"teacher": TWO, "student": named("ids")}, "'item_ids', which has no PLM"),
@@ -198,4 +198,5 @@ def test_what_does_not_fit_is_refused_before_it_is_trained(world):
 
 def test_a_first_stage_without_them_is_fingerprinted_as_before():
     plain = decisive(student_section("transformer", first={}), UNTRAINED)
-    assert plain["first"].keys() == {"loss", "held_out"} and plain["first"]["loss"].keys() == {"item_cosine", "item_mse"}
+    assert plain["first"].keys() == {"loss", "held_out"}
+    assert plain["first"]["loss"].keys() == {"item_cosine", "item_mse"}
