@@ -44,7 +44,7 @@ TEACHER = {"min_updates": 400, "max_updates": 800, "validate_every": 66}
 
 
 def section_of(way: str, seed: int, args: argparse.Namespace) -> TransformerSection:
-    task = {"batch_size": 64, "window": 16, "learning_rate": 1e-3, "trunk_learning_rate": 5e-5, "decay": "linear",
+    task = {"batch_size": 64, "window": 24, "learning_rate": 1e-3, "trunk_learning_rate": 5e-5, "decay": "linear",
             "max_updates": args.updates, "validate_every": 48}  # fmt: skip
     first = {"batch_size": 64, "window": 1, "learning_rate": 1e-3, "trunk_learning_rate": 1e-4, "decay": "linear",
              "max_updates": args.first, "max_epochs": 1000, "validate_every": args.first // 4}  # fmt: skip
@@ -80,8 +80,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--tuning", default="head")
-    parser.add_argument("--first", type=int, default=192, help="updates of the first stage")
-    parser.add_argument("--updates", type=int, default=192, help="updates of the task stage")
+    parser.add_argument("--first", type=int, default=120, help="updates of the first stage")
+    parser.add_argument("--updates", type=int, default=96, help="updates of the task stage")
     args = parser.parse_args()
     teacher = {f"teacher.optimizer.{key}": value for key, value in TEACHER.items()}
     run_stages(load_recipe("students/transformer", {"teacher.tuning": args.tuning, **teacher}), args.out, until="teach")

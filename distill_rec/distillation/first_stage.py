@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -38,6 +39,7 @@ from distill_rec.training.checkpoint import load_trainable, trainable
 from distill_rec.training.objective import Scene, candidates_of
 from distill_rec.training.search import search
 from distill_rec.training.task import Judged, Task, TextBatches, own_found
+from distill_rec.trunks.encoder import TrunkEncoder
 
 NAME = "first stage"
 LEAST, MOST_HELD_OUT = 20, 1000
@@ -139,7 +141,7 @@ def train_first(training: StudentTraining, knowledge: Knowledge, folder: Path) -
 
     def train(optimizer: OptimizerSection, place: Path) -> None:
         training.begin()
-        tokens = None if trunk is None else TokenLosses(first, encoder, trunk)
+        tokens = None if trunk is None else TokenLosses(first, cast(TrunkEncoder, encoder), trunk)
         objective = FirstObjective(knowledge, section, training.device, tokens).to(training.device)
         batches = TextBatches(texts[None, ~out, None], optimizer.batch_size, section.seed)
         judge = objective.judge(torch.from_numpy(texts[out]).to(training.device))

@@ -46,7 +46,7 @@ def log_relations(states: Tensor, mask: Tensor, heads: int) -> Tensor:
     if width % heads:
         raise ValueError(f"{heads} heads do not divide a width of {width}")
     pieces = states.view(n, tokens, heads, width // heads).transpose(1, 2)
-    scores = pieces @ pieces.transpose(2, 3) / (width // heads) ** 0.5
+    scores: Tensor = pieces @ pieces.transpose(2, 3) / (width // heads) ** 0.5
     # A token always sees itself, so that no row of padding is without any.
     seen = mask[:, None, None, :] | torch.eye(tokens, dtype=torch.bool, device=mask.device)
     return scores.masked_fill(~seen, -torch.inf).log_softmax(3)

@@ -30,7 +30,7 @@ class Caught:
         ModelError: that layer does not show them.
     """
 
-    def __init__(self, layers: Sequence[nn.Module], states: Sequence[int], attention: int | None) -> None:
+    def __init__(self, layers: nn.ModuleList, states: Sequence[int], attention: int | None) -> None:
         self._wanted = [layers[number] for number in states]
         self._projections = [] if attention is None else projections_of(layers[attention])
         self._found: dict[int, Tensor] = {}
