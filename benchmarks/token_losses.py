@@ -36,10 +36,11 @@ VECTORS = {"item_cosine": 1.0, "relational": 10.0}
 WAYS: dict[str, dict[str, float] | None] = {
     "none": None,
     "vectors": VECTORS,
-    "relation": VECTORS | {"attention_relation": 1.0},
-    "hidden": VECTORS | {"hidden": 1.0},
-    "both": VECTORS | {"attention_relation": 1.0, "hidden": 1.0},
+    "relation": VECTORS | {"attention_relation": 0.1},
+    "hidden": VECTORS | {"hidden": 0.5},
+    "both": VECTORS | {"attention_relation": 0.1, "hidden": 0.5},
 }
+"""Weights with which each loss begins about as large as the vector losses together (.2 to .4)."""
 TEACHER = {"min_updates": 400, "max_updates": 800, "validate_every": 66}
 
 
