@@ -47,7 +47,7 @@ TEACHER = {"min_updates": 400, "max_updates": 800, "validate_every": 66}
 def section_of(way: str, seed: int, args: argparse.Namespace) -> TransformerSection:
     task = {"batch_size": 64, "window": 24, "learning_rate": 1e-3, "trunk_learning_rate": 5e-5, "decay": "linear",
             "max_updates": args.updates, "validate_every": 48}  # fmt: skip
-    first = {"batch_size": 64, "window": 1, "learning_rate": 1e-3, "trunk_learning_rate": 1e-4, "decay": "linear",
+    first = {"batch_size": 64, "window": 1, "learning_rate": 1e-3, "trunk_learning_rate": args.rate, "decay": "linear",
              "max_updates": args.first, "max_epochs": 1000, "validate_every": args.first // 4}  # fmt: skip
     settings = {"layers": args.layers, "projection": "linear", "seed": seed, "optimizer": task}
     losses = WAYS[way]
@@ -57,7 +57,7 @@ def section_of(way: str, seed: int, args: argparse.Namespace) -> TransformerSect
 
 
 def train(run: Path, dataset: Dataset, way: str, seed: int, args: argparse.Namespace) -> Path:
-    folder = run / "ways" / f"{way}-{args.layers}-{args.first}-{args.updates}-{seed}"
+    folder = run / "ways" / f"{way}-{args.layers}-{args.first}-{args.rate:g}-{args.updates}-{seed}"
     section = section_of(way, seed, args)
     distill(section, run / "teach" / "knowledge", dataset, folder, trunk=resolve("demo:all-MiniLM-L6-v2"))
     return folder
@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=1)
     parser.add_argument("--tuning", default="head")
     parser.add_argument("--first", type=int, default=120, help="updates of the first stage")
+    parser.add_argument("--rate", type=float, default=1e-4, help="the first stage's trunk_learning_rate")
     parser.add_argument("--updates", type=int, default=96, help="updates of the task stage")
     args = parser.parse_args()
     teacher = {f"teacher.optimizer.{key}": value for key, value in TEACHER.items()}
@@ -98,7 +99,10 @@ def main() -> None:
     results = compare(found, dataset, EvaluateSection())
     render(results, Console(width=160))
     test = next(table for table in results.tables if table.key == "test")
-    differences = [one.model_dump() for one in test.differences if one.metric in ("ndcg@10", "recall@10", "recall@100")]
+    ways = {name: one for name, one in found.items() if name != "teacher"}  # then all are compared with each other
+    both = [test, *(one for one in compare(ways, dataset, EvaluateSection()).tables if one.key == "test")]
+    metrics = ("ndcg@10", "recall@10", "recall@100")
+    differences = [one.model_dump() for table in both for one in table.differences if one.metric in metrics]
     ratios = [one.model_dump() for one in test.ratios]
     cells = {name: {model: cell.model_dump() for model, cell in row.items()} for name, row in test.cells.items()}
     write_json(args.out / "results.json", {"trained": told, "cells": cells, "differences": differences, "Q": ratios})
