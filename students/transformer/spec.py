@@ -34,5 +34,6 @@ SPEC = StudentSpec(
     artifact="transformer",
     build=_build,
     model=_model,
+    trunk_layers=lambda section: int(section.layers),
     export_seconds=40.0,
 )
