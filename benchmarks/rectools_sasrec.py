@@ -1,14 +1,18 @@
-"""SASRec of RecTools on sequences, its first hundred of each user in a file that distill-rec evaluates.
+"""SASRec of RecTools on the clicks of a run, its first hundred of each user in a file that distill-rec evaluates.
 
+    distill-rec prepare students/static/amazon-beauty --set data.path=FOLDER --out runs/beauty
+    python benchmarks/rectools_sasrec.py clicks.inter --from runs/beauty
     python -m venv RECTOOLS && RECTOOLS/bin/pip install 'rectools[torch]'
-    RECTOOLS/bin/python benchmarks/rectools_sasrec.py AMAZON_BEAUTY/beauty.inter --out sasrec.csv
-    distill-rec evaluate RECIPE --restart evaluate --set 'evaluate.others=[{name = "RecTools", path = "sasrec.csv"}]'
+    RECTOOLS/bin/python benchmarks/rectools_sasrec.py clicks.inter --out rectools.csv
+    distill-rec run students/static/amazon-beauty --set data.path=FOLDER --out runs/beauty \\
+      --set 'evaluate.others=[{name = "RecTools", path = "rectools.csv"}]'
 
-The file is RecBole's of the sequence form: `user_id`, `item_id_list` in order of time, `item_id` (the item that came
-last, which is the test and is read by nobody here). The last of the list is the validation, as with `split =
-"leave-last-out"`; what comes before it trains. After each epoch nDCG@10 of validation users is measured, seen items
-left out; the best weights are kept, and a plateau or the limit of seconds ends the training. Runs in an environment of
-its own: it needs RecTools with torch and nothing of distill-rec. Prints one JSON object, and leaves it beside OUT.
+The file between the two is RecBole's of the sequence form, `user_id` and `item_id_list` in order of time, without the
+test's clicks. The last of each list is the validation, as with `split = "leave-last-out"`; what comes before it trains.
+`--from` writes it from prepared data, in distill-rec's environment, and trains nothing. After each epoch nDCG@10 of
+validation users is measured, seen items left out; the best weights are kept, and a plateau or the limit of seconds ends
+the training. That runs in an environment of its own: it needs RecTools with torch and nothing of distill-rec. Prints
+one JSON object, and leaves it beside OUT.
 """
 
 from __future__ import annotations
@@ -30,7 +34,8 @@ FIRST = 10
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sequences", type=Path, help="RecBole file of sequences")
-    parser.add_argument("--out", type=Path, required=True, help="CSV of user_id, item_id, rank")
+    parser.add_argument("--from", dest="run", type=Path, help="write that file from this run's prepared data, no more")
+    parser.add_argument("--out", type=Path, help="CSV of user_id, item_id, rank")
     parser.add_argument("--seconds", type=float, default=2400.0, help="of the clock; no epoch begins after them")
     parser.add_argument("--epochs", type=int, default=200, help="at most")
     parser.add_argument("--patience", type=int, default=3, help="epochs without a gain before it ends")
@@ -45,6 +50,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
+    if args.run is not None:
+        print(json.dumps(write_sequences(args.run, args.sequences)))
+        return
+    if args.out is None:
+        parser.error("--out, or --from")
     try:
         found = measure(args)
     except ModuleNotFoundError as error:
@@ -110,6 +120,38 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "users": len(users),
         "settings": settings,
     }
+
+
+def write_sequences(run: Path, path: Path) -> dict[str, int]:
+    """Each user's training clicks in order and behind them the validation's, from a run's prepared data.
+
+    Returns:
+        How many users and clicks were written.
+    """
+    import numpy as np
+
+    from distill_rec.data import Dataset
+    from distill_rec.data.dataset import Queries, Sequences
+    from distill_rec.files import write_text
+
+    dataset = Dataset.load(run / "prepare")
+    train, validation = dataset.train, dataset.validation
+    if not isinstance(train, Sequences) or not isinstance(validation, Queries):
+        sys.exit(f"{run}: impressions; it takes a log of clicks")
+    users, counts = np.unique(validation.user, return_counts=True)
+    if not (counts == 1).all() or not np.isin(dataset.test.user, users).all():
+        sys.exit(f"{run}: not one validation click for each user of the test; prepare with data.split = leave-last-out")
+    ids, names = dataset.items["item_id"].to_list(), dataset.users["user_id"].to_list()
+    if odd := [one for one in (*ids, *names) if not one or set(one) & set(" \t\r\n")]:
+        sys.exit(f"{run}: the id {odd[0]!r} cannot stand in a list whose items are apart by blanks")
+    own = {int(user): clicks for user, clicks in zip(train.user, train.items, strict=True)}
+    lines, written = ["user_id:token\titem_id_list:token_seq"], 0
+    for user, target in zip(validation.user, validation.target, strict=True):
+        clicks = [*own.get(int(user), []), target]
+        lines.append(f"{names[int(user)]}\t{' '.join(ids[int(item)] for item in clicks)}")
+        written += len(clicks)
+    write_text(path, "\n".join(lines) + "\n")
+    return {"users": len(users), "clicks": written}
 
 
 def clicks_of(path: Path) -> pd.DataFrame:

@@ -6,7 +6,7 @@ Entry points lead to specs; `distill_rec.registry` finds them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -76,6 +76,12 @@ class OpenLearner(Protocol):
     ) -> Learner: ...
 
 
+class OpenTrunk(Protocol):
+    """A trained teacher's PLM as it was tuned, frozen, for losses of a student that is run beside it."""
+
+    def __call__(self, teacher: Teacher) -> Trunk: ...
+
+
 class LearnerSeconds(Protocol):
     """Seconds that a teacher's part of a joint training takes on two cores; an order of magnitude.
 
@@ -103,6 +109,8 @@ class TeacherSpec:
         ranker: of a kind without vectors; None where it has vectors, or cannot be asked.
         untrained: None where nothing of it can rank before it is trained.
         learner, learner_seconds: of one that can go on learning beside a student (`student.joint`); None else.
+        trunk: of one whose PLM reads an item's text alone, so that a student's layers may learn from its layers; None
+            else.
     """
 
     kind: str
@@ -116,6 +124,7 @@ class TeacherSpec:
     untrained: Late[Untrained] | None = None
     learner: Late[OpenLearner] | None = None
     learner_seconds: Late[LearnerSeconds] | None = None
+    trunk: Late[OpenTrunk] | None = None
 
 
 class Tuning(Protocol):
@@ -195,6 +204,8 @@ class StudentSpec:
         build: makes one.
         model: subclass of `StudentModel`, which reads and exports one.
         warm: makes what several of them share; None where that is nothing.
+        trunk_layers: of settings, how many layers of a PLM its text encoder (a `TrunkEncoder`) runs; None of a kind
+            whose encoder is none.
         start_seconds, export_seconds: for the plan, on two cores.
     """
 
@@ -205,6 +216,7 @@ class StudentSpec:
     build: Late[BuildStudent]
     model: Late[type[StudentModel]]
     warm: Late[WarmCaches] | None = None
+    trunk_layers: Callable[[Any], int] | None = None
     start_seconds: float = 0.0
     export_seconds: float = 5.0
 
@@ -238,6 +250,53 @@ def learner_of(kind: str) -> Late[OpenLearner]:
         expected = "one that can learn beside the student, as bi_encoder"
         raise RecipeError("section student.joint", what, expected, "Or leave the section out.")
     return found
+
+
+def trunk_opener_of(kind: str, key: str) -> Late[OpenTrunk]:
+    """What opens a teacher of a kind as a PLM whose layers a student's may learn from.
+
+    Args:
+        key: of what reads them.
+
+    Raises:
+        RecipeError: it has none.
+    """
+    found = teacher_spec(kind).trunk
+    if found is None:
+        what = f"a teacher of kind {kind!r}, which has no PLM that reads an item's text alone"
+        raise RecipeError(f"key {key}", what, "a bi_encoder, whose layers are read", f"Set {key} = 0 to leave it out.")
+    return found
+
+
+def refuse_without_layers(kind: str, key: str) -> None:
+    """Refuse a loss of token states of a student that runs no PLM.
+
+    Args:
+        key: of the loss.
+
+    Raises:
+        RecipeError: naming key and kind.
+    """
+    if student_spec(kind).trunk_layers is None:
+        found = f"of a student of kind {kind!r}, which has no layers"
+        raise RecipeError(f"key {key}", found, "a student of kind 'transformer'", f"Set {key} = 0 to leave it out.")
+
+
+def teacher_read(of: str, names: Collection[str]) -> str:
+    """Whose PLM losses of token states read, by `student.first.tokens.of`: a name, or "" of a teacher that is one.
+
+    Args:
+        names: of several teachers.
+
+    Raises:
+        RecipeError: of several none is named, or there is none of the name.
+    """
+    key = "key student.first.tokens.of"
+    if names and of not in names:
+        raise RecipeError(key, f"{of!r}, and there are several teachers", f"the name of one: {', '.join(names)}")
+    if of and not names:
+        raise RecipeError(key, f"{of!r}, and there is one teacher", "''")
+    return of
 
 
 def student_spec(kind: str) -> StudentSpec:

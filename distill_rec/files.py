@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import fcntl
-import glob
 import hashlib
 import json
 import os
@@ -17,6 +17,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_rec.artifact.live_folders import live_folder
+from distill_rec.artifact.whole_files import fresh_folder
 from distill_rec.artifact.whole_files import replacing as replacing
 from distill_rec.artifact.whole_files import sha256_file as sha256_file
 from distill_rec.artifact.whole_files import write_bytes as write_bytes
@@ -31,20 +33,28 @@ LOCK = ".lock"
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield an empty temporary folder beside `path`; rename it to `path` when the block ends well.
 
-    What a killed process left under such a name is removed first.
+    What a killed process left under such a name is removed first; a folder that another writes at the same time stays,
+    and the last one to end has `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    for stale in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
-        shutil.rmtree(stale, ignore_errors=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.mkdir()
-    try:
+    with live_folder(path.parent, f"{path.name}.", ".tmp") as temporary:
         yield temporary
-        if path.exists():
-            shutil.rmtree(path)
+        while not _placed(temporary, path):
+            aside = fresh_folder(path.parent, ".tmp", f"{path.name}.")
+            with contextlib.suppress(FileNotFoundError):  # another writer moved it first
+                os.replace(path, aside)
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _placed(temporary: Path, path: Path) -> bool:
+    """Rename a folder; False where one with something in it is there."""
+    try:
         os.replace(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
 
 
 def copy_linked(old: Path, place: Path) -> None:

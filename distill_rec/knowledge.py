@@ -1,4 +1,8 @@
-"""What a teacher hands over, cached once: item vectors, text vectors, user encoder. Distilling never runs a trunk."""
+"""What a teacher hands over, cached once: item vectors, text vectors, user encoder.
+
+Distilling runs no trunk, but where teacher and student are trained together (`student.joint`) or a first stage reads
+the layers of the teacher's PLM (`student.first.tokens`).
+"""
 
 from __future__ import annotations
 

@@ -13,8 +13,9 @@ from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, mod
 
 from distill_rec.kinds import validated
 from distill_rec.losses.checks import used
-from distill_rec.losses.registry import item_losses, losses
+from distill_rec.losses.registry import first_losses, losses
 from distill_rec.losses.section import loss_section
+from distill_rec.losses.spec import LossSpec
 from distill_rec.sections.base import Section as Section
 from distill_rec.sections.base import decisive as decisive
 from distill_rec.sections.data import GROWING as GROWING
@@ -27,6 +28,7 @@ from distill_rec.sections.refresh import RefreshSection as RefreshSection
 from distill_rec.sections.schedule import at_largest, refuse_schedule
 from distill_rec.sections.search import SearchSection
 from distill_rec.sections.student import LearningSection, refuse_nested
+from distill_rec.sections.tokens import TokensSection
 
 
 class Sourced(Section):
@@ -123,17 +125,22 @@ if TYPE_CHECKING:
     class LossSection(Section):
         """Weights of the distillation objective; its keys are those of the registered losses."""
 
-    class ItemLossSection(Section):
-        """The same of the losses of item vectors alone."""
+    class FirstLossSection(Section):
+        """The same of the losses of item vectors alone, and of those of a PLM's tokens."""
 else:
     LossSection = loss_section(Section, losses())
-    ItemLossSection = loss_section(Section, item_losses())
+    FirstLossSection = loss_section(Section, first_losses())
 
 
 class FirstSection(Section):
     """A first stage of distillation: the teacher's vectors of all items' texts, clicked or not, and no clicks."""
 
-    loss: ItemLossSection = Field(default_factory=ItemLossSection, description="what it is distilled by")
+    loss: FirstLossSection = Field(default_factory=FirstLossSection, description="what it is distilled by")
+    tokens: TokensSection = Field(
+        default_factory=TokensSection,
+        description="what the losses hidden and attention_relation read: the teacher's PLM is run beside a transformer "
+        "student",
+    )
     held_out: float = Field(
         0.1, gt=0, lt=1, description="share of the texts, drawn by the seed and at most 1,000, that judge it"
     )
@@ -143,10 +150,21 @@ class FirstSection(Section):
 
     @field_validator("loss")
     @classmethod
-    def _learns(cls, loss: ItemLossSection) -> ItemLossSection:
-        if not used(loss):
+    def _learns(cls, loss: FirstLossSection) -> FirstLossSection:
+        if not any(spec.vectors for spec in used(loss)):
             raise ValueError("a loss of item vectors with a weight above zero")
         return loss
+
+    @model_validator(mode="after")
+    def _reads_tokens(self) -> Self:
+        if self.tokens != TokensSection() and not self.token_losses:
+            raise ValueError("tokens are read by loss.hidden and loss.attention_relation, and neither has a weight")
+        return self
+
+    @property
+    def token_losses(self) -> list[LossSpec]:
+        """Losses with a weight that read the teacher's PLM."""
+        return [spec for spec in used(self.loss) if spec.tokens]
 
 
 class StudentSection(ModelSection, LearningSection, Sourced):

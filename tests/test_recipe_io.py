@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from distill_rec.recipe_io import find_recipe, load_recipe, shelf_names
+from distill_rec.recipe_io import find_recipe, load_recipe, recorded, shelf_names
+from distill_rec.recipe_unread import cautions_of
 from distill_rec.runtime.errors import RecipeError
 
 
@@ -178,3 +180,72 @@ def test_a_run_s_own_note_is_no_recipe_and_says_what_is_named_in_its_place(tmp_p
     (tmp_path / "recipe.json").write_text('{"recipe": {}}')
     with pytest.raises(RecipeError, match=r"noted of its recipe; expected a recipe.*--out"):
         load_recipe(str(tmp_path / "recipe.json"))
+
+
+ONE = "[teacher]\n[student]\n"
+TWO = """[[teacher]]
+name = "text"
+{text}
+[[teacher]]
+name = "ids"
+kind = "item_ids"
+[student]
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "reason"),
+    [
+        (ONE + "mix_temperature = 0.5", "student.mix_temperature", "student.mix is 'sum'"),
+        (TWO.format(text="") + "mix_temperature = 0.5", "student.mix_temperature", "student.mix is 'sum'"),
+        (ONE + "[student.schedule]\nunkd_temperature = {start = 4.0, end = 1.0}", "student.schedule.unkd_temperature",
+         "unkd, has no weight"),
+        (ONE + "[student.loss]\nkl = 0\n[student.schedule]\ntemperature = {start = 4.0, end = 1.0}",
+         "student.schedule.temperature", "kl, has no weight"),
+        (ONE + "[student.schedule]\nrd = {start = 0.0, end = 0.0}", "student.schedule.rd", "stays 0"),
+        (ONE + 'adapter = "mlp"\n[student.loss]\nitem_cosine = 0\nuser_cosine = 0', "student.adapter", "no loss of"),
+        (ONE + "[student.experts]\ncount = 3", "student.experts", "student.adapter is 'auto'"),
+        (ONE + "[student.histories]\nshare = 0.5", "student.histories.share", "no way of changing"),
+        (ONE + "[student.histories]\nclicks = false", "student.histories.clicks", "no way of changing"),
+        (ONE + 'user_encoder = "mean"\nuser_heads = 4', "student.user_heads", "student.user_encoder is 'mean'"),
+        (ONE + 'user_encoder = "nrms"\nuser_layers = 3', "student.user_layers", "student.user_encoder is 'nrms'"),
+        (ONE + "offsets = false\noffset_decay = 0.1", "student.offset_decay", "student.offsets is false"),
+        (ONE + '[student.optimizer]\ndrawn_by = "clicks"', "student.optimizer.drawn_by", "drawn_negatives is not"),
+        (TWO.format(text="offsets = false\noffset_dropout = 0.1"), "teacher.text.offset_dropout", "text.offsets is"),
+        (TWO.format(text="trajectory = [10]") + "[student.order]\ngain = 1.2", "student.order.gain", "by is 'share'"),
+        ('[student]\ntrunk = "x/y"\n[student.schedule]\nkl = {start = 0.0, end = 1.0}', "student.schedule",
+         "no teacher"),
+    ],
+)  # fmt: skip
+def test_a_key_that_nothing_would_read_is_refused(tmp_path: Path, text: str, key: str, reason: str) -> None:
+    path = write(tmp_path / "recipe.toml", text)
+    with pytest.raises(RecipeError, match=re.escape(f"key {key}: given, and ")) as error:
+        load_recipe(path)
+    assert reason in str(error.value) and "eave it out" in str(error.value)
+    recorded(tomllib.loads(text) if "[[" not in text else {}, "recipe.json")  # a finished run's is read all the same
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TWO.format(text="") + 'mix = "by_loss"\nmix_temperature = 0.5',
+        ONE + "[student.loss]\nkl = 0\n[student.schedule]\nkl = {start = 0.0, end = 1.0}\n"
+        "temperature = {start = 4.0, end = 1.0}",
+        ONE + 'adapter = "experts"\n[student.experts]\ncount = 3',
+        ONE + "[student.histories]\nshare = 0.5\nswap = 0.1\nclicks = false",
+        ONE + "user_heads = 4",
+        ONE + '[student.optimizer]\ntries = [{drawn_negatives = 8}]\ndrawn_by = "clicks"',
+    ],
+)
+def test_a_key_that_is_read_at_some_time_is_not(tmp_path: Path, text: str) -> None:
+    assert load_recipe(write(tmp_path / "recipe.toml", text)).student is not None
+
+
+def test_settings_of_a_loss_that_is_off_are_told_and_not_refused(tmp_path: Path) -> None:
+    """Leaving a loss out by its weight is how ablations are made."""
+    path = write(tmp_path / "recipe.toml", ONE + "[student.loss]\nkl = 0\ntemperature = 2.0\nrd_top = 5")
+    assert [text.split()[0] for text in cautions_of(load_recipe(path))] == [
+        "student.loss.temperature",
+        "student.loss.rd_top",
+    ]
+    assert cautions_of(load_recipe(path, ["student.loss.kl=1", "student.loss.rd=0.5"])) == []

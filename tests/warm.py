@@ -76,6 +76,9 @@ class Warm:
         while not code.exists():
             if time.monotonic() > deadline:
                 os.kill(pid, 9)
+                # the server notes how it ended in the job's folder, and would die of one that has gone
+                while not code.exists() and self._server is not None and self._server.poll() is None:
+                    time.sleep(POLL)
                 raise subprocess.TimeoutExpired(arguments, timeout)
             time.sleep(POLL)
         return int(code.read_text())

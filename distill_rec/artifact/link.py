@@ -92,7 +92,7 @@ def restoring(link: Path, number: int) -> str:
 
 def is_replaceable(link: Path) -> bool:
     """Whether a link may stand in this path's place without anything being lost."""
-    if link.is_symlink() or not link.exists():
+    if not os.path.lexists(link) or link.is_symlink():  # in this order, or a link that appears meanwhile is a folder
         return True
     if not link.is_dir():
         return bool(_text_of(link))

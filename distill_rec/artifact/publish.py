@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from pathlib import Path
 from distill_rec.artifact.errors import ArtifactError
 from distill_rec.artifact.link import LINK as LINK
 from distill_rec.artifact.link import VERSIONS, is_replaceable, kept, lost_link, number_of, version_of
+from distill_rec.artifact.live_folders import live_folder, lock
 from distill_rec.artifact.whole_files import fresh_folder
 
 SUFFIX = ".tmp"
@@ -33,21 +33,15 @@ def new_version(export_folder: Path, keep: int) -> Iterator[Path]:
     """
     versions = export_folder / VERSIONS
     versions.mkdir(parents=True, exist_ok=True)
-    _require_replaceable(export_folder / LINK)
-    with _locked(versions):
-        _remove_stale(versions)
-        temporary = fresh_folder(versions, SUFFIX)
-        alive = _lock(temporary)
-    try:
+    with _locked(versions):  # or another's first link appears while it is looked for
+        _require_replaceable(export_folder / LINK)
+    with live_folder(versions, "", SUFFIX) as temporary:
         yield temporary
         with _locked(versions):
             number = max(kept(export_folder), default=0) + 1
             os.rename(temporary, versions / str(number))
             _switch(export_folder, number)
             _prune(export_folder, keep)
-    finally:
-        os.close(alive)
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def prune(export_folder: Path, keep: int) -> None:
@@ -78,10 +72,11 @@ def rollback(export_folder: Path, to: int | None = None) -> str:
         ArtifactError: no such version is kept, or the link is lost and none is named.
     """
     link = export_folder / LINK
-    _require_replaceable(link)
     if not kept(export_folder):
+        _require_replaceable(link)
         raise ArtifactError(link, "nothing is published here", "a link to one of versions/", "Export first.")
     with _locked(export_folder / VERSIONS):
+        _require_replaceable(link)
         now, numbers = number_of(link), kept(export_folder)
         if to is None and now is None:
             raise lost_link(link)
@@ -99,34 +94,12 @@ def rollback(export_folder: Path, to: int | None = None) -> str:
     return str(fit[-1])
 
 
-def _lock(folder: Path, wait: bool = True) -> int:
-    """A lock on a folder, held until the descriptor is closed or the process dies."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    descriptor = _lock(folder)
+    descriptor = lock(folder)
     try:
         yield
     finally:
-        os.close(descriptor)
-
-
-def _remove_stale(versions: Path) -> None:
-    """Remove half-written versions whose writer is dead: a live one holds the lock on its folder."""
-    for folder in versions.glob(f".*{SUFFIX}"):
-        try:
-            descriptor = _lock(folder, wait=False)
-        except OSError:
-            continue
-        shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)
 
 

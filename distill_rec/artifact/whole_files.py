@@ -18,10 +18,11 @@ def replacing(path: Path) -> Iterator[Path]:
     Whoever may read what this user makes may read it, however it is written: some writers replace the file by one for
     its owner alone.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # a name of its own for each writer: threads of one process, and processes of two containers, have the same number
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        temporary.touch()
+        temporary.touch(exist_ok=False)
         mode = temporary.stat().st_mode & 0o777
         yield temporary
         if temporary.stat().st_mode & 0o777 != mode:
@@ -51,10 +52,10 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def fresh_folder(parent: Path, suffix: str) -> Path:
+def fresh_folder(parent: Path, suffix: str, prefix: str = "") -> Path:
     """A new hidden folder, as readable as the user's umask says (`tempfile` makes them for their owner alone)."""
     while True:
-        folder = parent / f".{secrets.token_hex(4)}{suffix}"
+        folder = parent / f".{prefix}{secrets.token_hex(4)}{suffix}"
         with contextlib.suppress(FileExistsError):
             folder.mkdir()
             return folder

@@ -18,16 +18,19 @@ def print_plan(recipe: Recipe, folder: Path, base: Path, restart: str | None, as
     from distill_rec.pipeline.sizes import sizes_of
     from distill_rec.pipeline.stages.evaluate import columns_of
     from distill_rec.recipe_io import DEMO
+    from distill_rec.recipe_unread import cautions_of
 
     if not recipe.data.path.startswith(DEMO):
         further = columns_of(recipe.evaluate) if recipe.evaluate is not None else None
         require_columns(recipe.data, base, further)
     sizes = sizes_of(recipe.data, base)
     plan, floors = plan_of(recipe, folder, base, restart, sizes), floors_of(recipe, sizes)
+    unread = cautions_of(recipe)
     if as_json:
         stages = [step.__dict__ for step in plan]
         cautions = [one.__dict__ for one in sizes.heavy]
-        print_json({"run": str(folder), "stages": stages, "cautions": cautions, "floors": floors}, indent=2)
+        told = {"run": str(folder), "stages": stages, "cautions": cautions, "unread": unread, "floors": floors}
+        print_json(told, indent=2)
         return
     from rich.table import Table
 
@@ -42,6 +45,8 @@ def print_plan(recipe: Recipe, folder: Path, base: Path, restart: str | None, as
     print_table(make_console(), table)
     for caution in sizes.heavy:
         print(f"look at: {caution.text}")
+    for text in unread:
+        print(f"look at: {text}")
     for floor in floors:
         print(floor)
     print(f"run: {folder}; about {left:,.0f} s left on two cores. Early stopping makes it shorter, a GPU much shorter.")

@@ -1,13 +1,16 @@
 """A student's first stage: its text encoder learns the teacher's vectors of all items' texts, before any click.
 
 The first of Tiny-NewsRec's two stages (Yu et al. 2022, arXiv 2112.00944, section 3). There its teacher is the
-post-trained PLM before it has met a click; here the finished teacher, whose text vectors are knowledge already.
+post-trained PLM before it has met a click; here the finished teacher, whose text vectors are knowledge already. A
+student of layers may learn from those of the teacher's PLM too (`tokens`), as MiniLMv2's and TinyBERT's do from texts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,6 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from distill_rec.distillation.tokens import TokenLosses, open_beside
 from distill_rec.distillation.training import StudentTraining
 from distill_rec.distillation.vectors import known_blocks, of_vectors
 from distill_rec.files import fingerprint
@@ -35,6 +39,7 @@ from distill_rec.training.checkpoint import load_trainable, trainable
 from distill_rec.training.objective import Scene, candidates_of
 from distill_rec.training.search import search
 from distill_rec.training.task import Judged, Task, TextBatches, own_found
+from distill_rec.trunks.encoder import TrunkEncoder
 
 NAME = "first stage"
 LEAST, MOST_HELD_OUT = 20, 1000
@@ -44,17 +49,21 @@ HANDED_ON = ("0.text_encoder.", "1.item_adapter.")
 
 
 class FirstObjective(Objective):
-    """Losses of item vectors over the texts of a batch.
+    """Losses of item vectors over the texts of a batch, and of token states over those of a window.
 
     Args:
         knowledge: of the teacher.
         section: of the student.
+        tokens: losses of token states; none where not given.
     """
 
-    def __init__(self, knowledge: Knowledge, section: StudentSection, device: torch.device) -> None:
+    def __init__(
+        self, knowledge: Knowledge, section: StudentSection, device: torch.device, tokens: TokenLosses | None = None
+    ) -> None:
         super().__init__()
         assert section.first is not None
-        self.losses = active_losses(section.first.loss)
+        self.losses = [one for one in active_losses(section.first.loss) if one.spec.vectors]
+        self.tokens = tokens
         self.taught = knowledge.tensor("text_vectors", device)
         parts = knowledge.user_settings.get("parts")
         self.dims = None if parts is None else [int(part["dim"]) for part in parts]
@@ -72,10 +81,15 @@ class FirstObjective(Objective):
         known = None if self.dims is None else known_blocks(taught, self.dims)
         return of_vectors(self.losses, functional.embedding(numbers, scene.vectors), taught, self.item_adapter, known)
 
+    def text_loss(self, rows: Tensor, vectors: Tensor) -> Tensor | None:
+        return None if self.tokens is None else torch.stack([*self.tokens.of_texts(rows).values()]).sum()
+
     def judge(self, held_out: Tensor) -> Callable[[Recommender], Judged]:
         """By texts that are not trained on: nDCG@10 of finding the teacher's vector of each among theirs.
 
-        Noted beside it is their mean cosine (`cosine`).
+        A student made of the teacher's layers may find all of them from the beginning: of weights that are judged alike
+        the latest are kept. Noted beside it are their mean cosine (`cosine`) and losses of token states, by name, their
+        weights left out.
         """
         taught = self.taught[held_out]
 
@@ -85,7 +99,8 @@ class FirstObjective(Objective):
             vectors = adapt(self.item_adapter, model.text_encoder.encode(held_out), taught)
             self.item_adapter.train()
             cosine = functional.cosine_similarity(vectors, taught, dim=1).mean()
-            return Judged(own_found(vectors, taught), {"cosine": float(cosine)})
+            of_tokens = {} if self.tokens is None else self.tokens.judged(held_out)
+            return Judged(own_found(vectors, taught), {"cosine": float(cosine), **of_tokens})
 
         return judge
 
@@ -99,7 +114,7 @@ def require_first(section: StudentSection, knowledge: Knowledge, training: Stude
     assert section.first is not None
     key, do = "section student.first", "Leave the section out."
     training.require_texts("first")
-    if not any(spec.adapter for spec in used(section.first.loss)) and section.dim != knowledge.dim:
+    if not any(spec.vectors and spec.adapter for spec in used(section.first.loss)) and section.dim != knowledge.dim:
         found = f"relations alone, of {section.dim} dimensions with a teacher of {knowledge.dim}"
         raise RecipeError(key, found, "a loss that learns the teacher's own vectors too, as item_cosine = 1")
     if (count := len(_texts(training, knowledge))) < LEAST:
@@ -111,9 +126,14 @@ def train_first(training: StudentTraining, knowledge: Knowledge, folder: Path) -
 
     Raises:
         TrainingError: a loss that is not finite.
+        RecipeError, ModelError: see `open_beside`.
     """
     section, first = training.section, training.section.first
     assert first is not None
+    if (folder / "history.json").exists():
+        return folder
+    encoder = training.built.model.text_encoder
+    trunk = open_beside(section, knowledge, training.dataset, encoder)
     texts = _texts(training, knowledge)
     out = np.zeros(len(texts), np.bool_)
     most = min(max(2, round(first.held_out * len(texts))), MOST_HELD_OUT)
@@ -121,11 +141,12 @@ def train_first(training: StudentTraining, knowledge: Knowledge, folder: Path) -
 
     def train(optimizer: OptimizerSection, place: Path) -> None:
         training.begin()
-        objective = FirstObjective(knowledge, section, training.device).to(training.device)
+        tokens = None if trunk is None else TokenLosses(first, cast(TrunkEncoder, encoder), trunk)
+        objective = FirstObjective(knowledge, section, training.device, tokens).to(training.device)
         batches = TextBatches(texts[None, ~out, None], optimizer.batch_size, section.seed)
         judge = objective.judge(torch.from_numpy(texts[out]).to(training.device))
         mark = fingerprint(training.dataset.fingerprint, texts.tolist(), out.tolist(), first.loss.model_dump())
-        Training(
+        own = Training(
             _of_texts(training),
             objective,
             training.dataset,
@@ -135,11 +156,12 @@ def train_first(training: StudentTraining, knowledge: Knowledge, folder: Path) -
             name=f"student, {NAME}",
             settings=training.decides(clicks_only=False),
             progress=training.progress,
-            task=Task(batches, judge, mark),
-        ).run()
+            task=Task(batches, judge, mark, latest=True),
+        )
+        with nullcontext() if tokens is None else closing(tokens):
+            own.run()
 
-    if not (folder / "history.json").exists():
-        search(first.optimizer, folder, train)
+    search(first.optimizer, folder, train)
     return folder
 
 

@@ -12,6 +12,7 @@ from distill_rec.pipeline.stages.evaluate import columns_of
 from distill_rec.pipeline.wanted import stages_of
 from distill_rec.recipe import DataSection, EvaluateSection
 from distill_rec.recipe_io import DEMO, find_recipe, load_recipe
+from distill_rec.recipe_unread import cautions_of
 from distill_rec.runtime.errors import DistillRecError
 
 AREA = "recipe"
@@ -22,6 +23,7 @@ def recipe(path: str) -> Iterator[Finding]:
     try:
         loaded = load_recipe(path)
         yield Finding("ok", AREA, path, f"every key is known; the run is called {loaded.name!r}")
+        yield from (Finding("note", AREA, path, text, "Leave it out.") for text in cautions_of(loaded))
         yield Finding("ok", AREA, "stages", ", ".join(stage.name for stage in stages_of(loaded)))
         sections = {"teacher": loaded.teacher, "student": loaded.student}
         for name, section in sections.items():

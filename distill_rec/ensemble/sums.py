@@ -23,17 +23,22 @@ def sum_of(members: Sequence[Knowledge], weights: Sequence[float], name: str = "
     return DotScorer(name, items, lambda history: user_vectors(encoder, history, items), repeat)
 
 
-def shares_of(folder: Path) -> dict[str, tuple[float, Scorer | None]]:
+def shares_of(folder: Path) -> dict[str, tuple[float, Scorer | str | None]]:
     """Of each teacher its weight, and the sum of the others; None where no other has a weight.
+
+    Where one other has one and knows all items it is its name: the sum ranks as that teacher does.
 
     Args:
         folder: of the teach stage.
     """
     weights = read_record(EnsembleRecord, folder / "ensemble.json").weights
     members = {name: Knowledge.load(folder / name / "knowledge") for name in weights}
-    out: dict[str, tuple[float, Scorer | None]] = {}
+    out: dict[str, tuple[float, Scorer | str | None]] = {}
     for name, weight in weights.items():
         rest = [other for other in weights if other != name and weights[other] > 0]
+        if len(rest) == 1 and members[rest[0]].knows is None:
+            out[name] = weight, rest[0]
+            continue
         others = [members[one] for one in rest], [weights[one] for one in rest]
         out[name] = weight, sum_of(*others, f"without {name}") if rest else None
     return out

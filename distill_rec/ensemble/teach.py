@@ -16,7 +16,7 @@ from distill_rec.ensemble.weights import MOST_SAMPLES, fit, half_of
 from distill_rec.evaluation.protocol import validation_metric
 from distill_rec.knowledge import Knowledge, state_folder, write_joined
 from distill_rec.model_records import TeacherRecord
-from distill_rec.progress import Progress, Quiet
+from distill_rec.progress import Progress, Quiet, Task
 from distill_rec.records import write_record
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.several_teachers import EnsembleSection
@@ -39,9 +39,8 @@ def teach(section: EnsembleSection, dataset: Dataset, folder: Path, *, progress:
     members = [one.knowledge for one in teachers]
     fixed = [section.weights.get(name) for name in section.members]
     with progress.task("weighing the teachers") as task:
-        weights = fit(members, dataset, fixed, seed=section.seed)
-        validation = _validation(section, members, dataset, fixed, weights)
-        task.advance()
+        weights = fit(members, dataset, fixed, seed=section.seed, task=task)
+        validation = _validation(section, members, dataset, fixed, weights, task)
     folds = [section.folds.get(name, "") for name in section.members]
     steps = max(one.earlier for one in members)
     for step in range(steps):
@@ -76,6 +75,7 @@ def _validation(
     dataset: Dataset,
     fixed: list[float | None],
     weights: list[float],
+    task: Task,
 ) -> dict[str, float]:
     """nDCG@10 of each teacher and of their sums; see `EnsembleRecord`."""
     half = half_of(dataset.validation, section.seed)
@@ -91,7 +91,7 @@ def _validation(
     sides = [half[rows], ~half[rows]]
     scores = [
         validation_metric(
-            sum_of(members, fit(members, dataset, fixed, among=among, seed=section.seed)),
+            sum_of(members, fit(members, dataset, fixed, among=among, seed=section.seed, task=task)),
             dataset.validation.take(rows[side]),
             dataset,
             leave_out_seen=way,

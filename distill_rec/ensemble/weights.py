@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from distill_rec.data.dataset import Dataset
-from distill_rec.ensemble.mixtures import Floats, Mixtures, cross_entropy, usable
+from distill_rec.ensemble.mixtures import Floats, Mixtures, usable
 from distill_rec.evaluation.protocol import Samples
 from distill_rec.knowledge import Knowledge
+from distill_rec.progress import QuietTask, Task
 
 MOST_SAMPLES = 2000
 """Validation samples that the weights are fitted on at most: they are few numbers."""
@@ -35,12 +36,14 @@ def fit(
     fixed: Sequence[float | None],
     among: NDArray[np.bool_] | None = None,
     seed: int = 0,
+    task: Task | None = None,
 ) -> list[float]:
     """A weight for each teacher, zero or more.
 
     Args:
         fixed: weights that are given; None where one is to be fitted.
         among: bool `[n_samples]`, the validation samples to fit on; all where not given.
+        task: advances by the samples of each pass over them, and notes the best nDCG@10 so far.
 
     Returns:
         In the order of `members`. Ones for all that are to be fitted where no validation sample tells them apart.
@@ -53,39 +56,60 @@ def fit(
         return list(map(float, start))
     if len(rows) > MOST_SAMPLES:
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_SAMPLES, replace=False))
-    mixtures = Mixtures(members, dataset, rows)
+    task = task or QuietTask()
+    mixtures = Mixtures(members, dataset, rows, task=task)
     likeliest = _likeliest(mixtures, start, free)
-    best = climb(mixtures.ndcg, _starts(likeliest, start, free), free)
+    best = climb(mixtures.ndcg, _starts(likeliest, start, free), free, task)
     if len(free) == len(start):  # the ranking is the same at any scale; a softmax of the scores is not
         best = best * _likeliest(mixtures, best, None)
     best[free] = np.where(best[free] < LEAST * max(best.max(), 1e-9), 0.0, best[free])
     return list(map(float, best if best.any() else start))
 
 
-def climb(value: Callable[[Floats], float], starts: Sequence[Floats], free: Sequence[int]) -> Floats:
+def climb(
+    values: Callable[[Sequence[Floats]], Sequence[float]],
+    starts: Sequence[Floats],
+    free: Sequence[int],
+    task: Task | None = None,
+) -> Floats:
     """The best of the starts, then one weight after the other changed for as long as it gains.
 
     Args:
-        value: what is to be large.
+        values: what is to be large, of several weights; those that may be wanted next are asked for together.
         free: places that may change.
+        task: notes the best.
     """
-    values = [value(one) for one in starts]
-    first = int(np.argmax(values))
-    best, top = starts[first].copy(), values[first]
+    task = task or QuietTask()
+    found = values(starts)
+    first = int(np.argmax(found))
+    best, top = starts[first].copy(), found[first]
     for _ in range(ROUNDS):
         before = top
         for place in free:
-            for factor in FACTORS:
-                other = best.copy()
-                other[place] = (best[place] or best.max()) * factor
-                if not other.any() or np.array_equal(other, best):
-                    continue
-                found = value(other)
-                if found > top * (1 + GAIN):
-                    best, top = other, found
+            factors = list(FACTORS)
+            while factors:
+                task.note(f"nDCG@10 {top:.4f}")
+                others = _changed(best, place, factors)
+                found = values(list(others.values()))
+                gains = (factor for factor, one in zip(others, found, strict=True) if one > top * (1 + GAIN))
+                if (gain := next(gains, None)) is None:
+                    break
+                best, top = others[gain], found[list(others).index(gain)]
+                factors = factors[factors.index(gain) + 1 :]
         if top == before:
             break
     return best
+
+
+def _changed(weights: Floats, place: int, factors: Sequence[float]) -> dict[float, Floats]:
+    """By factor the weights with one of them multiplied, without those that are nothing new."""
+    out = {}
+    for factor in factors:
+        other = weights.copy()
+        other[place] = (weights[place] or weights.max()) * factor
+        if other.any() and not np.array_equal(other, weights):
+            out[factor] = other
+    return out
 
 
 def _starts(likeliest: Floats, given: Floats, free: list[int]) -> list[Floats]:
@@ -106,7 +130,7 @@ def _likeliest(mixtures: Mixtures, start: Floats, free: list[int] | None) -> Flo
         weights = start * values if free is None else start.copy()
         if free is not None:
             weights[free] = values
-        total, slope = cross_entropy(mixtures.blocks(), weights)
+        total, slope = mixtures.cross_entropy(weights)
         return total, np.array([slope @ start]) if free is None else slope[free]
 
     first = np.ones(1) if free is None else start[free]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import kendalltau, rankdata
+from scipy.stats import kendalltau
 
 from distill_rec.evaluation.explained import Explained
 from distill_rec.runtime.topk import near_best
@@ -61,9 +64,48 @@ def pearson(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     return float(np.clip((x @ y) / length, -1, 1)) if length > 0 else np.nan
 
 
+def ranks_of(scores: Scores) -> NDArray[np.float64]:
+    """Ranks from 1 for the lowest, ties at their mean, `[n]`."""
+    order = np.argsort(scores)
+    ordered = scores[order]
+    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if len(scores) else order
+    sizes = np.diff(np.append(first, len(scores)))
+    out = np.empty(len(scores))
+    out[order] = np.repeat(first + (sizes + 1) / 2, sizes)
+    return out
+
+
 def spearman(a: Scores, b: Scores) -> float:
     """Correlation of their ranks, ties at their mean."""
-    return pearson(rankdata(a), rankdata(b))
+    return pearson(ranks_of(a), ranks_of(b))
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One user's scores of the whole catalogue, with what every comparison reads of them, computed once.
+
+    Attributes:
+        scores: `[n_items]`; -inf where an item is left out, or has no score.
+        correlated: the items of the correlations.
+    """
+
+    scores: Scores
+    correlated: Items | slice
+
+    @cached_property
+    def first(self) -> Items:
+        """The best, as `first_of` gives them, to the depth of the lists that are compared."""
+        return first_of(self.scores, DEPTH)
+
+    @cached_property
+    def there(self) -> NDArray[np.bool_]:
+        """Which of `correlated` have a score."""
+        return np.isfinite(self.scores[self.correlated])
+
+    @cached_property
+    def ranks(self) -> NDArray[np.float64]:
+        """Of those that have a score."""
+        return ranks_of(self.scores[self.correlated][self.there])
 
 
 AGREEMENT = {
@@ -80,37 +122,35 @@ AGREEMENT = {
 """In the order of a table; every one is of a user (an impression) first, then a mean over users."""
 
 
-def of_catalogue(a: Scores, b: Scores, correlated: Items | slice) -> dict[str, float]:
-    """Every measure of two rows of scores of the whole catalogue; NaN where either model ranks nothing.
+def of_catalogue(a: Ranked, b: Ranked) -> dict[str, float]:
+    """Every measure of two models; NaN where either ranks nothing.
 
     Kendall's tau is over the union of both models' first 100, the correlations over `correlated`.
-
-    Args:
-        a, b: `[n_items]`; -inf where an item is left out, or has no score.
     """
-    ours, theirs = first_of(a, DEPTH), first_of(b, DEPTH)
-    if not len(ours) or not len(theirs):
+    if not len(a.first) or not len(b.first):
         return dict.fromkeys(AGREEMENT, np.nan)
-    return _measures(a, b, ours, theirs, np.union1d(ours, theirs), (a[correlated], b[correlated]))
+    both = a.there & b.there
+    x, y = (one.scores[one.correlated][both] for one in (a, b))
+    ranks = (a.ranks, b.ranks) if np.array_equal(a.there, b.there) else (ranks_of(x), ranks_of(y))
+    return _of_lists(a.scores, b.scores, a.first, b.first, np.union1d(a.first, b.first)) | {
+        "pearson": pearson(x, y),
+        "spearman": pearson(*ranks),
+    }
 
 
 def of_candidates(a: Scores, b: Scores) -> dict[str, float]:
     """Every measure of two rows of scores of an impression's candidates; overlap where there are more than 10."""
-    ours, theirs = first_of(a, len(a)), first_of(b, len(b))
-    found = _measures(a, b, ours, theirs, np.arange(len(a)), (a, b))
+    both = np.isfinite(a) & np.isfinite(b)
+    found = _of_lists(a, b, first_of(a, len(a)), first_of(b, len(b)), np.arange(len(a)))
+    found |= {"pearson": pearson(a[both], b[both]), "spearman": spearman(a[both], b[both])}
     return found if len(a) > TOP else found | {"overlap@10": np.nan}
 
 
-def _measures(  # noqa: PLR0913
-    a: Scores, b: Scores, ours: Items, theirs: Items, either: Items, correlated: tuple[Scores, Scores]
-) -> dict[str, float]:
+def _of_lists(a: Scores, b: Scores, ours: Items, theirs: Items, either: Items) -> dict[str, float]:
+    """Agreement of the best, and of the order of `either`."""
     either = either[np.isfinite(a[either]) & np.isfinite(b[either])]
-    both = np.isfinite(correlated[0]) & np.isfinite(correlated[1])
-    x, y = (one[both] for one in correlated)
     return {
         "overlap@10": overlap(ours[:TOP], theirs[:TOP]),
         "rbo": rbo(ours, theirs),
         "kendall": tau(a[either], b[either]),
-        "pearson": pearson(x, y),
-        "spearman": spearman(x, y),
     }

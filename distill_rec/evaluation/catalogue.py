@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,9 @@ from distill_rec.runtime.errors import DataError
 
 BLOCK_BYTES = 8 << 20
 """Scores held at once: small enough to be compared while they are in cache."""
+ENCODED = 4096
+"""Histories that are encoded ahead: among so many, those of like lengths are encoded together. The few of a block would
+all be padded to the longest of them."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +114,10 @@ def rank_in_ways(
     counts = np.empty((len(ways), 3, n), dtype=np.int64)
     block = max(1, BLOCK_BYTES // (4 * max(n_items, 1)))
     scores = np.empty((block, n_items), dtype=np.float32)
-    for start in range(0, n, block):
-        rows = np.arange(start, min(start + block, n))
+    for start, users, history in _encoded(source, queries, block):
+        rows = np.arange(start, start + len(history))
         chunk = scores[: len(rows)]
-        source.fill(chunk, queries.history.take(rows), start, number)
+        source.fill(chunk, users, history, start, number)
         part = slice(start, start + len(rows))
         for way in np.argsort(ways):  # all items first: leaving out overwrites scores
             exclude = queries.excluded(rows) if ways[way] else Ragged.from_rows([[]] * len(rows))
@@ -122,6 +125,16 @@ def rank_in_ways(
                 exclude = _within(pool, number, exclude)
             counts[way, :, part] = _count(scorer, chunk, target[part], exclude, start)
     return [TargetRanks(*one) for one in counts]
+
+
+def _encoded(source: Products | Asked, queries: Queries, block: int) -> Iterator[tuple[int, Floats, Ragged]]:
+    """The first sample, user vectors and histories of each block; the vectors come from many histories at once."""
+    for first in range(0, len(queries), ENCODED):
+        many = queries.history.take(np.arange(first, min(first + ENCODED, len(queries))))
+        users = source.users(many, first)
+        for start in range(0, len(many), block):
+            part = slice(start, min(start + block, len(many)))
+            yield first + start, users[part], many.take(np.arange(part.start, part.stop))
 
 
 class Products:
@@ -138,10 +151,21 @@ class Products:
         self._scorer, self.n_items = scorer, len(vectors)
         self._copies, self._columns = Copies.of(vectors), np.ascontiguousarray(vectors.T)
 
-    def fill(self, chunk: Floats, history: Ragged, start: int, number: NDArray[np.int64] | None) -> None:
-        """Write the scores `[n, n_items]` of the histories, the first of which is of sample `start`."""
+    def users(self, history: Ragged, start: int) -> Floats:
+        """User vectors of histories, the first of which is of sample `start`."""
         users = np.asarray(self._scorer.user_vectors(history), dtype=np.float32)
         require_finite(self._scorer, users, start)
+        return users
+
+    def fill(
+        self,
+        chunk: Floats,
+        users: Floats,
+        history: Ragged,
+        start: int,
+        number: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Write the scores `[n, n_items]` of users, the first of which is of sample `start`."""
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused by name later
             np.matmul(users, self._columns, out=chunk)
         chunk[:, self._copies.item] = chunk[:, self._copies.original]
@@ -158,7 +182,18 @@ class Asked:
         self._items, self._all = np.flatnonzero(pool).astype(np.int32), len(pool)
         self.n_items = len(self._items)
 
-    def fill(self, chunk: Floats, history: Ragged, start: int, number: NDArray[np.int64] | None) -> None:
+    def users(self, history: Ragged, start: int) -> Floats:
+        """None are known: `[n, 0]`."""
+        return np.empty((len(history), 0), dtype=np.float32)
+
+    def fill(
+        self,
+        chunk: Floats,
+        users: Floats,
+        history: Ragged,
+        start: int,
+        number: NDArray[np.int64] | None = None,
+    ) -> None:
         """See `Products.fill`."""
         if isinstance(self._scorer, ListedScorer):
             samples = np.arange(start, start + len(history))
@@ -188,9 +223,18 @@ def _count(
     out.reshape(-1)[np.repeat(np.arange(n) * n_items, exclude.lengths) + exclude.values] = True
     np.copyto(scores, -np.inf, where=out)
     candidates = n_items - np.count_nonzero(out, axis=1)
-    greater = np.count_nonzero(scores > goal[:, None], axis=1)
-    at_least = np.count_nonzero(scores >= goal[:, None], axis=1)
+    greater, at_least = above(scores, goal)
     return greater, at_least - greater - 1, candidates
+
+
+def above(scores: Floats, goal: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """How many scores of each row `[n, n_items]` are higher than its goal, and how many are no lower, `[n]` each."""
+    # row by row: a count along an axis makes integers of what it counts first
+    each = list(zip(scores, goal, strict=True))
+    higher, no_lower = (
+        [np.count_nonzero(way(row, one)) for row, one in each] for way in (np.greater, np.greater_equal)
+    )
+    return np.array(higher, dtype=np.int64), np.array(no_lower, dtype=np.int64)
 
 
 def _within(pool: NDArray[np.bool_], number: NDArray[np.int64], exclude: Ragged) -> Ragged:

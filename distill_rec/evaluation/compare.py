@@ -35,7 +35,7 @@ def compare(
     curves: dict[str, list[tuple[float, float]]] | None = None,
     losses: dict[str, list[tuple[float, float]]] | None = None,
     endings: dict[str, list[Ending]] | None = None,
-    shares: Mapping[str, tuple[float, Scorer | None]] | None = None,
+    shares: Mapping[str, tuple[float, Scorer | str | None]] | None = None,
     labels: Sequence[Labels] = (),
     probabilities: Mapping[str, NDArray[np.float64]] | None = None,
     remarks: Sequence[str] = (),
@@ -48,7 +48,7 @@ def compare(
         dataset: test samples, training clicks, new items.
         section: resamples, most users, examples, seed.
         costs, curves, losses: shown beside the figures.
-        shares: of several teachers each one's weight, and the sum without it.
+        shares: of several teachers each one's weight, and the sum without it, or the model's name that it ranks as.
         endings: what ended each model's trainings; verdicts on one that was still getting better stay open.
         labels: columns that the test is sliced by.
         probabilities: of a click, for each candidate of the test's impressions, by models that predict it.
@@ -97,7 +97,9 @@ def compare(
         tell_lists(results, seeds, samples, dataset, section, task)
     results.calibrations = calibrations_of(probabilities or {}, dataset, section)
     results.slicings = slicings_of(found, samples, dataset, section, labels)
-    results.shares = _shares(shares or {}, found, samples, dataset, section, results.main_metric)
+    if shares:
+        with (progress or Quiet()).task("evaluating without each teacher", len(shares)) as task:
+            results.shares = _shares(shares, found, samples, dataset, section, results.main_metric, task)
     results.verdicts = [*verdicts(results), *(Verdict(tone="open", text=text) for text in remarks)]
     results._per_user = per_user(found, dataset)
     return results
@@ -177,20 +179,23 @@ def _repeats(seeds: Mapping[str, Sequence[Scorer]]) -> dict[str, list[float]]:
 
 
 def _shares(  # noqa: PLR0913
-    shares: Mapping[str, tuple[float, Scorer | None]],
+    shares: Mapping[str, tuple[float, Scorer | str | None]],
     found: dict[str, list[PerSample]],
     samples: Samples,
     dataset: Dataset,
     section: EvaluateSection,
     metric: str,
+    task: Task,
 ) -> list[Share]:
     out = []
     for name, (weight, without) in shares.items():
         gain = None
         if without is not None:
-            rest, names = [evaluate(without, samples, dataset)], ("teacher", f"teacher without {name}")
+            rest = found[without] if isinstance(without, str) else [evaluate(without, samples, dataset)]
+            names = ("teacher", f"teacher without {name}")
             gain = difference_of(metric, found["teacher"], rest, names, resamples=section.bootstrap, seed=section.seed)
         out.append(Share(name=name, weight=weight, gain=gain))
+        task.advance()
     return out
 
 

@@ -82,12 +82,17 @@ class DotScorer:
         return found
 
 
-def catalogue_scores(scorer: Scorer, history: Ragged, n_items: int) -> Floats:
-    """Scores of the whole catalogue `[n_rows, n_items]`."""
+def catalogue_scores(scorer: Scorer, history: Ragged, n_items: int, users: Floats | None = None) -> Floats:
+    """Scores of the whole catalogue `[n_rows, n_items]`.
+
+    Args:
+        users: the user vectors of a `DotScorer`, where the caller has them.
+    """
     if not isinstance(scorer, DotScorer):
         asked = scorer.scores(history, whole_catalogue(len(history), n_items))
         return np.reshape(np.asarray(asked, dtype=np.float32), (len(history), n_items))
-    found = np.asarray(scorer.user_vectors(history) @ scorer.item_vectors.T)
+    users = scorer.user_vectors(history) if users is None else users
+    found = np.asarray(users @ scorer.item_vectors.T)
     add_to_catalogue(scorer.repeat, history, found)
     return found
 

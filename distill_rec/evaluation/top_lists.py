@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset, Impressions, Queries
 from distill_rec.evaluation import alike
-from distill_rec.evaluation.alike import AGREEMENT, TOP, first_of
+from distill_rec.evaluation.alike import AGREEMENT, TOP, Ranked
 from distill_rec.evaluation.catalogue import BLOCK_BYTES
 from distill_rec.evaluation.listed import ListedScorer
 from distill_rec.evaluation.protocol import Samples
-from distill_rec.evaluation.scorer import SampleScorer, Scorer, catalogue_scores, scores_at
+from distill_rec.evaluation.scorer import DotScorer, SampleScorer, Scorer, catalogue_scores, scores_at
 from distill_rec.progress import Task
 
 Floats = NDArray[np.float64]
@@ -49,13 +49,23 @@ def has_lists(scorer: Scorer, samples: Samples) -> bool:
     return True
 
 
-def unseen_scores(scorer: Scorer, samples: Samples, rows: NDArray[np.int64], n_items: int) -> NDArray[np.float32]:
-    """Scores of the whole catalogue `[n, n_items]`; -inf for what the user has seen, and what a file does not list."""
+def unseen_scores(
+    scorer: Scorer,
+    samples: Samples,
+    rows: NDArray[np.int64],
+    n_items: int,
+    users: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Scores of the whole catalogue `[n, n_items]`; -inf for what the user has seen, and what a file does not list.
+
+    Args:
+        users: as of `catalogue_scores`.
+    """
     history = samples.history.take(rows)
     if isinstance(scorer, ListedScorer):
         scores = scorer.catalogue(samples, rows, n_items, -np.inf)
     else:
-        scores = np.array(catalogue_scores(scorer, history, n_items))
+        scores = np.array(catalogue_scores(scorer, history, n_items, users))
     seen = samples.excluded(rows) if isinstance(samples, Queries) else history
     scores[np.repeat(np.arange(len(rows)), seen.lengths), seen.values] = -np.inf
     return scores
@@ -86,17 +96,24 @@ def lists_of(
     found = {name: np.full((n, TOP), -1, dtype=np.int64) for name in asked}
     agreed = _room(asked, beside, n)
     block = max(1, BLOCK_BYTES // (4 * max(n_items, 1)))
+    every = samples.history.take(rows)
+    users = {name: one.user_vectors(every) for name, one in asked.items() if isinstance(one, DotScorer)}
     for start in range(0, n, block):
         part = rows[start : start + block]
-        theirs = unseen_scores(asked[beside], samples, part, n_items) if beside in asked else None
-        for name, scorer in asked.items():
-            ours = theirs if name == beside else unseen_scores(scorer, samples, part, n_items)
-            assert ours is not None
-            for place, scores in enumerate(ours, start):
-                best = first_of(scores, TOP)
+
+        def of_block(name: str, start: int = start, part: NDArray[np.int64] = part) -> list[Ranked]:
+            own = users[name][start : start + len(part)] if name in users else None
+            scores = unseen_scores(asked[name], samples, part, n_items, own)
+            return [Ranked(one, correlated) for one in scores]
+
+        theirs = of_block(beside) if beside in asked else None
+        for name in asked:
+            ours = theirs if theirs is not None and name == beside else of_block(name)
+            for place, one in enumerate(ours, start):
+                best = one.first[:TOP]
                 found[name][place, : len(best)] = best
                 if name in agreed and theirs is not None:
-                    _note(agreed[name], place, alike.of_catalogue(scores, theirs[place - start], correlated))
+                    _note(agreed[name], place, alike.of_catalogue(one, theirs[place - start]))
         if task is not None:
             task.advance(len(part))
     return {name: Lists(found[name], agreed.get(name)) for name in asked}

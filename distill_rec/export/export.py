@@ -33,7 +33,7 @@ from distill_rec.evaluation.scorer import Scorer
 from distill_rec.export.card import model_card
 from distill_rec.export.gates import Gate, Measured, failed, gates_of, require_gates
 from distill_rec.export.golden import golden_inputs
-from distill_rec.export.measure import Yardstick, exported_scorer, measure, test_metrics
+from distill_rec.export.measure import Yardstick, exported_scorer, measure, test_metrics, watched
 from distill_rec.export.precisions import write_precisions
 from distill_rec.export.report import ExportReport
 from distill_rec.files import sha256_file, write_bytes, write_text
@@ -81,7 +81,8 @@ def export_student(  # noqa: PLR0913
     if teacher is not None:
         require_same(teacher.folder, "the teacher", teacher.knowledge.marks, dataset)
     yardstick = Yardstick.of(model, dataset, None if teacher is None else _validated(teacher, dataset, section))
-    with (progress or Quiet()).task("export", 3 + len(precisions)) as task:
+    progress = progress or Quiet()
+    with progress.task("export", 3 + len(precisions)) as task:
         with new_version(export_folder, section.keep) as folder:
             _write_parts(section, model, dataset, teacher, folder)
             write_precisions(model, dataset, folder, precisions)
@@ -99,7 +100,8 @@ def export_student(  # noqa: PLR0913
             kept = [name for name in precisions if not failed(gates, name)]
             manifest = _without(manifest, kept, folder)
             write_text(folder / GOLDEN, golden_inputs(folder, dataset, kept).to_json())
-            manifest = seal(_described(manifest, measured, gates, teacher, yardstick, folder), folder)
+            described = _described(manifest, measured, gates, teacher, yardstick, folder, progress)
+            manifest = seal(described, folder)
             digest = sha256_file(folder / MANIFEST)
             write_text(folder / CARD, model_card(model.kind, manifest, dataset, report))
             task.advance()
@@ -222,17 +224,19 @@ def _described(  # noqa: PLR0913
     teacher: Teacher | None,
     yardstick: Yardstick,
     folder: Path,
+    progress: Progress,
 ) -> Manifest:
     """With what was measured, on the test too: of the exported student itself, and of its teacher."""
     dataset, main = yardstick.dataset, measured[0]
-    test = {}
+    scorers: dict[str, Scorer] = {}
     for dim in reversed(manifest.dims or [manifest.dim]):  # the whole student first
         name = "student" if dim == manifest.dim else f"student, {dim} dimensions"
-        scorer = exported_scorer(Student.load(folder, dim=dim), yardstick.model, dataset, 0)
-        test[name] = test_metrics(scorer, dataset)
+        scorers[name] = exported_scorer(Student.load(folder, dim=dim), yardstick.model, dataset, 0)
     tested = None if teacher is None else teacher.scorer_on(dataset, "test")
     if tested is not None:
-        test["teacher"] = test_metrics(tested, dataset)
+        scorers["teacher"] = tested
+    with progress.task("the test, by what is exported and its teacher", len(scorers) * len(dataset.test)) as task:
+        test = {name: test_metrics(watched(one, task), dataset) for name, one in scorers.items()}
     shape = {"rank_p50_ms": main.p50_ms, "rank_p99_ms": main.p99_ms, "items_per_second": main.items_per_second}
     sides: dict[str, Any] = {}
     if (folder / TEACHER).is_dir() and teacher is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from distill_rec.evaluation.protocol import evaluate, user_means, validation_met
 from distill_rec.evaluation.scorer import DotScorer, Scorer
 from distill_rec.export.gates import Measured, spread_of
 from distill_rec.export.parity import measure_parity
+from distill_rec.progress import Task
 from distill_rec.runtime import Student
 from distill_rec.student_model import StudentModel
 
@@ -101,6 +102,19 @@ def exported_scorer(student: Student, model: StudentModel, dataset: Dataset, enc
         return np.stack([student.encode_user([ids[item] for item in row]) for row in distinct])[number]
 
     return DotScorer(f"student, {student.info.precision}", vectors, users, student.repeat)
+
+
+def watched(scorer: Scorer, task: Task) -> Scorer:
+    """The same; the task advances by the histories that are encoded."""
+    if not isinstance(scorer, DotScorer):
+        return scorer
+
+    def users(history: Ragged) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        found = scorer.user_vectors(history)
+        task.advance(len(history))
+        return found
+
+    return replace(scorer, user_vectors=users)
 
 
 def test_metrics(scorer: Scorer, dataset: Dataset) -> dict[str, float]:

@@ -62,6 +62,11 @@ class Active:
         loss: Tensor = _function(self.spec.vectors)(student, teacher, **self.settings)
         return self.weight * loss
 
+    def of_tokens(self, student: Tensor, teacher: Tensor, mask: Tensor) -> Tensor:
+        """Its value of token states, times its weight."""
+        loss: Tensor = _function(self.spec.tokens)(student, teacher, mask, **self.settings)
+        return self.weight * loss
+
     def _arguments(self, popularity: Tensor | None) -> dict[str, Any]:
         return self.settings | ({"popularity": popularity} if POPULARITY in self.spec.needs else {})
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from distill_rec.losses.registry import losses
-from distill_rec.losses.spec import KINDS, OF_DATA, POPULARITY, SCORES, USER_VECTORS, Kind, LossSpec
+from distill_rec.losses.registry import every_loss
+from distill_rec.losses.spec import KINDS, OF_DATA, OF_PLM, POPULARITY, SCORES, USER_VECTORS, Kind, LossSpec
 from distill_rec.runtime.errors import RecipeError
 
 KEY = "student.loss"
@@ -13,7 +13,7 @@ KEY = "student.loss"
 
 def used(section: BaseModel) -> list[LossSpec]:
     """Losses with a weight, of a section that may have some of them alone."""
-    return [spec for spec in losses().values() if getattr(section, spec.name, 0) > 0]
+    return [spec for spec in every_loss().values() if getattr(section, spec.name, 0) > 0]
 
 
 def refuse_kind(section: BaseModel, kind: Kind) -> None:
@@ -38,7 +38,7 @@ def refuse_signals(section: BaseModel, supplies: frozenset[str], key: str = KEY)
         RecipeError: naming key and signal.
     """
     for spec in used(section):
-        for signal in sorted(spec.needs - supplies - OF_DATA):
+        for signal in sorted(spec.needs - supplies - OF_DATA - OF_PLM):
             raise RecipeError(
                 f"key {key}.{spec.name}",
                 f"needs {signal}, and the teacher supplies {', '.join(sorted(supplies)) or 'none'}",

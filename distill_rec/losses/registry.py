@@ -9,10 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import Literal
 
 from pydantic import Field
 
-from distill_rec.losses.spec import CLICKS, ITEM_VECTORS, POPULARITY, SCORES, USER_VECTORS, LossSpec
+from distill_rec.losses.spec import (
+    ATTENTION,
+    CLICKS,
+    ITEM_VECTORS,
+    OF_PLM,
+    POPULARITY,
+    SCORES,
+    TOKEN_STATES,
+    USER_VECTORS,
+    LossSpec,
+)
 from distill_rec.runtime.errors import RecipeError
 
 GROUP = "distill_rec.losses"
@@ -159,11 +170,38 @@ BUILT_IN = (
         },
         vectors="distill_rec.losses.contrastive:contrastive_loss",
     ),
+    LossSpec(
+        "hidden",
+        "distance of the token states after layers that belong together (TinyBERT), see tokens",
+        frozenset({TOKEN_STATES}),
+        settings={
+            "hidden_by": (
+                Literal["cosine", "mse"],
+                Field("cosine", description="what hidden takes for distance: of directions, or squared"),
+            )
+        },
+        tokens="distill_rec.losses.hidden:hidden_loss",
+        at_teacher="zero",
+    ),
+    LossSpec(
+        "attention_relation",
+        "KL of the relations that queries, keys and values of a text's tokens have (MiniLMv2), see tokens",
+        frozenset({ATTENTION}),
+        settings={
+            "attention_relation_heads": (
+                int,
+                Field(16, ge=1, description="relation heads, which divide the widths of both PLMs"),
+            )
+        },
+        tokens="distill_rec.losses.attention_relation:attention_relation_loss",
+        adapter=False,
+        at_teacher="zero",
+    ),
 )
 
 
 @cache
-def losses() -> dict[str, LossSpec]:
+def every_loss() -> dict[str, LossSpec]:
     """Every loss by name, those built in first and in the recipe's order; looked up once.
 
     Raises:
@@ -172,9 +210,15 @@ def losses() -> dict[str, LossSpec]:
     return joined(BUILT_IN, entry_points(group=GROUP))
 
 
-def item_losses() -> dict[str, LossSpec]:
-    """Those of item vectors alone, which need no click and no user."""
-    return {name: spec for name, spec in losses().items() if spec.vectors and spec.needs == {ITEM_VECTORS}}
+def losses() -> dict[str, LossSpec]:
+    """Those of `student.loss`: of what a teacher hands over, and of clicks."""
+    return {name: spec for name, spec in every_loss().items() if not spec.tokens}
+
+
+def first_losses() -> dict[str, LossSpec]:
+    """Those of `student.first.loss`, which need no click and no user: of item vectors alone, and of a PLM's tokens."""
+    found = every_loss().items()
+    return {name: spec for name, spec in found if spec.tokens or (spec.vectors and spec.needs == {ITEM_VECTORS})}
 
 
 def joined(specs: Iterable[LossSpec], points: Iterable[EntryPoint]) -> dict[str, LossSpec]:
@@ -205,6 +249,13 @@ def _refuse(point: EntryPoint, spec: LossSpec, taken: set[str]) -> None:
             raise RecipeError(_where(point), f"the key student.loss.{key}, which is taken", "a name of its own", do)
         if not key.isidentifier() or (key != spec.name and not key.startswith(f"{spec.name}_")):
             raise RecipeError(_where(point), f"the key {key}", f"{spec.name}, or {spec.name}_... for its settings", do)
+    if spec.tokens or OF_PLM & spec.needs:
+        others = spec.vectors or spec.rows or spec.impressions or spec.catalogue
+        if not spec.tokens or others or len(spec.needs) != 1 or not spec.needs <= OF_PLM:
+            found = f"needs {', '.join(sorted(spec.needs)) or 'nothing'} with {'' if spec.tokens else 'no '}`tokens`"
+            expected = f"{' or '.join(sorted(OF_PLM))} alone, with `tokens` alone"
+            raise RecipeError(_where(point), found, expected, do)
+        return
     if {ITEM_VECTORS, USER_VECTORS} <= spec.needs or bool(spec.vectors) == bool({SCORES, CLICKS} & spec.needs):
         found = f"needs {', '.join(sorted(spec.needs)) or 'nothing'} with {'' if spec.vectors else 'no '}`vectors`"
         raise RecipeError(_where(point), found, "item or user vectors with `vectors`, scores or clicks without", do)

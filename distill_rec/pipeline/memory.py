@@ -13,7 +13,7 @@ BYTES_AN_ITEM = 1500
 
 def held_by_prepare(sizes: Sizes) -> int:
     """Peak of resident memory, bytes."""
-    return RESIDENT + sizes.clicks * BYTES_A_ROW + sizes.items * BYTES_AN_ITEM
+    return RESIDENT + sizes.read * BYTES_A_ROW + sizes.items * BYTES_AN_ITEM
 
 
 def held_by_training(resident: int, recipe: Recipe, sizes: Sizes) -> int:

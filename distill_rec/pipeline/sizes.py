@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from distill_rec.data.cautions import Caution
 from distill_rec.data.more import more_files
 from distill_rec.data.rows import find_files, suffix_of
 from distill_rec.data.table import distinct_items, has_no_items
@@ -19,6 +20,12 @@ from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
 
 USUAL_HISTORY = 40
+UNFILTERED = Caution(
+    "unfiltered",
+    "rows are counted before data.where, which only the preparation can apply here: it leaves fewer, and all that is "
+    "said of sizes, times and memory is too much",
+    1.0,
+)
 PATTERNS = {"recbole": ("*.inter", "*.item"), "mind": ("behaviors.tsv", "news.tsv")}
 
 
@@ -42,16 +49,25 @@ def _counted(section: DataSection, base: Path) -> Sizes:
     if has_no_items(section) and files:
         n_items = distinct_items(section, folder)
     if section.sequence_column:  # one row per user, the items of its list apart by blanks
-        return Sizes(rows + sum(_count(path, b" ") for path in files), n_items, rows)
-    if section.read_as == "impressions":
-        return Sizes(rows, n_items, rows)
-    counts = rows_of_users(section, files, rows)
+        return _unfiltered(section, Sizes(rows + sum(_count(path, b" ") for path in files), n_items, rows))
+    counted = section.read_as != "impressions" or section.where
+    counts = rows_of_users(section, files, rows) if counted else None
     if counts is None:
-        return Sizes(rows, n_items, rows // USUAL_HISTORY)
+        samples = rows if section.read_as == "impressions" else rows // USUAL_HISTORY
+        return _unfiltered(section, Sizes(rows, n_items, samples))
+    kept = int(counts["len"].sum()) if section.where else rows
+    if section.read_as == "impressions":
+        return Sizes(kept, n_items, kept, rows=rows)
     if not counts["clicks"].sum():  # ratings that only the preparation can read
         counts = counts.with_columns(clicks=pl.col("len"))
     rated, users = int(counts["clicks"].sum()), int((counts["clicks"] > 0).sum())
-    return Sizes(rows, n_items, windows_of(counts, TRAINING, section.max_history), heavy_of(counts), rated, users)
+    windows = windows_of(counts, TRAINING, section.max_history)
+    return Sizes(kept, n_items, windows, heavy_of(counts), rated, users, rows=rows)
+
+
+def _unfiltered(section: DataSection, sizes: Sizes) -> Sizes:
+    """With a caution that rows are counted which `data.where` will leave out, where there is one."""
+    return replace(sizes, heavy=(UNFILTERED,)) if section.where and sizes.clicks else sizes
 
 
 def _files(folder: Path, section: DataSection, key: str, usual: str) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from distill_rec.data.cautions import Caution, heavy_users
 from distill_rec.data.faults import Faults
 from distill_rec.data.recbole import FORM, typed
 from distill_rec.data.rows import stream_rows, suffix_of
+from distill_rec.data.where import passes, where_columns
 from distill_rec.frames import read_frame
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DistillRecError
@@ -20,7 +22,8 @@ MOST_COUNTED = 2_000_000
 
 
 def rows_of_users(section: DataSection, files: list[Path], rows: int) -> pl.DataFrame | None:
-    """Columns `user`, `len` and `clicks`, the rows whose rating makes them a click; the longest first.
+    """Columns `user`, `len` and `clicks`, the rows whose rating makes them a click; the longest first. Rows that
+    `data.where` leaves out are none.
 
     None where they cannot be had cheaply (lines of JSON, MIND, very long files).
 
@@ -42,18 +45,22 @@ def rows_of_users(section: DataSection, files: list[Path], rows: int) -> pl.Data
 
 def _counts(path: Path, section: DataSection) -> list[pl.DataFrame]:
     user, clicks = pl.col(section.user_column).cast(pl.String).alias("user"), pl.len()
-    columns = [section.user_column]
+    columns = [section.user_column, *where_columns(section.where)]
     if section.rating_column and not section.sequence_column:
         clicks = (pl.col(section.rating_column).cast(pl.Float64, strict=False) >= section.min_rating).sum()
         columns.append(section.rating_column)
     count = pl.len().alias("len"), clicks.cast(pl.UInt32).alias("clicks")
+    blocks = _blocks(path, section, list(dict.fromkeys(columns)))
+    kept = (block.filter(passes(block, section.where)) if section.where else block for block in blocks)
+    return [block.group_by(user).agg(*count) for block in kept]
+
+
+def _blocks(path: Path, section: DataSection, columns: list[str]) -> Iterable[pl.DataFrame]:
     if suffix_of(path) == ".parquet":
-        return [read_frame(path, columns).group_by(user).agg(*count)]
+        return [read_frame(path, columns)]
     form = FORM if section.format == "recbole" else {}
     blocks = stream_rows(path, Faults(), encoding=section.encoding, **form)
-    if section.format == "recbole":
-        blocks = (typed(block, path) for block in blocks)
-    return [block.group_by(user).agg(*count) for block in blocks]
+    return (typed(block, path) for block in blocks) if section.format == "recbole" else blocks
 
 
 def heavy_of(counts: pl.DataFrame) -> tuple[Caution, ...]:

@@ -18,8 +18,8 @@ LATER = (
     *("repeat_term", "start", "prefix", "histories", "trunk_layer_decay", "vocabulary"),
     *("mix", "mix_temperature", "nested", "nested_weights", "adapter", "preference", "post_training", "first"),
     *("schedule", "begin", "rate_factor", "replay", "drawn_negatives", "drawn_by"),
-    *("experts", "order", "trajectory", "ray", "joint", "table_rate", "token_weights"),
-    *("sub_words", "further_sub_words"),
+    *("experts", "order", "trajectory", "ray", "joint", "tokens"),
+    *("table_rate", "token_weights", "words", "pairs", "word_texts", "sub_words", "further_sub_words"),
 )
 """Keys that came after trainings had been begun without them."""
 

@@ -1,9 +1,9 @@
 """What every loss must hold, in each form that it has.
 
-from distill_rec.losses.registry import losses
+from distill_rec.losses.registry import every_loss
 from distill_rec.testing.losses import check_loss
 
-check_loss(losses()["mine"])
+check_loss(every_loss()["mine"])
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from distill_rec.losses.section import loss_section
 from distill_rec.losses.spec import LossSpec
 
 ROWS, COLUMNS = 6, 7
+TOKENS, WIDTH = 4, 32
+"""Of a text, and of the states of losses of tokens: what their settings' defaults divide."""
 JOINED = (0, 0, 0, 1, 2, 2)
 """Which rows have one user vector."""
 EXTREMES = (1e4, 0.0, 1e-8)
@@ -29,7 +31,8 @@ NEAR = 1e-9
 
 @dataclass(frozen=True)
 class Sample:
-    """Arguments of one call; `[rows, columns]` each, scores or vectors."""
+    """Arguments of one call; `[rows, columns]` each, scores or vectors; states are `[rows, tokens, width]`, their mask
+    `[rows, tokens]`."""
 
     student: Tensor
     teacher: Tensor
@@ -42,7 +45,7 @@ class Form:
     """One way in which a loss is called.
 
     Attributes:
-        name: "impressions", "catalogue" or "vectors".
+        name: "impressions", "catalogue", "vectors" or "tokens".
         call: a scalar of a sample.
     """
 
@@ -66,6 +69,8 @@ def forms_of(spec: LossSpec) -> list[Form]:
     active = _active(spec)
     if spec.vectors:
         return [Form("vectors", lambda one: active.of_vectors(one.student, one.teacher))]
+    if spec.tokens:
+        return [Form("tokens", lambda one: active.of_tokens(one.student, one.teacher, one.mask))]
     forms = []
     if spec.works_on("impressions"):
         forms.append(
@@ -101,8 +106,13 @@ def _popularity(one: Sample) -> Tensor:
 
 
 def sample_of(form: Form, dtype: torch.dtype = torch.float64) -> Sample:
-    """Random scores or vectors; where shown together, each row has a click, another candidate and padding."""
+    """Random scores, vectors or token states; what is shown together has a click, another candidate and padding."""
     generator = torch.Generator().manual_seed(0)
+    if form.name == "tokens":
+        states = [torch.randn(ROWS, TOKENS, WIDTH, generator=generator, dtype=dtype) for _ in range(2)]
+        lengths = torch.arange(ROWS) % (TOKENS + 1)  # one text has no token
+        shown = torch.arange(TOKENS) < lengths[:, None]
+        return Sample(states[0], states[1], torch.zeros_like(shown), shown)
     student, teacher = (torch.randn(ROWS, COLUMNS, generator=generator, dtype=dtype) for _ in range(2))
     clicks = torch.zeros(ROWS, COLUMNS, dtype=torch.bool)
     clicks[torch.arange(ROWS), torch.arange(ROWS) % 3] = True
@@ -146,11 +156,12 @@ def check_permutation(spec: LossSpec, form: Form) -> None:
 
 def check_padding(spec: LossSpec, form: Form) -> None:
     """What stands where a row is padded has no effect and gets no gradient."""
-    if form.name != "impressions":
+    if form.name not in ("impressions", "tokens"):
         return
     one = sample_of(form)
-    student = torch.where(one.mask, one.student, 50.0).requires_grad_()
-    teacher, clicks = torch.where(one.mask, one.teacher, -50.0), one.clicks & one.mask
+    real = one.mask[..., None] if form.name == "tokens" else one.mask
+    student = torch.where(real, one.student, 50.0).requires_grad_()
+    teacher, clicks = torch.where(real, one.teacher, -50.0), one.clicks & one.mask
     loss = form.call(Sample(student, teacher, clicks, one.mask))
     (slope,) = torch.autograd.grad(loss, student)
     _same(form.call(one), loss, _says(spec, form, "another value for other padding"))
@@ -158,8 +169,8 @@ def check_padding(spec: LossSpec, form: Form) -> None:
 
 
 def check_shares(spec: LossSpec, form: Form) -> None:
-    """Over the catalogue, the mean of two halves is the whole: chunks of users may be cut anywhere."""
-    if form.name != "catalogue":
+    """Over the catalogue, and of tokens, the mean of two halves is the whole: users or texts may be cut anywhere."""
+    if form.name not in ("catalogue", "tokens"):
         return
     one, half = sample_of(form), ROWS // 2
     parts = [

@@ -314,7 +314,8 @@ class Training:
         state = self.state
         value, figures = self.ranks.same(self._judged() if self.ranks.first else (0.0, {}))
         plateau = Plateau.from_state(state.plateau)
-        if plateau.update(value, self._slowest_step) and self.ranks.first:
+        as_good = self._latest and value == plateau.best
+        if (plateau.update(value, self._slowest_step) or as_good) and self.ranks.first:
             save_weights(self.folder / "best.safetensors", trainable(*self._modules))
         state.plateau = plateau.state()
         loss = state.loss_sum / max(state.loss_windows, 1)
@@ -342,6 +343,10 @@ class Training:
         found = self.task.judge(self.model.eval())
         return float(found.ndcg.mean()), found.figures
 
+    @property
+    def _latest(self) -> bool:
+        return self.task is not None and self.task.latest
+
     def _finish(self, stopped: Stopped | None) -> Outcome:
         moved_last = self._moved()
         gain = self._gain_over_start() if self.section.keep_start else None
@@ -366,6 +371,7 @@ class Training:
             rates=self.state.rates,
             gain=gain,
             kept_start=kept_start,
+            latest=self._latest,
             repeat_level=lowered,
         )
         write_record(self.folder / "history.json", outcome)

@@ -70,6 +70,7 @@ class Outcome(Record):
         rates: learning rates by the update from which on they held; more than one where it went on at another.
         gain: of the best weights over the start's, mean and 95 % interval over users; where `keep_start` asks for it.
         kept_start: that interval held zero or less, and the start was kept.
+        latest: of weights that are judged alike the latest were kept, not the first.
         repeat_level: mean of the repeat term's numbers where validation data lowered it below what was learned.
         tries, chosen_try: trainings that it was chosen from; None where there was one.
         before: how trainings that it goes on from ended, by name ("post-training" of a teacher's trunk, "first stage"
@@ -90,6 +91,7 @@ class Outcome(Record):
     rates: list[dict[str, int | float]] = Field(default_factory=list)
     gain: list[float] | None = None
     kept_start: bool = False
+    latest: bool = False
     repeat_level: float | None = None
     tries: list[Try] | None = None
     chosen_try: int | None = None
@@ -99,10 +101,11 @@ class Outcome(Record):
 
     @property
     def kept(self) -> int | None:
-        """Update whose weights were kept, the first of the best; 0 for the start, None where no validation is noted."""
+        """Update whose weights were kept; 0 for the start, None where no validation is noted."""
         if self.kept_start:
             return 0
-        best = max(self.history, key=lambda record: record["ndcg@10"], default=None)
+        told = self.history[::-1] if self.latest else self.history
+        best = max(told, key=lambda record: record["ndcg@10"], default=None)
         return None if best is None else int(best["update"])
 
     def curve(self, key: str) -> list[tuple[float, float]]:

@@ -42,11 +42,13 @@ class Task:
     Attributes:
         judge: of a model in evaluation mode.
         fingerprint: of what the batches and the judgement are made of.
+        latest: of weights that are judged alike the latest are kept, not the first.
     """
 
     batches: Batches
     judge: Callable[[Recommender], Judged]
     fingerprint: str
+    latest: bool = False
 
 
 class TextBatches:

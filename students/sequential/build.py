@@ -15,7 +15,7 @@ from distill_rec.trunks.load import open_trunk
 from students.sequential.spec import SequentialSection
 from students.sequential.table import ItemTable, go_on, start_of
 from students.sequential.texts import add_texts
-from students.static.start import start_static, static_tokenizer, sub_words
+from students.static.start import start_static, sub_words
 
 
 def build(
@@ -31,8 +31,7 @@ def build(
     model, users = assemble(section, NoText(len(dataset.texts), section.dim), dataset, knowledge, table)
     parameters = sum(p.numel() for part in (model, encoder) for p in part.parameters()) + encoder.fallback.numel()
     config = config_of(section, plm, dataset, users, parameters) | {"table_dim": section.table_dim}
-    tokenizer = static_tokenizer(plm.tokenizer_json, section.max_tokens)
-    empty = tokenizer.reads_empty(words.tokens.values, words.tokens.offsets)
+    empty = words.reads_empty(section.max_tokens)
     after = partial(add_texts, model, encoder, dataset)
     own = partial(go_on, table, dataset)
-    return Built(model, config, plm.tokenizer_json, empty, after=after, own_vectors=dataset.warm, go_on=own)
+    return Built(model, config, words.tokenizer_json, empty, after=after, own_vectors=dataset.warm, go_on=own)

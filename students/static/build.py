@@ -12,7 +12,7 @@ from distill_rec.progress import Progress
 from distill_rec.student_build import Built, TextTarget, assemble, config_of
 from distill_rec.trunks.load import open_trunk
 from students.static.spec import StaticSection
-from students.static.start import fit_fallback, go_on, start_static, static_tokenizer, sub_words
+from students.static.start import fit_fallback, go_on, start_static, sub_words
 
 
 def build(
@@ -26,10 +26,9 @@ def build(
     model, users = assemble(section, encoder, dataset, knowledge)
     parameters = sum(p.numel() for p in model.parameters()) + encoder.fallback.numel()
     config = config_of(section, plm, dataset, users, parameters) | {"table_dim": section.table_dim}
-    tokenizer = static_tokenizer(plm.tokenizer_json, section.max_tokens)
-    empty = tokenizer.reads_empty(words.tokens.values, words.tokens.offsets)
+    empty = words.reads_empty(section.max_tokens)
     after = partial(fit_fallback, encoder, words)
-    return Built(model, config, plm.tokenizer_json, empty, after=after, go_on=partial(go_on, encoder))
+    return Built(model, config, words.tokenizer_json, empty, after=after, go_on=partial(go_on, encoder))
 
 
 def warm(section: StaticSection, trunk: str, dataset: Dataset, progress: Progress) -> None:

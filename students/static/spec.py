@@ -32,6 +32,15 @@ class StaticSection(StudentSection):
         description="sub-words that the PLM is run over for the table's start: all of its own, or (for large PLMs) "
         "the catalogue's; the others, which only new texts hold, then start from a map of its token embeddings",
     )
+    words: int = Field(
+        0,
+        ge=0,
+        description="frequent words of the catalogue that the PLM's vocabulary splits: so many get a row of their own",
+    )
+    pairs: int = Field(
+        0, ge=0, description="pairs of neighbouring words, those that come together most beyond chance: the same"
+    )
+    word_texts: int = Field(5, ge=1, description="texts that hold such a word or pair, at least")
 
 
 _build: Late[BuildStudent] = Late("students.static.build:build")

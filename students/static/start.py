@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_rec.begin import Earlier
@@ -18,11 +19,12 @@ from distill_rec.runtime.tokenizer import TextTokenizer
 from distill_rec.student_build import TextTarget, start_map
 from distill_rec.training.checkpoint import under
 from distill_rec.trunks.load import Trunk
-from distill_rec.trunks.tokens import cached_tokens
-from distill_rec.trunks.vocabulary import token_embeddings, vocabulary_vectors
+from distill_rec.trunks.tokens import cached_tokens, tokenize
+from distill_rec.trunks.vocabulary import phrase_vectors, token_embeddings, vocabulary_vectors
 from students.static.encoder import StaticEncoder
 from students.static.spec import StaticSection
 from students.static.weights import by_catalogue, by_zipf
+from students.static.words import with_words, words_of
 
 
 def static_tokenizer(tokenizer_json: str, max_tokens: int) -> TextTokenizer:
@@ -40,6 +42,7 @@ class SubWords:
         weight: `[n_tokens]`, see `students.static.weights`.
         vectors: the trunk's, centred and reduced, `[n_tokens, table_dim]`.
         tokens: token ids of all texts.
+        tokenizer_json: the trunk's tokenizer, with the words that have rows of their own.
     """
 
     vocabulary: Tensor
@@ -48,18 +51,35 @@ class SubWords:
     weight: Tensor
     vectors: Tensor
     tokens: Ragged
+    tokenizer_json: str
+
+    def reads_empty(self, max_tokens: int) -> NDArray[np.bool_]:
+        """Which texts are read as the empty one is, `[n_texts]`."""
+        tokenizer = static_tokenizer(self.tokenizer_json, max_tokens)
+        return tokenizer.reads_empty(self.tokens.values, self.tokens.offsets)
 
 
 def sub_words(section: StaticSection, trunk: Trunk, dataset: Dataset, progress: Progress) -> SubWords:
     """Cut the vocabulary and reduce the trunk's vectors; both are fitted without new items."""
-    tokenizer = static_tokenizer(trunk.tokenizer_json, section.max_tokens)
-    key = f"static|{section.max_tokens}|{trunk.tokenizer_json}"
-    tokens = cached_tokens(dataset.texts, tokenizer, key)
-    seen = torch.from_numpy(tokens.take(training_texts(dataset).numpy()).values.astype(np.int64))
+    learned = training_texts(dataset).numpy()
+    words = words_of(section, trunk.tokenizer_json, [dataset.texts[row] for row in learned])
+    tokenizer_json, ids = with_words(trunk.tokenizer_json, words)
+    tokenizer = static_tokenizer(tokenizer_json, section.max_tokens)
+    tokens = cached_tokens(dataset.texts, tokenizer, f"static|{section.max_tokens}|{tokenizer_json}")
+    seen = torch.from_numpy(tokens.take(learned).values.astype(np.int64))
     if section.vocabulary == "all":
         vectors = torch.from_numpy(np.array(vocabulary_vectors(trunk, progress)))
     else:
-        vectors = vectors_from(trunk, torch.unique(seen), progress)
+        own = torch.unique(seen)
+        vectors = vectors_from(trunk, own[~torch.isin(own, torch.tensor(ids, dtype=own.dtype))], progress)
+    zipf = section.token_weights == "zipf"
+    weight = by_zipf(trunk.tokenizer_json, len(vectors)) if zipf else torch.ones(len(vectors))
+    if words:
+        pieces = tokenize(words, static_tokenizer(trunk.tokenizer_json, section.max_tokens))
+        # A word is as rare as the rarest of its pieces.
+        rarest = torch.stack([weight[torch.from_numpy(row.astype(np.int64))].max() for row in pieces])
+        told = torch.from_numpy(np.array(phrase_vectors(trunk, progress, words)))
+        vectors, weight = with_rows(vectors, ids, told), with_rows(weight, ids, rarest)
     counts = torch.bincount(seen, minlength=len(vectors)).float()
     used, others = torch.nonzero(counts > 0)[:, 0], torch.nonzero(counts == 0)[:, 0]
     vocabulary = torch.empty(len(vectors), dtype=torch.int32)
@@ -67,9 +87,16 @@ def sub_words(section: StaticSection, trunk: Trunk, dataset: Dataset, progress: 
     vocabulary[others] = -1 - torch.arange(len(others), dtype=torch.int32)
     centred = vectors - vectors[used].mean(0)
     reduced = centred @ principal_directions(centred[used], section.table_dim)
-    zipf = section.token_weights == "zipf"
-    weight = by_zipf(trunk.tokenizer_json, len(vectors)) if zipf else by_catalogue(counts)
-    return SubWords(vocabulary, used, others, weight, reduced, tokens)
+    weight = weight if zipf else by_catalogue(counts)
+    return SubWords(vocabulary, used, others, weight, reduced, tokens, tokenizer_json)
+
+
+def with_rows(values: Tensor, ids: list[int], rows: Tensor) -> Tensor:
+    """Values by token `[n_tokens, ...]` with those of further tokens at their ids, zeros between."""
+    out = values.new_zeros(max(len(values), max(ids) + 1), *values.shape[1:])
+    out[: len(values)] = values
+    out[ids] = rows
+    return out
 
 
 def vectors_from(trunk: Trunk, used: Tensor, progress: Progress) -> Tensor:

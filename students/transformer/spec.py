@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from distill_rec.contracts import BuildStudent, StudentSpec
 from distill_rec.recipe import StudentSection
@@ -48,10 +48,24 @@ class TransformerSection(StudentSection):
             raise ValueError(f"a number from 1 on, rising numbers from 0 on, as [0, 5], or {EVERY_OTHER!r}")
         return layers
 
+    @model_validator(mode="after")
+    def _tokens_of_the_teacher(self) -> Self:
+        if self.sub_words == "catalogue" and self.first is not None and self.first.token_losses:
+            losses = " and ".join(one.name for one in self.first.token_losses)
+            raise ValueError(f"{losses} of first.loss give the teacher's PLM the student's ids: set sub_words to 'all'")
+        return self
+
 
 def _rising(numbers: list[Any], least: int) -> bool:
     whole = all(isinstance(one, int) and not isinstance(one, bool) and one >= least for one in numbers)
     return bool(numbers) and whole and numbers == sorted(set(numbers))
+
+
+def _how_many(section: TransformerSection) -> int:
+    """Layers, for estimates; half of a PLM's is taken for three."""
+    if isinstance(section.layers, list):
+        return len(section.layers)
+    return section.layers if isinstance(section.layers, int) else 3
 
 
 _build: Late[BuildStudent] = Late("students.transformer.build:build")
@@ -64,5 +78,6 @@ SPEC = StudentSpec(
     artifact="transformer",
     build=_build,
     model=_model,
+    trunk_layers=_how_many,
     export_seconds=40.0,
 )

@@ -16,7 +16,7 @@ from distill_rec.runtime.template import unescaped_text
 from distill_rec.teacher_model import Teacher
 from distill_rec.training.checkpoint import under
 from distill_rec.trunks.encoder import TrunkEncoder
-from distill_rec.trunks.load import load_trunk
+from distill_rec.trunks.load import Trunk, load_trunk
 from distill_rec.trunks.tokens import tokenize
 from teachers.bi_encoder.post_training.trunk import POST_TRAINED, post_train_trunk
 from teachers.bi_encoder.spec import BiEncoderSection
@@ -28,6 +28,33 @@ def open_encoder(teacher: Teacher) -> Callable[[list[str]], NDArray[np.float32]]
     Raises:
         ModelError: the trunk is a file of vectors, or its weights are not those the teacher was trained on.
     """
+    module = _as_trained(teacher)
+    tokenizer = module.trunk.tokenizer()
+    unescape = teacher.config.get("unescape_html", False)
+
+    def encode(texts: list[str]) -> NDArray[np.float32]:
+        texts = [unescaped_text(text) for text in texts] if unescape else texts
+        module.tokens = tokenize(texts, tokenizer)
+        module.n_texts = len(texts)
+        module.empty = torch.from_numpy(tokenizer.reads_empty(module.tokens.values, module.tokens.offsets))
+        return module.encode().float().cpu().numpy()
+
+    return encode
+
+
+def open_tuned_trunk(teacher: Teacher) -> Trunk:
+    """See `contracts.OpenTrunk`.
+
+    Raises:
+        ModelError: see `open_encoder`.
+    """
+    trunk = _as_trained(teacher).trunk
+    trunk.model.eval().requires_grad_(False)
+    return trunk
+
+
+def _as_trained(teacher: Teacher) -> TrunkEncoder:
+    """The encoder of no texts yet, its tuning merged into the trunk where it merges."""
     section = BiEncoderSection.model_validate(teacher.config["section"])
     record = teacher.config["trunk"]
     if "pooling" not in record:
@@ -47,15 +74,4 @@ def open_encoder(teacher: Teacher) -> Callable[[list[str]], NDArray[np.float32]]
     tuning.merge(trunk)
     module.neutral = weights.get("neutral")
     module.eval()
-    tokenizer = trunk.tokenizer()
-
-    unescape = teacher.config.get("unescape_html", False)
-
-    def encode(texts: list[str]) -> NDArray[np.float32]:
-        texts = [unescaped_text(text) for text in texts] if unescape else texts
-        module.tokens = tokenize(texts, tokenizer)
-        module.n_texts = len(texts)
-        module.empty = torch.from_numpy(tokenizer.reads_empty(module.tokens.values, module.tokens.offsets))
-        return module.encode().float().cpu().numpy()
-
-    return encode
+    return module

@@ -12,6 +12,7 @@ from distill_rec.contracts import (
     LearnerSeconds,
     OpenEncoder,
     OpenLearner,
+    OpenTrunk,
     Teach,
     TeacherSpec,
     Tuning,
@@ -105,6 +106,7 @@ _estimate: Late[EstimateTeacher] = Late("teachers.bi_encoder.estimate:estimate")
 _encoder: Late[OpenEncoder] = Late("teachers.bi_encoder.encoder:open_encoder")
 _learner: Late[OpenLearner] = Late("teachers.bi_encoder.learner:open_learner")
 _learner_seconds: Late[LearnerSeconds] = Late("teachers.bi_encoder.estimate:learner_seconds")
+_trunk: Late[OpenTrunk] = Late("teachers.bi_encoder.encoder:open_tuned_trunk")
 _untrained: Late[Untrained] = Late("teachers.bi_encoder.untrained:untrained_scorer")
 
 SPEC = TeacherSpec(
@@ -118,4 +120,5 @@ SPEC = TeacherSpec(
     untrained=_untrained,
     learner=_learner,
     learner_seconds=_learner_seconds,
+    trunk=_trunk,
 )

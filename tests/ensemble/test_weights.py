@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.optimize import check_grad
+from repeat_worlds import repeating
+from scipy.special import logsumexp
 from tiny import make_dataset
 
-from distill_rec.ensemble.mixtures import Block, cross_entropy
-from distill_rec.ensemble.weights import climb, fit
-from distill_rec.knowledge import Knowledge
+from distill_rec.artifact.repeat import BUCKETS
+from distill_rec.data.dataset import Dataset
+from distill_rec.ensemble.mixtures import KEPT_BYTES, Mixtures, leaves_out_seen, usable
+from distill_rec.ensemble.sums import sum_of
+from distill_rec.ensemble.weights import FACTORS, GAIN, ROUNDS, climb, fit
+from distill_rec.evaluation.protocol import validation_metric
+from distill_rec.evaluation.scorer import catalogue_scores
+from distill_rec.knowledge import Knowledge, known_by
 from distill_rec.nn.user_encoders import MeanUserEncoder
+from distill_rec.progress import QuietTask
 
 DIM = 4
 
@@ -28,6 +36,34 @@ def colours(n_items: int, noise: float, seed: int) -> np.ndarray:
     found = np.zeros((n_items, DIM))
     found[np.arange(n_items), np.arange(n_items) % 3] = 1.0
     return found + noise * np.random.default_rng(seed).normal(size=found.shape)
+
+
+def unlike(dataset: Dataset) -> list[Knowledge]:
+    """Three: one that does not know some items, two with repeat terms, all with two items that cannot be told apart."""
+    knows = np.ones(dataset.n_items, bool)
+    knows[-12:] = False
+    out = []
+    for seed in range(3):
+        vectors = colours(dataset.n_items, 0.5, seed)
+        vectors[1::7] = vectors[0::7][: len(vectors[1::7])]
+        one = knowledge(np.where(knows[:, None], vectors, 0) if seed == 0 else vectors, knows if seed == 0 else None)
+        out.append(replace(one, repeat=np.linspace(0.4, -0.6, BUCKETS, dtype=np.float32) if seed else None))
+    return out
+
+
+class Told(QuietTask):
+    def __init__(self) -> None:
+        self.steps, self.notes = 0, list[str]()
+
+    def advance(self, steps: int = 1) -> None:
+        self.steps += steps
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def each(value: Callable[[np.ndarray], float]) -> Callable[[Sequence[np.ndarray]], list[float]]:
+    return lambda several: [value(one) for one in several]
 
 
 @pytest.mark.parametrize("kind", ["clicks", "impressions"])
@@ -70,30 +106,66 @@ def test_only_items_that_all_know_are_fitted_on() -> None:
         histories = dataset.validation.history.take(np.arange(len(dataset.validation)))
         if np.isin(np.flatnonzero(~knows), histories.values).any():  # what a history holds is read by all
             vectors[np.unique(histories.values)] = colours(dataset.n_items, 0.3, 1)[np.unique(histories.values)]
-        from distill_rec.ensemble.mixtures import Mixtures, usable
-
         members = [knowledge(colours(dataset.n_items, 0.3, 0)), knowledge(vectors, knows)]
         rows = usable(members, dataset)
         assert not np.isin(np.asarray(dataset.validation.target)[rows], np.flatnonzero(~knows)).any()
-        found.append(cross_entropy(Mixtures(members, dataset, rows).blocks(), np.ones(2))[0])
+        found.append(Mixtures(members, dataset, rows).cross_entropy(np.ones(2))[0])
     assert found[0] == pytest.approx(found[1])
 
 
-def test_the_gradient_of_the_cross_entropy_is_right() -> None:
-    generator = np.random.default_rng(0)
-    out = generator.random((5, 9)) < 0.2
-    clicked = np.zeros((5, 9), bool)
-    clicked[np.arange(5), [0, 1, 2, 3, 4]] = True
-    clicked[0, 7] = True
-    block = Block(generator.normal(size=(3, 5, 9)).astype(np.float32), out & ~clicked, clicked)
-    for weights in generator.random((3, 3)):
-        wrong = check_grad(
-            lambda w: cross_entropy(iter([block]), w)[0],
-            lambda w: cross_entropy(iter([block]), w)[1],
-            weights,
-            epsilon=1e-2,
-        )
-        assert wrong < 0.02
+@pytest.mark.parametrize("kind", ["clicks", "impressions"])
+def test_the_gradient_of_the_cross_entropy_is_right(kind: str) -> None:
+    dataset = make_dataset(kind)
+    mixtures = Mixtures(unlike(dataset), dataset, usable(unlike(dataset), dataset))
+    for weights in np.random.default_rng(0).random((3, 3)):
+        steps = 1e-2 * np.eye(3)
+        either = [[mixtures.cross_entropy(weights + sign * one)[0] for one in steps] for sign in (1, -1)]
+        assert mixtures.cross_entropy(weights)[1] == pytest.approx((np.subtract(*either)) / 2e-2, rel=0.01, abs=0.002)
+
+
+@pytest.mark.parametrize("kept_bytes", [KEPT_BYTES, 0])
+@pytest.mark.parametrize("kind", ["clicks", "impressions", "repeats"])
+def test_mixtures_of_scores_are_worth_what_sums_of_vectors_are(kind: str, kept_bytes: int) -> None:
+    """nDCG@10 by which trainings are validated, of the sum as one model, with repeats, ties, items that one lacks."""
+    dataset = repeating() if kind == "repeats" else make_dataset(kind)
+    members = unlike(dataset)
+    rows = usable(members, dataset)
+    samples, seen = dataset.validation.take(rows), leaves_out_seen(members, dataset)
+    assert seen == (kind != "repeats")
+    mixtures = Mixtures(members, dataset, rows, kept_bytes=kept_bytes)
+    several = [np.array(one) for one in ([1.0, 1.0, 1.0], [0.3, 0.0, 2.0], [0.0, 0.0, 1.0])]
+    expected = [
+        validation_metric(sum_of(members, one.tolist()), samples, dataset, leave_out_seen=seen) for one in several
+    ]
+    assert min(expected) > 0
+    assert mixtures.ndcg(several) == pytest.approx(expected, rel=1e-6)
+    assert mixtures.ndcg(several) == pytest.approx(expected, rel=1e-6)  # of what was kept, where it was
+
+
+@pytest.mark.parametrize("kept_bytes", [KEPT_BYTES, 0])
+def test_cross_entropy_is_that_of_a_softmax_over_what_is_known_and_unseen(kept_bytes: int) -> None:
+    dataset = make_dataset("clicks")
+    members = unlike(dataset)
+    rows = usable(members, dataset)
+    mixtures, weights = Mixtures(members, dataset, rows, kept_bytes=kept_bytes), np.array([0.4, 1.0, 0.7])
+    samples, known = dataset.validation.take(rows), known_by(members).all(1)
+    scores = catalogue_scores(sum_of(members, weights.tolist()), samples.history.take(np.arange(len(rows))), len(known))
+    expected = []
+    for row, target in zip(range(len(rows)), samples.target, strict=True):
+        among = known.copy()
+        among[samples.excluded(np.array([row])).values] = False
+        expected.append(logsumexp(scores[row, among]) - scores[row, target])
+    for _ in range(2):
+        assert mixtures.cross_entropy(weights)[0] == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_every_pass_over_the_samples_is_told() -> None:
+    dataset = make_dataset("clicks")
+    task = Told()
+    fit([knowledge(colours(dataset.n_items, 0.1, seed)) for seed in range(2)], dataset, [None, None], task=task)
+    assert task.steps > len(dataset.validation)
+    assert task.steps % len(dataset.validation) == 0
+    assert task.notes[-1].startswith("nDCG@10 ")
 
 
 def test_the_climb_never_ends_below_a_start() -> None:
@@ -103,10 +175,10 @@ def test_the_climb_never_ends_below_a_start() -> None:
         return float(1 / (1 + ((weights - goal) ** 2).sum()))
 
     starts = [np.ones(3), np.array([0.0, 0.0, 1.0])]
-    found = climb(value, starts, [0, 1, 2])
+    found = climb(each(value), starts, [0, 1, 2])
     assert value(found) > max(map(value, starts))
     assert found[1] == 0.0
-    assert climb(value, starts, [0])[1:].tolist() == [1.0, 1.0]
+    assert climb(each(value), starts, [0])[1:].tolist() == [1.0, 1.0]
 
 
 def test_a_weight_of_zero_comes_back_where_it_helps() -> None:
@@ -115,4 +187,24 @@ def test_a_weight_of_zero_comes_back_where_it_helps() -> None:
     def value(weights: np.ndarray) -> float:
         return float(1 / (1 + ((weights - goal) ** 2).sum()))
 
-    assert climb(value, [np.array([1.0, 0.0])], [0, 1]).tolist() == [1.0, 0.5]
+    assert climb(each(value), [np.array([1.0, 0.0])], [0, 1]).tolist() == [1.0, 0.5]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_asking_for_several_weights_at_once_climbs_as_one_after_the_other_does(seed: int) -> None:
+    """The climb as it reads: every weight is tried on what the one before it left."""
+    generator = np.random.default_rng(seed)
+    goal, start = generator.random(3) * 3, generator.random(3)
+
+    def value(weights: np.ndarray) -> float:
+        return float(1 / (1 + ((weights - goal) ** 2).sum()))
+
+    best, top = start.copy(), value(start)
+    for _ in range(ROUNDS):
+        for place in range(3):
+            for factor in FACTORS:
+                other = best.copy()
+                other[place] = (best[place] or best.max()) * factor
+                if value(other) > top * (1 + GAIN):
+                    best, top = other, value(other)
+    assert climb(each(value), [start], [0, 1, 2]).tolist() == best.tolist()

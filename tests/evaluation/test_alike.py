@@ -7,9 +7,21 @@ import math
 import numpy as np
 import pytest
 from evaluation_worlds import build_world, impressions, make_dataset
-from scipy.stats import pearsonr, spearmanr
+from scipy.stats import pearsonr, rankdata, spearmanr
 
-from distill_rec.evaluation.alike import AGREEMENT, first_of, of_candidates, of_catalogue, overlap, pearson, rbo, tau
+from distill_rec.evaluation import alike
+from distill_rec.evaluation.alike import (
+    AGREEMENT,
+    Ranked,
+    first_of,
+    of_candidates,
+    of_catalogue,
+    overlap,
+    pearson,
+    ranks_of,
+    rbo,
+    tau,
+)
 from distill_rec.evaluation.alike import spearman as rank_correlation
 from distill_rec.evaluation.compare import compare
 from distill_rec.evaluation.scorer import DotScorer
@@ -43,6 +55,7 @@ def test_correlations_are_scipys() -> None:
     a, b = (generator.integers(0, 9, 40).astype(np.float32) for _ in range(2))  # with ties
     assert pearson(a, b) == pytest.approx(pearsonr(a, b).statistic)
     assert rank_correlation(a, b) == pytest.approx(spearmanr(a, b).statistic)
+    assert ranks_of(a).tolist() == rankdata(a).tolist() and ranks_of(a[:0]).tolist() == []
     assert math.isnan(pearson(a, np.ones(40))) and math.isnan(pearson(a[:2], b[:2]))
 
 
@@ -58,9 +71,15 @@ def test_what_is_left_out_counts_in_no_measure() -> None:
     out = np.arange(0, 50, 7)
     a[out], b[out] = -np.inf, -np.inf
     kept = np.isfinite(a)
-    whole, rest = of_catalogue(a, b, np.arange(50)), of_catalogue(a[kept], b[kept], np.arange(int(kept.sum())))
-    assert list(whole) == list(AGREEMENT) and whole == pytest.approx(rest)
-    assert all(math.isnan(value) for value in of_catalogue(np.full_like(a, -np.inf), b, np.arange(50)).values())
+    first, second = (Ranked(one, np.arange(50)) for one in (a, b))
+    rest = of_catalogue(*(Ranked(one[kept], np.arange(int(kept.sum()))) for one in (a, b)))
+    assert list(of_catalogue(first, second)) == list(AGREEMENT) and of_catalogue(first, second) == pytest.approx(rest)
+    nothing = Ranked(np.full_like(a, -np.inf), np.arange(50))
+    assert all(math.isnan(value) for value in of_catalogue(nothing, second).values())
+    a[kept.argmax()] = -np.inf  # what only one leaves out is in no correlation either
+    less = np.isfinite(a)
+    ranked = of_catalogue(Ranked(a, np.arange(50)), second)["spearman"]
+    assert ranked == pytest.approx(spearmanr(a[less], b[less]).statistic)
     few = of_candidates(a[kept][:8], b[kept][:8])
     assert math.isnan(few["overlap@10"]) and not math.isnan(few["rbo"])  # of eight shown, all are among ten
 
@@ -76,6 +95,14 @@ def test_agreement_is_of_all_columns_with_the_teacher_and_one_that_ranks_alike_a
         assert cells["undistilled"].high < cells["student"].low <= cells["student"].mean < cells["twin"].mean
         assert cells["twin"].mean == pytest.approx(1.0)
     assert found.agreement is not None and found.agreement.kendall == table.cells["kendall"]["student"].mean
+
+
+def test_scores_of_a_user_are_ranked_once_whatever_they_are_compared_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, models = build_world({"undistilled": 0.1, "student": 0.9, "teacher": 1.0})
+    ranked = []
+    monkeypatch.setattr(alike, "ranks_of", lambda scores: ranked.append(1) or ranks_of(scores))
+    compare(models, dataset, EvaluateSection(bootstrap=100, list_users=20))
+    assert len(ranked) == 20 * 3
 
 
 def test_of_impressions_what_was_shown_is_compared_too() -> None:

@@ -144,6 +144,17 @@ def test_no_conclusion_is_drawn_from_a_training_that_was_cut_or_still_rising(ear
     assert "after 700 updates" in found.verdicts[-1].text and "a plateau" in found.verdicts[-1].text
 
 
+def test_without_one_of_two_teachers_the_other_one_is_left_and_is_not_asked_again() -> None:
+    dataset, scorers = build_world({"student": 0.8, "a": 0.6, "b": 0.9, "teacher": 1.0})
+    third = dataclasses.replace(scorers["a"], name="b and c")  # type: ignore[type-var]
+    found = compare(scorers, dataset, SECTION, shares={"a": (0.3, "b"), "b": (0.7, "a"), "c": (0.1, third)})
+    cells = found.test.cells["ndcg@10"]
+    assert {one.name: one.weight for one in found.shares} == {"a": 0.3, "b": 0.7, "c": 0.1}
+    for share, left in zip(found.shares, ("b", "a", "a"), strict=True):
+        assert share.gain is not None and share.gain.second == f"teacher without {share.name}"
+        assert share.gain.value == pytest.approx(cells["teacher"].mean - cells[left].mean)
+
+
 def test_each_of_several_teachers_is_named_with_its_end_and_the_weights_that_were_kept() -> None:
     dataset, scorers = build_world({"popularity": 0.0, "undistilled": 0.4, "student": 0.9, "teacher": 1.0})
     text = Ending(stopped="plateau", rising=False, updates=900, name="text", kept=750)

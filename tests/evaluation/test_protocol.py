@@ -78,6 +78,25 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         np.testing.assert_array_equal(parts.values[name], values)
 
 
+def test_histories_are_encoded_many_at_a_time_however_few_scores_fit_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block's few histories would all be padded to the longest of them."""
+    rng = np.random.default_rng(0)
+    vectors, targets = rng.normal(size=(50, 4)).astype(np.float32), rng.choice(50, 20).tolist()
+    samples, asked = queries(targets, [[int(rng.integers(50))] for _ in targets]), list[int]()
+
+    def users(history: Ragged) -> NDArray[np.float32]:
+        asked.append(len(history))
+        return vectors[history.values]
+
+    dataset = make_dataset([1] * 50, samples)
+    whole = evaluate(DotScorer("m", vectors, users), samples, dataset)
+    monkeypatch.setattr(catalogue, "BLOCK_BYTES", 4 * 50 * 3)
+    monkeypatch.setattr(catalogue, "ENCODED", 8)
+    blocks = evaluate(DotScorer("m", vectors, users), samples, dataset)
+    assert asked == [20, 8, 8, 4]
+    assert all(np.array_equal(whole.values[name], blocks.values[name]) for name in whole.values)
+
+
 def test_equal_vectors_tie_wherever_they_stand_in_the_catalogue() -> None:
     # at the edge of a block, a matrix product may add up the same terms in another order
     rng = np.random.default_rng(1)

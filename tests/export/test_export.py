@@ -14,7 +14,9 @@ from tiny import make_dataset, student_section, write_trunk
 
 import distill_rec
 from distill_rec.distillation import distill
+from distill_rec.evaluation import catalogue
 from distill_rec.export import export_student, gates
+from distill_rec.progress import Quiet, QuietTask
 from distill_rec.recipe import ExportSection, OptimizerSection
 from distill_rec.runtime import ArtifactError, DataError, Student
 from distill_rec.student_model import load_student
@@ -180,3 +182,20 @@ assert not {{"torch", "transformers"}} & set(sys.modules)
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.stdout.split() == ["3", "8"], done.stderr
+
+
+def test_the_test_which_takes_longest_is_told_history_by_history(world, tmp_path, monkeypatch):
+    dataset, folder = world
+    monkeypatch.setattr(catalogue, "ENCODED", 16)
+    steps = {}
+
+    class Told(Quiet):
+        def task(self, description, total=None):
+            task = QuietTask()
+            task.advance = lambda count=1: steps.setdefault((description, total), []).append(count)
+            return task
+
+    export_student(ExportSection(), folder / "student", dataset, tmp_path / "export", progress=Told())
+    (told,) = [counts for (description, _), counts in steps.items() if description.startswith("the test")]
+    assert sum(told) == len(dataset.test) == next(total for name, total in steps if name.startswith("the test"))
+    assert len(told) == -(-len(dataset.test) // 16)

@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from distill_rec.losses.registry import losses
+from distill_rec.losses.registry import every_loss
 from distill_rec.losses.spec import SCORES, LossSpec
 from distill_rec.testing.losses import CHECKS, check_loss, forms_of
 
-CASES = [(spec, form) for spec in losses().values() for form in forms_of(spec)]
+CASES = [(spec, form) for spec in every_loss().values() for form in forms_of(spec)]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))

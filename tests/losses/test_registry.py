@@ -8,7 +8,7 @@ from pydantic import Field
 
 from distill_rec.losses.active import active_losses
 from distill_rec.losses.checks import refuse_kind, refuse_signals
-from distill_rec.losses.registry import BUILT_IN, GROUP, joined, losses
+from distill_rec.losses.registry import BUILT_IN, GROUP, every_loss, joined, losses
 from distill_rec.losses.section import loss_section, unused_keys
 from distill_rec.losses.spec import ALL_SUPPLIED, ITEM_VECTORS, SCORES, LossSpec
 from distill_rec.recipe import LossSection, Section, StudentSection
@@ -91,7 +91,7 @@ def test_a_signal_that_the_teacher_does_not_supply_is_refused_by_key():
 
 
 def test_a_loss_without_a_form_for_the_data_is_refused_by_key(monkeypatch):
-    monkeypatch.setitem(losses(), "pairs", ONLY_SHOWN)
+    monkeypatch.setitem(every_loss(), "pairs", ONLY_SHOWN)
     section = loss_section(Section, losses())
     refuse_kind(section(pairs=1), "impressions")
     refuse_kind(section(), "clicks")
@@ -101,7 +101,7 @@ def test_a_loss_without_a_form_for_the_data_is_refused_by_key(monkeypatch):
 
 @pytest.mark.parametrize(("data", "refused"), [({"format": "mind"}, False), ({}, True)])
 def test_a_recipe_is_refused_for_its_data_before_anything_runs(data, refused, monkeypatch):
-    monkeypatch.setitem(losses(), "kl", replace(losses()["kl"], catalogue=""))
+    monkeypatch.setitem(every_loss(), "kl", replace(losses()["kl"], catalogue=""))
     recipe = {"data": data, "teacher": {}, "student": {}}
     if not refused:
         load_recipe(recipe)

@@ -41,6 +41,27 @@ def test_a_dry_run_names_a_guest_with_a_quarter_of_the_rows(tmp_path: Path, name
     assert "'u0' with 5,000 (25.0%)" in caution.text
 
 
+@pytest.mark.parametrize("name", ["clicks.csv", "clicks.parquet"])
+def test_rows_are_counted_after_the_filter_that_the_preparation_applies(tmp_path: Path, name: str) -> None:
+    section = write_log(tmp_path, name).model_copy(update={"where": "user_id != 'u0' and timestamp >= 10000"})
+    sizes = sizes_of(section, tmp_path)
+    prepare(section, tmp_path / "out", base=tmp_path)
+    summary = json.loads((tmp_path / "out/summary.json").read_text())
+    assert sizes.clicks == summary["interactions"] < ROWS == sizes.read
+    assert sizes.heavy == () and sizes.learned == sizes.clicks
+    (step,) = plan_of(Recipe(data=section), tmp_path / "run", tmp_path)
+    assert step.work.startswith(f"{sizes.clicks:,} clicks of {ROWS:,} rows")
+
+
+def test_a_filter_that_was_not_applied_is_said(tmp_path: Path) -> None:
+    section = write_log(tmp_path)
+    pl.read_csv(tmp_path / "clicks.csv").write_ndjson(tmp_path / "clicks.jsonl")
+    section = section.model_copy(update={"clicks": "clicks.jsonl"})
+    assert sizes_of(section, tmp_path).heavy == ()
+    sizes = sizes_of(section.model_copy(update={"where": "user_id != 'u0'"}), tmp_path)
+    assert sizes.clicks == ROWS and ["before data.where" in one.text for one in sizes.heavy] == [True]
+
+
 def test_the_windows_of_a_guest_are_counted(tmp_path: Path) -> None:
     section = write_log(tmp_path)
     sizes = sizes_of(section, tmp_path)
@@ -90,3 +111,14 @@ def test_every_stage_has_memory_and_the_command_prints_the_guest(tmp_path: Path,
     assert "MiB" in done.stdout
     told = json.loads(cli("run", tmp_path / "recipe.toml", "--dry-run", "--json").stdout)
     assert [one["key"] for one in told["cautions"]] == ["heavy-users"]
+
+
+def test_a_setting_of_a_loss_that_is_off_is_told(tmp_path: Path, tiny_trunk: Path, cli: Cli) -> None:
+    write_log(tmp_path)
+    data = '[data]\nclicks = "clicks.csv"\nitems = "items.csv"\n'
+    text = data + f'[teacher]\ntrunk = "{tiny_trunk}"\n[student]\n[student.loss]\nrd_top = 5\n'
+    (tmp_path / "recipe.toml").write_text(text)
+    done = cli("run", tmp_path / "recipe.toml", "--dry-run")
+    assert "look at: student.loss.rd_top is given, and the loss that reads it, rd, has no weight" in done.stdout
+    told = json.loads(cli("run", tmp_path / "recipe.toml", "--dry-run", "--json").stdout)
+    assert len(told["unread"]) == 1

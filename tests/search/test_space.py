@@ -126,3 +126,13 @@ def test_the_front_and_the_choice_by_hand() -> None:
     assert choose(points, Budget(megabytes=1.0)) is None
     assert fits(B, Budget(megabytes=2.0)) and not fits(A, Budget(megabytes=2.0))
     assert kept_of(0.6, 0.7, 0.5) == pytest.approx(0.5) and kept_of(0.6, None, 0.0) is None
+
+
+def test_a_trial_may_have_losses_of_token_states() -> None:
+    asked = load_recipe("students/transformer", {"search.space": {"first.loss.hidden": [0.0, 1.0]}})
+    assert space_of(asked) == {"first.loss.hidden": Choice([0.0, 1.0])}
+    student = trial_recipe(asked, {"first.loss.hidden": 1.0}).student
+    assert student is not None and student.first is not None and len(student.first.token_losses) == 1
+    of_table = load_recipe("students/static", {"search.space": {"first.loss.hidden": [1.0]}})
+    with pytest.raises(RecipeError, match="kind 'static', which has no layers"):
+        trial_recipe(of_table, {"first.loss.hidden": 1.0})

@@ -29,11 +29,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
     return tmp_path / "run", str(write_trunk(tmp_path / "trunk"))
 
 
-@pytest.mark.parametrize("kind", ["static", "sequential", "transformer"])
-def test_it_begins_where_the_earlier_one_ended(run: tuple[Path, str], kind: str) -> None:
+@pytest.mark.parametrize(("kind", "pairs"), [("static", 0), ("static", 8), ("sequential", 8), ("transformer", None)])
+def test_it_begins_where_the_earlier_one_ended(run: tuple[Path, str], kind: str, pairs: int | None) -> None:
     folder, trunk = run
     old = Dataset.load(folder / "prepare")
-    section = student_section(kind, optimizer=QUICK, repeat_term="one")
+    own = {} if pairs is None else {"pairs": pairs, "word_texts": 2}
+    section = student_section(kind, optimizer=QUICK, repeat_term="one", **own)
     distill(section, None, old, folder / "distill" / "student", trunk=trunk)
     before, dataset = load_student(folder / "distill" / "student"), grown(old)
     begun = section.model_copy(update={"begin": str(before.folder)})

@@ -22,6 +22,7 @@ from distill_rec.distillation.training import StudentTraining
 from distill_rec.files import read_json
 from distill_rec.progress import Quiet
 from distill_rec.recipe import OptimizerSection, decisive
+from distill_rec.recipe_io import load_recipe
 from distill_rec.runtime.errors import RecipeError, RunError
 from distill_rec.student_model import earlier_vectors, load_student
 from distill_rec.testing.students import check_student
@@ -119,6 +120,25 @@ def test_a_tokenizer_of_whole_words_is_refused_with_the_kinds_that_can_be_cut(ru
     trunk.tokenizer_json = Tokenizer(models.WordLevel({"red": 0, "[UNK]": 1}, "[UNK]")).to_str()
     with pytest.raises(RecipeError, match=r"student\.sub_words.*WordLevel.*'all'.*WordPiece, BPE, Unigram"):
         cut_trunk(section(sub_words="catalogue"), trunk, ["red"])
+
+
+def test_losses_of_token_states_want_the_ids_of_the_teacher() -> None:
+    first = {"loss": {"hidden": 1.0}}
+    with pytest.raises(ValidationError, match=r"hidden of first\.loss give.*sub_words"):
+        section(sub_words="catalogue", first=first)
+    assert section(sub_words="all", first=first).first is not None
+
+
+@pytest.mark.parametrize(("layers", "count"), [(2, 2), ([0, 3, 5], 3), ("every_other", 3)])
+def test_an_estimate_is_told_how_many_layers_run(layers: Any, count: int) -> None:
+    how_many = student_spec("transformer").trunk_layers
+    assert how_many is not None and how_many(section(layers=layers)) == count
+
+
+def test_more_sub_words_where_all_are_kept_are_refused_in_a_recipe() -> None:
+    with pytest.raises(RecipeError, match=r"student\.further_sub_words: given, and student\.sub_words is 'all'"):
+        load_recipe("students/transformer", {"student.further_sub_words": 10})
+    load_recipe("students/transformer", {"student.sub_words": "catalogue", "student.further_sub_words": 10})
 
 
 def test_the_keys_at_their_defaults_leave_a_training_what_it_was() -> None:

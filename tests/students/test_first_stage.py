@@ -1,5 +1,6 @@
 """Two stages: a student first learns the teacher's vectors of all texts, then what it learns without."""
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
@@ -54,6 +55,12 @@ def test_it_learns_vectors_of_items_that_nobody_clicked_and_hands_them_on(world,
         Outcome, train(world, f"one-{kind}-{dim}", kind, dim=dim, start="none") / "history.json"
     ).history[0]
     assert begun["update"] == plain["update"] == 0 and begun["ndcg@10"] != plain["ndcg@10"]
+
+
+def test_where_every_text_is_found_from_the_beginning_what_was_learned_last_is_kept(world, monkeypatch):
+    monkeypatch.setattr("distill_rec.distillation.first_stage.own_found", lambda left, right: np.ones(len(left)))
+    found = read_record(Outcome, train(world, "found", first=FIRST) / "history.json").before["first stage"]
+    assert found.kept == found.updates > 0 and found.moved == found.moved_last != {}
 
 
 def test_killed_anywhere_it_ends_in_the_same_student(world):

@@ -23,6 +23,10 @@ TAUGHT = 1.5
 
 FIRST_TEXTS_A_SECOND = 10_000
 """Through a small student and back."""
+THERE_AND_BACK = 4
+"""What a text costs that learns, over what it costs to read: once without a graph, once with it and back."""
+USUAL_LAYERS = 6
+"""Of the PLM whose texts a second are known."""
 
 
 class Distill(Stage):
@@ -199,10 +203,19 @@ def _joint(section: StudentSection, teacher: TeacherSection, sizes: Sizes) -> tu
 
 def _first_stage(section: StudentSection, sizes: Sizes) -> tuple[float, str]:
     """Seconds of a student's first stage, and what it is."""
-    from distill_rec.estimates import updates
+    from distill_rec.contracts import student_spec
+    from distill_rec.estimates import TEXTS_A_SECOND, updates
 
     assert section.first is not None
     optimizer = section.first.optimizer
     texts = replace(sizes, samples=int(sizes.items * (1 - section.first.held_out)))
     steps = len(optimizer.each_try()) * updates(optimizer, texts)
-    return steps * optimizer.batch_size / FIRST_TEXTS_A_SECOND, ", after a first stage on item vectors"
+    layers = student_spec(section.kind).trunk_layers
+    a_text = 1 / FIRST_TEXTS_A_SECOND
+    if layers is not None:
+        a_text += THERE_AND_BACK * layers(section) / USUAL_LAYERS / TEXTS_A_SECOND
+    words = ", after a first stage on item vectors"
+    if section.first.token_losses:
+        a_text += 1 / TEXTS_A_SECOND
+        words += ", the teacher's PLM beside it"
+    return steps * optimizer.batch_size * a_text, words

@@ -55,8 +55,9 @@ class Prepare(Stage):
     def estimate(self, recipe: Recipe, sizes: Sizes) -> Estimate:
         from distill_rec.pipeline.memory import held_by_prepare
 
-        work = f"{sizes.clicks:,} clicks, {sizes.items:,} items"
-        return Estimate(work, 0.5 + sizes.clicks / ROWS_A_SECOND, held_by_prepare(sizes))
+        of = f" of {sizes.read:,} rows" if sizes.read != sizes.clicks else ""
+        work = f"{sizes.clicks:,} clicks{of}, {sizes.items:,} items"
+        return Estimate(work, 0.5 + sizes.read / ROWS_A_SECOND, held_by_prepare(sizes))
 
     def report(self, folder: Path) -> dict[str, Any]:
         from distill_rec.files import read_json
