@@ -273,7 +273,8 @@ class Bench:
     def endings(self, row: str, seeds: int) -> list[Ending]:
         """What ended a row's training, by seed; none of rows that are not trained."""
         files = [self.folder / f"{row}-{seed}" / "history.json" for seed in range(seeds)]
-        return [Ending(**{key: read_json(file)[key] for key in Ending.model_fields}) for file in files if file.exists()]
+        histories = [read_json(file) for file in files if file.exists()]
+        return [Ending(**{key: one[key] for key in Ending.model_fields if key in one}) for one in histories]
 
     def scorer(self, row: str, seed: int) -> Scorer:
         if row == "popularity":
