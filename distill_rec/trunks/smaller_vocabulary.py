@@ -32,7 +32,7 @@ def parts_of(tokenizer_json: str) -> dict[str, Any]:
 
 def ids_of(parts: Mapping[str, Any]) -> dict[str, int]:
     """Id of each sub-word, added ones included."""
-    return _own_ids(parts["model"]) | {one["content"]: one["id"] for one in parts["added_tokens"]}
+    return own_ids(parts["model"]) | {one["content"]: one["id"] for one in parts["added_tokens"]}
 
 
 def kept_ids(parts: Mapping[str, Any], used: Iterable[int], further: int) -> list[int]:
@@ -44,7 +44,7 @@ def kept_ids(parts: Mapping[str, Any], used: Iterable[int], further: int) -> lis
         further: sub-words kept beside what is needed, the first of the vocabulary, which are its most frequent ones.
     """
     model, ids, used = parts["model"], ids_of(parts), set(used)
-    own, reads = _own_ids(model), READS[model["type"]]
+    own, reads = own_ids(model), READS[model["type"]]
     added = {one["content"] for one in parts["added_tokens"]}
     kept = reads(model, {name for name, number in own.items() if number in used} | _unknown(model))
     others = [name for name in sorted(own, key=lambda name: own[name]) if name not in kept and name not in added]
@@ -52,7 +52,7 @@ def kept_ids(parts: Mapping[str, Any], used: Iterable[int], further: int) -> lis
     return sorted({ids[name] for name in kept | added})
 
 
-def _own_ids(model: Mapping[str, Any]) -> dict[str, int]:
+def own_ids(model: Mapping[str, Any]) -> dict[str, int]:
     """Of the model alone; one that is a list knows places."""
     vocabulary = model["vocab"]
     if isinstance(vocabulary, dict):

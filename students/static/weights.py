@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 
 import torch
 from torch import Tensor
+
+from distill_rec.trunks.smaller_vocabulary import UNUSED, own_ids
 
 RARE = 1e-3
 """a of Arora et al. 2017."""
 ZIPF_RARE = 1e-4
 """a of Model2Vec (Minish Lab, 2024)."""
 FIRST_RANK = 2
-UNUSED = re.compile(r"\[unused\d+\]")
-"""Rows that a vocabulary keeps free; they have no rank."""
 
 
 def by_catalogue(counts: Tensor) -> Tensor:
@@ -39,8 +38,7 @@ def by_zipf(tokenizer_json: str, n_tokens: int) -> Tensor:
 
 def ranked(tokenizer_json: str, n_tokens: int) -> Tensor:
     """Which rows of a vocabulary are sub-words, bool `[n_tokens]`."""
-    vocabulary = json.loads(tokenizer_json)["model"]["vocab"]
-    names = vocabulary if isinstance(vocabulary, dict) else {name: row for row, (name, _) in enumerate(vocabulary)}
+    names = own_ids(json.loads(tokenizer_json)["model"])
     kept = torch.zeros(n_tokens, dtype=torch.bool)
     kept[[row for name, row in names.items() if row < n_tokens and not UNUSED.fullmatch(name)]] = True
     return kept
