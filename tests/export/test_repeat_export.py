@@ -34,7 +34,9 @@ def world(tmp_path_factory):
     shape = {"dim": 8, "user_encoder": "mean", "repeat_term": "recency", "optimizer": QUICK}
     teach(ItemIdsSection(**shape), dataset, folder / "teach")
     trunk = str(write_trunk(folder / "trunk"))
-    distill(student_section(**shape), folder / "teach" / "knowledge", dataset, folder / "student", trunk=trunk)
+    # From the teacher it would keep its start, and the teacher's term with it.
+    learns = student_section(**shape, start="none")
+    distill(learns, folder / "teach" / "knowledge", dataset, folder / "student", trunk=trunk)
     teacher = Teacher.load(folder / "teach")
     export_student(ExportSection(teacher=True), folder / "student", dataset, folder / "export", teacher=teacher)
     return dataset, folder
