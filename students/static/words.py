@@ -44,11 +44,19 @@ def words_of(section: StaticSection, tokenizer_json: str, texts: Sequence[str]) 
         runs = _runs(read, text)
         words.update({word for run in runs for word in run})
         pairs.update({pair for run in runs for pair in pairwise(run)})
-    frequent = [word for word, count in words.items() if count >= section.word_texts]
-    split = [word for word in frequent if len(read.model.tokenize(word)) > 1]
+    pieces = {word: _pieces(read, word) for word, count in words.items() if count >= section.word_texts}
+    split = [word for word, count in pieces.items() if count > 1]
     often = sorted(split, key=lambda word: (-words[word], word))[: section.words]
-    known = {pair: count for pair, count in pairs.items() if count >= section.word_texts}
+    # Where a pair is in so many texts, so are its words.
+    frequent = {pair: count for pair, count in pairs.items() if count >= section.word_texts}
+    known = {pair: count for pair, count in frequent.items() if pieces[pair[0]] and pieces[pair[1]]}
     return often + collocations(known, words, len(texts))[: section.pairs]
+
+
+def _pieces(read: Tokenizer, word: str) -> int:
+    """Sub-words that a word is read as; none where it is unknown."""
+    names = [piece.value for piece in read.model.tokenize(word)]
+    return 0 if read.model.unk_token in names else len(names)
 
 
 def _runs(read: Tokenizer, text: str) -> list[list[str]]:

@@ -29,6 +29,11 @@ def test_frequent_words_that_are_split_and_pairs_beyond_chance_are_found():
     assert words_of(section.model_copy(update={"words": 0, "pairs": 1}), word_piece().to_str(), TEXTS) == ["red cat"]
 
 
+def test_what_the_plm_cannot_read_gets_no_row():
+    section = student_section(words=9, pairs=9, word_texts=2)
+    assert words_of(section, word_piece().to_str(), ["ξψ ωω cat", "red ξψ ωω"] * 3) == []
+
+
 def test_a_pair_counts_its_part_of_the_log_likelihood_ratio():
     words = Counter({"a": 10, "b": 5, "c": 50, "d": 50})
     pairs = {("a", "b"): 5, ("c", "d"): 25, ("a", "c"): 1}
