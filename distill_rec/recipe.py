@@ -6,7 +6,7 @@ recipe, and the errors quote them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
@@ -211,6 +211,10 @@ class StudentSection(ModelSection, LearningSection, Sourced):
 
     def sources(self) -> dict[str, tuple[str, str]]:
         return super().sources() | ({"trunk": (self.trunk, "")} if self.trunk else {})
+
+    def unread(self) -> Iterable[tuple[str, str, str]]:
+        """Of its kind's own keys those that are given and that nothing reads: key, what makes it so, what to do."""
+        return ()
 
 
 class ExportSection(Section):

@@ -84,9 +84,7 @@ def _of_learning(student: StudentSection, teachers: int) -> Iterator[Unread]:
     if student.mix == "sum" and _given(student, "mix_temperature"):
         found = "student.mix is 'sum', which weighs no sample"
         yield "student.mix_temperature", found, "Leave it out, or set student.mix to by_loss or another of that kind."
-    if getattr(student, "sub_words", None) == "all" and _given(student, "further_sub_words"):
-        do = "Leave it out, or set student.sub_words = 'catalogue'."
-        yield "student.further_sub_words", "student.sub_words is 'all', which leaves none to add", do
+    yield from student.unread()
     yield from _of_schedule(student)
     yield from _of_adapter(student)
     if student.order is not None and student.order.by == "share" and _given(student.order, "gain"):

@@ -17,7 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from distill_rec.losses.catalogue import rows_per_chunk
+from distill_rec.losses.catalogue import products, rows_per_chunk
 from distill_rec.nn.side_by_side import SideBySide, shortened, weighed
 
 By = Literal["by_loss", "by_rank", "by_confidence", "by_agreement"]
@@ -138,9 +138,9 @@ def costs_of_targets(
     step = rows_per_chunk(len(items), users.element_size())
     for start in range(0, len(users), step):
         part = slice(start, start + step)
-        scores = users[part] @ items.t()
+        scores = products(users[part], items)
         if by not in OF_CLICKS:
-            out[part] = _without_clicks(by, scores, None if student is None else student[0][part] @ student[1].t())
+            out[part] = _without_clicks(by, scores, None if student is None else products(student[0][part], student[1]))
             continue
         own = scores.gather(1, target[part, None])
         out[part] = COSTS[by](scores, own)[:, 0]

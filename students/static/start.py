@@ -72,14 +72,8 @@ def sub_words(section: StaticSection, trunk: Trunk, dataset: Dataset, progress: 
     else:
         own = torch.unique(seen)
         vectors = vectors_from(trunk, own[~torch.isin(own, torch.tensor(ids, dtype=own.dtype))], progress)
-    zipf = section.token_weights == "zipf"
-    weight = by_zipf(trunk.tokenizer_json, len(vectors)) if zipf else torch.ones(len(vectors))
     if words:
-        pieces = tokenize(words, static_tokenizer(trunk.tokenizer_json, section.max_tokens))
-        # A word is as rare as the rarest of its pieces.
-        rarest = torch.stack([weight[torch.from_numpy(row.astype(np.int64))].max() for row in pieces])
-        told = torch.from_numpy(np.array(phrase_vectors(trunk, progress, words)))
-        vectors, weight = with_rows(vectors, ids, told), with_rows(weight, ids, rarest)
+        vectors = with_rows(vectors, ids, torch.from_numpy(np.array(phrase_vectors(trunk, progress, words))))
     counts = torch.bincount(seen, minlength=len(vectors)).float()
     used, others = torch.nonzero(counts > 0)[:, 0], torch.nonzero(counts == 0)[:, 0]
     vocabulary = torch.empty(len(vectors), dtype=torch.int32)
@@ -87,14 +81,20 @@ def sub_words(section: StaticSection, trunk: Trunk, dataset: Dataset, progress: 
     vocabulary[others] = -1 - torch.arange(len(others), dtype=torch.int32)
     centred = vectors - vectors[used].mean(0)
     reduced = centred @ principal_directions(centred[used], section.table_dim)
-    weight = weight if zipf else by_catalogue(counts)
+    if section.token_weights == "catalogue":
+        weight = by_catalogue(counts)
+    else:
+        weight = by_zipf(trunk.tokenizer_json, len(vectors))
+        pieces = tokenize(words, static_tokenizer(trunk.tokenizer_json, section.max_tokens))
+        for row, own in zip(ids, pieces, strict=True):  # a word is as rare as the rarest of its pieces
+            weight[row] = weight[own].max()
     return SubWords(vocabulary, used, others, weight, reduced, tokens, tokenizer_json)
 
 
-def with_rows(values: Tensor, ids: list[int], rows: Tensor) -> Tensor:
-    """Values by token `[n_tokens, ...]` with those of further tokens at their ids, zeros between."""
-    out = values.new_zeros(max(len(values), max(ids) + 1), *values.shape[1:])
-    out[: len(values)] = values
+def with_rows(vectors: Tensor, ids: list[int], rows: Tensor) -> Tensor:
+    """Vectors by token `[n_tokens, width]` with those of further tokens at their ids, zeros between."""
+    out = vectors.new_zeros(max(len(vectors), max(ids) + 1), vectors.shape[1])
+    out[: len(vectors)] = vectors
     out[ids] = rows
     return out
 

@@ -7,7 +7,6 @@ them.
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from tokenizers import AddedToken, Tokenizer
 
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.runtime.words import BLANK, reads_word_by_word
+from distill_rec.trunks.smaller_vocabulary import parts_of
 from students.static.spec import StaticSection
 
 
@@ -33,7 +33,7 @@ def words_of(section: StaticSection, tokenizer_json: str, texts: Sequence[str]) 
         return []
     if section.begin:
         return added(Path(section.begin) / "tokenizer.json", tokenizer_json)
-    if not reads_word_by_word(json.loads(Tokenizer.from_str(tokenizer_json).to_str())):
+    if not reads_word_by_word(parts_of(tokenizer_json)):
         key = "key student.words" if section.words else "key student.pairs"
         found = "set, for a PLM whose tokenizer does not split texts at blanks"
         raise RecipeError(key, found, "a PLM with WordPiece (BERT, MiniLM, MPNet, BGE, E5)", "Leave it out.")

@@ -14,7 +14,6 @@ from distill_rec.runtime.errors import RunError
 from distill_rec.training.checkpoint import under
 from distill_rec.trunks.encoder import TrunkEncoder
 from distill_rec.trunks.smaller_vocabulary import ids_of, parts_of
-from students.transformer.cut import layers_of
 
 
 def go_on(encoder: TrunkEncoder, layers: Sequence[int], earlier: Earlier) -> None:
@@ -27,7 +26,9 @@ def go_on(encoder: TrunkEncoder, layers: Sequence[int], earlier: Earlier) -> Non
         RunError: the earlier one has other layers, or is of another shape.
     """
     theirs = read_json(earlier.folder / "model.json").get("layers")
-    if theirs is not None and layers_of(theirs, max(layers) + 1_000) != list(layers):
+    if isinstance(theirs, int):  # older releases: the first so many
+        theirs = list(range(theirs))
+    if theirs is not None and theirs != list(layers):
         do = "Set student.layers back, or leave begin out to train anew."
         raise RunError(earlier.folder, f"layers {theirs} of the PLM", f"layers {list(layers)}, as here", do)
     model = cast(Any, encoder.trunk.model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -54,6 +55,12 @@ class TransformerSection(StudentSection):
             losses = " and ".join(one.name for one in self.first.token_losses)
             raise ValueError(f"{losses} of first.loss give the teacher's PLM the student's ids: set sub_words to 'all'")
         return self
+
+    def unread(self) -> Iterator[tuple[str, str, str]]:
+        own = type(self).model_fields["further_sub_words"].default
+        if self.sub_words == "all" and self.further_sub_words != own:
+            do = "Leave it out, or set student.sub_words = 'catalogue'."
+            yield "student.further_sub_words", "student.sub_words is 'all', which leaves none to add", do
 
 
 def _rising(numbers: list[Any], least: int) -> bool:
