@@ -1,4 +1,5 @@
-"""Which kinds of items (histories, users) the student ranks worse than the teacher, and whether it matters."""
+"""Kinds of items, histories and users: which the student ranks worse than the teacher, and whether it matters; which
+distillation helped, and which it cost."""
 
 from __future__ import annotations
 
@@ -63,6 +64,30 @@ def kinds_told(results: Results) -> list[Verdict]:
     return [one for one in told if one is not None]
 
 
+def gains_told(results: Results) -> list[Verdict]:
+    """Whom distillation helped and whom it cost, in each way of slicing in which that is clear.
+
+    A mean over all users can stand still while some of them, or some items, are served much better and others worse.
+    """
+    told = [_gained(results, slicing) for slicing in results.slicings]
+    return [one for one in told if one is not None]
+
+
+def _gained(results: Results, slicing: Slicing) -> Verdict | None:
+    metric, what = results.main_metric, shared(results)
+    clear = [row for row in compared(slicing, metric, "student", "undistilled") if row.clear]
+    if not clear:
+        return None
+    signs = {"gained on": [row for row in reversed(clear) if row.difference.value > 0]}
+    signs["lost on"] = [row for row in clear if row.difference.value < 0]
+    parts = [f"{verb} {_named(rows, what)}" for verb, rows in signs.items() if rows]
+    text = f"By {slicing.by}, in {results.metrics[metric]} distillation {'; it '.join(parts)}."
+    if unsettled(results.endings, ("student", "undistilled")):
+        return Verdict(tone="open", text=f"{text} Not final: a training was cut or still rising.")
+    tone = "note" if len(parts) > 1 else "good" if signs["gained on"] else "bad"
+    return Verdict(tone=tone, text=text)
+
+
 def _told(results: Results, slicing: Slicing) -> Verdict | None:
     metric = results.main_metric
     rows = compared(slicing, metric)
@@ -77,9 +102,9 @@ def _told(results: Results, slicing: Slicing) -> Verdict | None:
     text += f"clearly worse than the teacher in {title}"
     what = shared(results)
     if worse:
-        text += f": {_named(slicing, worse, what)}. {_matters(results, slicing, worse, whole)}"
+        text += f": {_named(worse, what)}. {_matters(results, slicing, worse, whole)}"
     else:
-        text += f"; lowest is {_named(slicing, rows[:1], what)}."
+        text += f"; lowest is {_named(rows[:1], what)}."
     if unsettled(results.endings, ("student", "teacher")):
         return Verdict(tone="open", text=f"{text} Not final: a training was cut or still rising.")
     return Verdict(tone="bad" if worse else "note", text=text)
@@ -93,13 +118,14 @@ def shared(results: Results) -> str:
 def _label(slicing: Slicing, row: Compared) -> str:
     """A slice's name, with what it is a number of."""
     name = row.slice.name
-    return f"{slicing.by} {name}:" if name[:1].isdigit() else name
+    return f"{slicing.by} {name}" if name[:1].isdigit() else name
 
 
-def _named(slicing: Slicing, rows: list[Compared], what: str) -> str:
+def _named(rows: list[Compared], what: str) -> str:
+    """Slices with their differences; what a name of numbers is a number of, the sentence has said."""
     parts = [
-        f"{_label(slicing, row)} {signed(row.difference.value)} ({signed(row.difference.low)} to "
-        f"{signed(row.difference.high)}; {row.slice.share:.1%} of {what})"
+        f"{row.slice.name}{':' * row.slice.name[:1].isdigit()} {signed(row.difference.value)} "
+        f"({signed(row.difference.low)} to {signed(row.difference.high)}; {row.slice.share:.1%} of {what})"
         for row in rows[:WORST]
     ]
     more = len(rows) - WORST
@@ -111,7 +137,7 @@ def _matters(results: Results, slicing: Slicing, worse: list[Compared], whole: D
     most, cells = min(worse, key=lambda row: row.weight), results.test.cells[results.main_metric]
     mean, what = cells["student"].mean_samples, shared(results)
     part = f", {-most.weight / mean:.1%} of the student's mean" if mean > 0 else ""
-    which = f"Of these {_label(slicing, most).rstrip(':')} weighs most: it" if len(worse) > 1 else "It"
+    which = f"Of these {_label(slicing, most)} weighs most: it" if len(worse) > 1 else "It"
     return (
         f"{which} makes {signed(most.weight)} of the {signed(mean - cells['teacher'].mean_samples)} by which the means "
         f"over all {what} differ{part}. The mean over users differs by {signed(whole.value)} ({signed(whole.low)} to "

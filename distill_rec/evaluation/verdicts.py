@@ -5,7 +5,7 @@ from __future__ import annotations
 from distill_rec.artifact.repeat import NAMES
 from distill_rec.evaluation.columns import COLUMNS, title_of
 from distill_rec.evaluation.endings import summary_of, unsettled
-from distill_rec.evaluation.kinds_told import FEWEST, kinds_told
+from distill_rec.evaluation.kinds_told import FEWEST, gains_told, kinds_told
 from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import POPULARITY, Difference, Results, Table, Verdict
 from distill_rec.evaluation.speeds import faster
@@ -35,6 +35,7 @@ def verdicts(results: Results) -> list[Verdict]:
         _seen_items(results, metric),
         _new_items(results),
         *_rare_targets(results),
+        *gains_told(results),
         *kinds_told(results),
         _cost(results),
         _endings(results),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import polars as pl
@@ -13,7 +14,8 @@ from distill_rec.data.labels import Labels, labels_of
 from distill_rec.evaluation.compare import compare
 from distill_rec.evaluation.kinds_told import compared, kinds_frame
 from distill_rec.evaluation.numerals import signed
-from distill_rec.evaluation.results import POPULARITY, Difference, Results, Slicing
+from distill_rec.evaluation.results import POPULARITY, Difference, Ending, Results, Slicing
+from distill_rec.evaluation.scorer import Scorer
 from distill_rec.pipeline.wanted import stages_of
 from distill_rec.recipe import EvaluateSection
 from distill_rec.recipe_io import load_recipe
@@ -115,6 +117,30 @@ def test_which_kinds_the_student_ranks_worse_is_said_with_what_they_weigh() -> N
     assert said in told.text
     with pytest.raises(RunError, match="no slices by 'year'; there are 'genre'"):
         kinds_frame(found, "year")
+
+
+def test_whom_distillation_helped_and_whom_it_cost_is_said_though_the_mean_stands_still() -> None:
+    dataset, models = build_world({"student": 1.0, "undistilled": 1.0}, n_users=600, new=1)
+    dataset = dataclasses.replace(dataset, test_new=None)
+    kinds = [("horror", "drama", "comedy", "crime")[i % 4] for i in range(60)]
+
+    def blind_to(kind: str) -> Scorer:
+        faint = np.array([0.3 if one == kind else 1.0 for one in kinds])[:, None]
+        return dataclasses.replace(models["student"], item_vectors=faint * models["student"].item_vectors)  # type: ignore[attr-defined,type-var]
+
+    both = {"student": blind_to("horror"), "undistilled": blind_to("drama")}
+    column = labels(list(kinds))
+    found = compare(both, dataset, SECTION, labels=[column])
+    (told,) = [verdict for verdict in found.verdicts if verdict.text.startswith("By genre")]
+    assert told.tone == "note"
+    assert re.search(r"distillation gained on drama \+0\.\S+ .*; it lost on horror −0\.", told.text)
+    assert told.text.count("drama") == told.text.count("horror") == 1
+    alike = compare(dict.fromkeys(both, models["student"]), dataset, SECTION, labels=[column])
+    assert not [verdict for verdict in alike.verdicts if verdict.text.startswith("By genre, in")]
+    cut = [Ending(stopped="max_updates", updates=10, rising=True)]
+    rising = compare(both, dataset, SECTION, labels=[column], endings={"student": cut})
+    (told,) = [verdict for verdict in rising.verdicts if verdict.text.startswith("By genre")]
+    assert told.tone == "open" and "Not final" in told.text
 
 
 def test_nothing_is_claimed_where_one_of_many_slices_differs_by_luck() -> None:
