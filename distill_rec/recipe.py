@@ -108,6 +108,10 @@ class TeacherSection(Sourced):
         """Signals that these settings hand over, where they decide it; None: all that its kind does."""
         return None
 
+    def on_clicks(self) -> tuple[StudentSection, str, str] | None:
+        """Of a teacher that is a student trained on clicks alone: its settings, its PLM, its folder within."""
+        return None
+
 
 class TrunkTeacherSection(TeacherSection):
     """What every kind of teacher that runs a PLM has."""
@@ -167,6 +171,13 @@ class FirstSection(Section):
         return [spec for spec in used(self.loss) if spec.tokens]
 
 
+OF_DISTILLING = (
+    *("loss", "schedule", "start", "undistilled", "initialised", "mix", "mix_temperature", "adapter", "experts"),
+    *("first", "joint", "order"),
+)
+"""Keys of a student that have no effect where it learns from clicks alone."""
+
+
 class StudentSection(ModelSection, LearningSection, Sourced):
     """The small model and how it learns from the teacher; each kind's own settings lie with its code."""
 
@@ -203,6 +214,10 @@ class StudentSection(ModelSection, LearningSection, Sourced):
     def _scheduled_keys(self) -> Self:
         refuse_schedule(self.loss, self.schedule)
         return self
+
+    def on_clicks(self) -> dict[str, Any]:
+        """What decides a training on clicks alone, its PLM and device apart."""
+        return self.model_dump(mode="json", exclude={*OF_DISTILLING, "trunk", "device"})
 
     @property
     def largest_loss(self) -> LossSection:

@@ -9,14 +9,11 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from distill_rec.contracts import EstimateTeacher, OpenEncoder, Teach, TeacherSpec
 from distill_rec.kinds import settings_of, validated
-from distill_rec.recipe import StudentSection, TeacherSection
+from distill_rec.recipe import OF_DISTILLING, StudentSection, TeacherSection
 from distill_rec.registry import Late
 
 TRAINED = "trained"
 """Folder of the student itself, within the teacher's."""
-OF_DISTILLING = (
-    *("loss", "start", "undistilled", "initialised", "mix", "mix_temperature", "adapter", "experts", "first", "order"),
-)
 GIVEN = ("trunk", "seed", "device", "begin")
 """Keys that the teacher's section has itself."""
 
@@ -50,6 +47,9 @@ class StudentTeacherSection(TeacherSection):
 
     def sources(self) -> dict[str, tuple[str, str]]:
         return {"trunk": (self.trunk, "")} | ({"begin": (self.begin, "")} if self.begin else {})
+
+    def on_clicks(self) -> tuple[StudentSection, str, str]:
+        return self.student, self.trunk, TRAINED
 
     @property
     def student(self) -> StudentSection:

@@ -155,3 +155,27 @@ def test_killed_while_the_second_trains_it_ends_in_the_same_weights(
     assert done.returncode == 0, done.stderr
     assert (folder / "teach/text/weights.safetensors").stat().st_mtime_ns == first
     assert {name: (folder / name).read_bytes() for name in WEIGHTS[:2]} == expected
+
+
+def test_a_teacher_that_is_the_undistilled_student_is_not_trained_twice(
+    tmp_path: Path, tiny_recipe: Path, tiny_trunk: Path, cli: Cli
+) -> None:
+    before, _, rest = tiny_recipe.read_text().partition("[teacher]")
+    student = rest.partition("[student]\n")[2].partition("[export]")[0].replace("initialised = true\n", "")
+    model = student.replace('device = "cpu"\n', "").replace("[student.optimizer]", "[teacher.model.optimizer]")
+    teacher = f'[teacher]\nkind = "student"\ntrunk = "{tiny_trunk}"\ndevice = "cpu"\n[teacher.model]\n{model}'
+    path = tmp_path / "twin.toml"
+    path.write_text(f"{before}{teacher}[student]\n{student}")
+    runs = {"alike": [], "another teacher": ["--set", "teacher.seed=1"]}
+    for name, change in runs.items():
+        done = cli("distill", path, "--out", tmp_path / name, *change)
+        assert done.returncode == 0, done.stderr
+
+    def weights(place: str) -> bytes:
+        return (tmp_path / place / "weights.safetensors").read_bytes()
+
+    twin = weights("alike/distill/undistilled")
+    assert twin == weights("alike/teach/trained") != weights("alike/distill/student")
+    assert twin == weights("another teacher/distill/undistilled") != weights("another teacher/teach/trained")
+    done = cli("run", path, "--out", tmp_path / "planned", "--dry-run")
+    assert "without distillation the teacher itself" in " ".join(done.stdout.split()), done.stdout + done.stderr

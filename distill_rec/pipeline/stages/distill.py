@@ -61,7 +61,9 @@ class Distill(Stage):
         recipe = work.context.resolved
         assert recipe.student is not None
         folder, trunk = work.folder(self.name), trunk_of(recipe)
-        wanted = {"student": True, "undistilled": recipe.student.undistilled, "initialised": recipe.student.initialised}
+        trained = self._taken_over(work, recipe)
+        wanted = {"student": True, "undistilled": recipe.student.undistilled and not trained}
+        wanted["initialised"] = recipe.student.initialised
         names = [name for name, one in wanted.items() if one] if recipe.teacher is not None else ["student"]
         shared = {
             "teach": str(work.folder("teach")) if recipe.teacher is not None else "",
@@ -90,11 +92,22 @@ class Distill(Stage):
             for job in jobs:
                 train(**job.arguments, progress=work.progress)
 
+    def _taken_over(self, work: Work, recipe: Recipe) -> bool:
+        """Whether the undistilled student is one of the teachers, whose files it then has."""
+        from distill_rec.files import copy_linked
+
+        if (twin := twin_of(recipe)) is None:
+            return False
+        place = work.folder(self.name) / "undistilled"
+        if not place.exists():
+            copy_linked(work.folder("teach") / twin, place)
+        return True
+
     def estimate(self, recipe: Recipe, sizes: Sizes) -> Estimate:
         from distill_rec.pipeline.memory import held_by_training
 
         assert recipe.student is not None
-        work, seconds = _work_of(recipe.student, sizes, recipe.teacher)
+        work, seconds = _work_of(recipe, recipe.student, sizes)
         return Estimate(work, seconds, held_by_training(RESIDENT, recipe, sizes))
 
     def report(self, folder: Path) -> dict[str, Any]:
@@ -106,6 +119,26 @@ class Distill(Stage):
         from distill_rec.pipeline.trainings import print_trainings
 
         print_trainings(folder / self.name, console)
+
+
+def twin_of(recipe: Recipe) -> Path | None:
+    """Where in the stage teach the undistilled student lies already; None where it is to be trained.
+
+    A teacher of kind `student` with the student's own settings and PLM, of all users, is the student without
+    distillation, and training it once more would give it once more.
+    """
+    if recipe.student is None or recipe.teacher is None or not recipe.student.undistilled:
+        return None
+    wanted, trunk = begun_beside(recipe.student, "undistilled").on_clicks(), trunk_of(recipe)
+    folds = getattr(recipe.teacher, "folds", {})
+    for name, one in (recipe.teacher.parts() or {"": recipe.teacher}).items():
+        found = one.on_clicks()
+        if found is None or name in folds:
+            continue
+        section, own, place = found
+        if (section.on_clicks(), own) == (wanted, trunk):
+            return Path(name) / place
+    return None
 
 
 def begun_beside(section: StudentSection, name: str) -> StudentSection:
@@ -171,12 +204,16 @@ def trunk_of(recipe: Recipe) -> str:
     return next((trunk for section in sections if section and (trunk := section.trunk_source())), "")
 
 
-def _work_of(section: StudentSection, sizes: Sizes, teacher: TeacherSection | None) -> tuple[str, float]:
+def _work_of(recipe: Recipe, section: StudentSection, sizes: Sizes) -> tuple[str, float]:
     from distill_rec.contracts import student_spec
     from distill_rec.estimates import seconds_beside, training_seconds
 
-    distilled = teacher is not None
-    others = {"without distillation": section.undistilled, "from the teacher's start": section.initialised}
+    teacher = recipe.teacher
+    distilled, twin = teacher is not None, twin_of(recipe)
+    others = {
+        "without distillation": section.undistilled and twin is None,
+        "from the teacher's start": section.initialised,
+    }
     beside = [name for name, wanted in others.items() if distilled and wanted]
     share = share_of(sizes.threads, 1 + len(beside)) if beside else sizes.threads
     own = replace(sizes, threads=share)
@@ -187,6 +224,8 @@ def _work_of(section: StudentSection, sizes: Sizes, teacher: TeacherSection | No
     each = [first + training_seconds(section, section.optimizer, own, TAUGHT if distilled else 1.0)]
     each += [training_seconds(section, section.optimizer, own) for _ in beside]
     seconds = student_spec(section.kind).start_seconds + seconds_beside(each, sizes.threads // share)
+    if twin is not None:
+        beside.append(" ".join(["without distillation the teacher", *twin.parts[:-1], "itself"]))
     return ", and ".join([f"{section.kind}, {section.dim} dimensions{words}", *beside]), seconds
 
 
