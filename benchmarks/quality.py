@@ -9,7 +9,11 @@ Every column gets the same search: the tries of its data set (rule, rate, window
 data; the other seeds are trained with the try that won. Every model of every seed has a folder of its own, whose
 history.json records the tries, and goes on where a killed run stopped; finished ones are not trained again. When all
 rows that were asked for are there, they are compared, and results.json, per_user.parquet and report.html are left in
-OUT/DATASET. A row `a+b` is the sum of the scores of rows a and b, with weights that validation data gave.
+OUT/DATASET. A row `a+b` is the sum of the scores of rows a and b, with weights that validation data gave;
+`student-of-a+b` is a student of that sum:
+
+    python benchmarks/quality.py movielens --only popularity --only head --only undistilled --only head+undistilled \
+        --only student-of-head+undistilled --main head+undistilled --student student-of-head+undistilled
 """
 
 from __future__ import annotations
@@ -37,6 +41,7 @@ from distill_rec.evaluation.render import render
 from distill_rec.evaluation.report import write_report
 from distill_rec.evaluation.results import Ending
 from distill_rec.files import read_json, write_json
+from distill_rec.knowledge import write_joined
 from distill_rec.recipe import DataSection, EvaluateSection, OptimizerSection
 from distill_rec.student_model import load_student
 from distill_rec.teacher_model import Teacher
@@ -51,6 +56,7 @@ from teachers.student.teach import knowledge_of
 
 PLM = "demo:all-MiniLM-L6-v2"
 SEEDED = ("head", "last-2", "undistilled", "initialised", "student")
+OF_SUM = "student-of-"
 KEPT = ("best", "updates", "steps", "stopped", "rising", "moved", "moved_last", "tries", "chosen_try")
 STUDENTS = ("undistilled", "initialised", "student", "transformer")
 
@@ -67,6 +73,7 @@ class Protocol:
         tries: changes of `optimizer` that every column tries; `trunk_tries` those of `trunk`.
         seeds: how many of the rows that are repeated.
         main: the row that is the comparison's teacher.
+        of_sum: of a student of several teachers, what differs from `student`.
         evaluate: what differs from the usual protocol.
         head: what differs where a teacher's head is trained.
     """
@@ -78,6 +85,7 @@ class Protocol:
     shared: dict[str, Any] = field(default_factory=dict)
     teacher: dict[str, Any] = field(default_factory=dict)
     student: dict[str, Any] = field(default_factory=dict)
+    of_sum: dict[str, Any] = field(default_factory=dict)
     tries: tuple[dict[str, Any], ...] = ()
     trunk_tries: tuple[dict[str, Any], ...] = ()
     seeds: int = 3
@@ -96,7 +104,7 @@ EPOCHS = 14
 FALLING = {"max_epochs": EPOCHS, "decay": "linear"}
 TRIES: tuple[dict[str, Any], ...] = (
     {"learning_rate": 2e-3, "window": 4},
-    {"learning_rate": 1e-3, "window": 4},
+    {"learning_rate": 2e-3, "window": 1, "decay": "linear", "max_updates": 600},
     {"learning_rate": 5e-4, "window": 1},
     {"learning_rate": 1e-3, "window": 1, "decay": "linear", "max_updates": 1200},
 )
@@ -121,6 +129,10 @@ PROTOCOLS = {
         {"batch_size": 64, "validate_every": 66},
         # Warm after 40 batches; the floor of 600 batches is 75 steps of the trunk.
         {"batch_size": 64, "validate_every": 66, "window": 8, "warmup_updates": 5, "patience_updates": 25},
+        of_sum={
+            "loss": {"kl": 1.0, "click": 0.3, "item_cosine": 0.0, "user_cosine": 0.0},
+            "histories": {"swap": 0.2},
+        },
         tries=TRIES,
         trunk_tries=TRUNK_TRIES,
     ),
@@ -204,7 +216,8 @@ class Bench:
         protocol = self.protocol
         if role == "student":
             optimizer = self.optimizer(row, seed, protocol.optimizer, protocol.tries)
-            settings = {**protocol.shared, **protocol.student, "seed": seed, "optimizer": optimizer, **changes}
+            settings = {**protocol.shared, **protocol.student, **(protocol.of_sum if row.startswith(OF_SUM) else {})}
+            settings |= {"seed": seed, "optimizer": optimizer, **changes}
             return TransformerSection(**settings) if row == "transformer" else StaticSection(**settings)
         settings = {**protocol.shared, **protocol.teacher, "seed": seed, "trunk": self.plm, **changes}
         head = protocol.optimizer | protocol.head
@@ -229,8 +242,9 @@ class Bench:
         if not (folder / "model.json").exists():
             knowledge = None
             if row != "undistilled":
-                self.teacher("head", seed)
-                knowledge = self.folder / f"head-{seed}" / "knowledge"
+                teacher = row.removeprefix(OF_SUM) if row.startswith(OF_SUM) else "head"
+                self.scorer(teacher, seed)
+                knowledge = self.folder / f"{teacher}-{seed}" / "knowledge"
             section = self.section("student", seed, row)
             distill(
                 section,
@@ -254,7 +268,7 @@ class Bench:
         return Teacher.load(folder).scorer(row)
 
     def together(self, row: str, seed: int) -> Scorer:
-        """The weighted sum of other rows' scores; the weights are kept beside it."""
+        """The weighted sum of other rows' scores; weights and knowledge are kept beside it."""
         members = []
         for member in row.split("+"):
             self.scorer(member, seed)
@@ -266,7 +280,7 @@ class Bench:
             members.append(knowledge)
         weights = fit(members, self.dataset, [None] * len(members))
         place = self.folder / f"{row}-{seed}"
-        place.mkdir(exist_ok=True)
+        write_joined(place / "knowledge", members, weights, self.dataset)
         write_json(place / "weights.json", dict(zip(row.split("+"), weights, strict=True)))
         return sum_of(members, weights, row)
 
@@ -281,6 +295,8 @@ class Bench:
             return popularity(self.dataset.train_clicks)
         if row == "untrained":
             return untrained_scorer(self.section("teacher", 0, row), self.dataset, make_progress())
+        if row.startswith(OF_SUM):
+            return self.student(row, seed)
         if "+" in row:
             return self.together(row, seed)
         kinds: dict[str, Callable[[str, int], Scorer]] = {"id-only": self.id_only}
@@ -319,6 +335,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/quality"))
     parser.add_argument("--only", action="append", help="train and compare these rows only; may be given again")
     parser.add_argument("--main", help="the row that is the comparison's teacher; as the data set's protocol says it")
+    parser.add_argument("--student", default="student", help="the row that is the comparison's student")
     parser.add_argument("--seeds", type=int, help="seeds of the repeated rows")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args()
@@ -337,11 +354,13 @@ def main() -> None:
     found: dict[str, list[Scorer]] = {}
     for row in sorted(rows, key=lambda name: name in ("full", "transformer")):
         seeds = args.seeds or protocol.seeds
-        found[row] = [measured(bench, row, seed) for seed in range(seeds if row in SEEDED else 1)]
+        repeated = all(one in SEEDED for one in row.removeprefix(OF_SUM).split("+"))
+        found[row] = [measured(bench, row, seed) for seed in range(seeds if repeated else 1)]
     write_json(folder / "search.json", recorded_search(folder))
     # The comparison's own names decide which differences are taken.
-    named = {("teacher" if row == protocol.main else row): found[row] for row in rows}
-    endings = {("teacher" if row == protocol.main else row): bench.endings(row, len(found[row])) for row in rows}
+    roles = {protocol.main: "teacher", args.student: "student"}
+    named = {roles.get(row, row): found[row] for row in rows}
+    endings = {roles.get(row, row): bench.endings(row, len(found[row])) for row in rows}
     endings = {name: ends for name, ends in endings.items() if ends}
     section = EvaluateSection(**protocol.evaluate)
     results = compare(named, bench.dataset, section, name=args.dataset, endings=endings, progress=make_progress())
