@@ -94,7 +94,7 @@ def _of_learning(student: StudentSection, teachers: int) -> Iterator[Unread]:
             "Leave it out, or set student.order.by = 'agreement'.",
         )
     if not student.histories.changes:
-        for key in ("share", "clicks"):
+        for key in ("share", "clicks", "alone"):
             if _given(student.histories, key):
                 found = "no way of changing histories has a share"
                 yield (
@@ -102,6 +102,9 @@ def _of_learning(student: StudentSection, teachers: int) -> Iterator[Unread]:
                     found,
                     "Set student.histories.swap, walk, drop or mix, or leave it out.",
                 )
+    elif student.histories.alone and not (teachers and (student.undistilled or student.initialised)):
+        found = "beside the student there is to be none that has no teacher"
+        yield "student.histories.alone", found, "Leave it out, or set student.undistilled = true."
 
 
 def _of_schedule(student: StudentSection) -> Iterator[Unread]:

@@ -207,6 +207,12 @@ kind = "item_ids"
         (ONE + "[student.experts]\ncount = 3", "student.experts", "student.adapter is 'auto'"),
         (ONE + "[student.histories]\nshare = 0.5", "student.histories.share", "no way of changing"),
         (ONE + "[student.histories]\nclicks = false", "student.histories.clicks", "no way of changing"),
+        (ONE + "[student.histories]\nalone = true", "student.histories.alone", "no way of changing"),
+        (
+            ONE + "undistilled = false\n[student.histories]\nswap = 0.1\nalone = true",
+            "student.histories.alone",
+            "no teacher",
+        ),
         (ONE + 'user_encoder = "mean"\nuser_heads = 4', "student.user_heads", "student.user_encoder is 'mean'"),
         (ONE + 'user_encoder = "nrms"\nuser_layers = 3', "student.user_layers", "student.user_encoder is 'nrms'"),
         (ONE + "offsets = false\noffset_decay = 0.1", "student.offset_decay", "student.offsets is false"),

@@ -19,7 +19,7 @@ LATER = (
     *("mix", "mix_temperature", "nested", "nested_weights", "adapter", "preference", "post_training", "first"),
     *("schedule", "begin", "rate_factor", "replay", "drawn_negatives", "drawn_by"),
     *("experts", "order", "trajectory", "ray", "joint", "tokens"),
-    *("table_rate", "token_weights", "words", "pairs", "word_texts", "sub_words", "further_sub_words"),
+    *("alone", "table_rate", "token_weights", "words", "pairs", "word_texts", "sub_words", "further_sub_words"),
 )
 """Keys that came after trainings had been begun without them."""
 

@@ -19,8 +19,12 @@ class TaughtHistoriesSection(HistoriesSection):
 
     clicks: bool = Field(
         True,
-        description="losses of clicks learn from changed histories too, with the real next click, and so do students "
-        "without distillation; false: not",
+        description="losses of clicks learn from changed histories too, with the real next click; false: not",
+    )
+    alone: bool = Field(
+        False,
+        description="so do students that have no teacher to ask, the undistilled and the initialised one; false: they "
+        "learn from the histories that the data have, which few clicks are better learned from",
     )
 
     @property

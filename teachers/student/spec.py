@@ -43,6 +43,10 @@ class StudentTeacherSection(TeacherSection):
                 raise ValueError(f"model.{key} has no effect here: {what}")
         if not self.model.histories.clicks:
             raise ValueError("model.histories.clicks is true here, where all that is learned is clicks")
+        if self.model.histories.alone:
+            raise ValueError(
+                "model.histories.alone has no effect here: no student without a teacher is beside this one"
+            )
         return self
 
     def sources(self) -> dict[str, tuple[str, str]]:

@@ -165,8 +165,10 @@ def test_a_teacher_that_is_the_undistilled_student_is_not_trained_twice(
     model = student.replace('device = "cpu"\n', "").replace("[student.optimizer]", "[teacher.model.optimizer]")
     teacher = f'[teacher]\nkind = "student"\ntrunk = "{tiny_trunk}"\ndevice = "cpu"\n[teacher.model]\n{model}'
     path = tmp_path / "twin.toml"
-    path.write_text(f"{before}{teacher}[student]\n{student}")
-    runs = {"alike": [], "another teacher": ["--set", "teacher.seed=1"]}
+    # what the teacher is asked about is not what students without one learn from
+    path.write_text(f"{before}{teacher}[student]\n{student}[student.histories]\nswap = 0.5\n")
+    alone = ["--set", "student.histories.alone=true"]
+    runs = {"alike": [], "another teacher": ["--set", "teacher.seed=1"], "changed": alone}
     for name, change in runs.items():
         done = cli("distill", path, "--out", tmp_path / name, *change)
         assert done.returncode == 0, done.stderr
@@ -177,5 +179,6 @@ def test_a_teacher_that_is_the_undistilled_student_is_not_trained_twice(
     twin = weights("alike/distill/undistilled")
     assert twin == weights("alike/teach/trained") != weights("alike/distill/student")
     assert twin == weights("another teacher/distill/undistilled") != weights("another teacher/teach/trained")
+    assert twin == weights("changed/teach/trained") != weights("changed/distill/undistilled")
     done = cli("run", path, "--out", tmp_path / "planned", "--dry-run")
     assert "without distillation the teacher itself" in " ".join(done.stdout.split()), done.stdout + done.stderr

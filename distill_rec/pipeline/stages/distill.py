@@ -75,7 +75,7 @@ class Distill(Stage):
                 f"distill/{name}",
                 f"{__name__}:train",
                 {
-                    "section": begun_beside(recipe.student, name).model_dump(mode="json"),
+                    "section": section_of(recipe.student, name).model_dump(mode="json"),
                     "name": name,
                     "folder": str(folder / name),
                     **shared,
@@ -129,7 +129,7 @@ def twin_of(recipe: Recipe) -> Path | None:
     """
     if recipe.student is None or recipe.teacher is None or not recipe.student.undistilled:
         return None
-    wanted, trunk = begun_beside(recipe.student, "undistilled").on_clicks(), trunk_of(recipe)
+    wanted, trunk = section_of(recipe.student, "undistilled").on_clicks(), trunk_of(recipe)
     folds = getattr(recipe.teacher, "folds", {})
     for name, one in (recipe.teacher.parts() or {"": recipe.teacher}).items():
         found = one.on_clicks()
@@ -141,12 +141,21 @@ def twin_of(recipe: Recipe) -> Path | None:
     return None
 
 
-def begun_beside(section: StudentSection, name: str) -> StudentSection:
-    """The section of one of the stage's students: `begin` names the student's, and others begin at those beside it."""
-    if name == "student" or not section.begin:
+def section_of(section: StudentSection, name: str) -> StudentSection:
+    """The section of one of the stage's students.
+
+    `begin` names the student's, and others begin at those beside it; these learn from changed histories only where they
+    are said to: without a teacher's answers a change can cost more than it gives, and the comparison would be unfair.
+    """
+    if name == "student":
         return section
-    beside = Path(section.begin).parent / name
-    return section.model_copy(update={"begin": str(beside) if (beside / "model.json").exists() else ""})
+    changes: dict[str, Any] = {}
+    if section.begin:
+        beside = Path(section.begin).parent / name
+        changes["begin"] = str(beside) if (beside / "model.json").exists() else ""
+    if not section.histories.alone:
+        changes["histories"] = type(section.histories)()
+    return section.model_copy(update=changes)
 
 
 def train(
