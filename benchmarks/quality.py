@@ -114,6 +114,10 @@ TRUNK_TRIES: tuple[dict[str, Any], ...] = (
     {"trunk_learning_rate": 3e-5, "learning_rate": 2e-4},
     {"trunk_learning_rate": 3e-4, "learning_rate": 1e-3, "decay": "linear", "max_updates": 600},
 )
+OF_SEVERAL: dict[str, Any] = {
+    "loss": {"kl": 1.0, "click": 0.3, "item_cosine": 0.0, "user_cosine": 0.0},
+    "histories": {"swap": 0.2},
+}
 PROTOCOLS = {
     "movielens": Protocol(
         DataSection(
@@ -129,10 +133,7 @@ PROTOCOLS = {
         {"batch_size": 64, "validate_every": 66},
         # Warm after 40 batches; the floor of 600 batches is 75 steps of the trunk.
         {"batch_size": 64, "validate_every": 66, "window": 8, "warmup_updates": 5, "patience_updates": 25},
-        of_sum={
-            "loss": {"kl": 1.0, "click": 0.3, "item_cosine": 0.0, "user_cosine": 0.0},
-            "histories": {"swap": 0.2},
-        },
+        of_sum=OF_SEVERAL,
         tries=TRIES,
         trunk_tries=TRUNK_TRIES,
     ),
@@ -176,13 +177,15 @@ PROTOCOLS = {
         AMAZON,
         (
             *("popularity", "id-only", "undistilled", "head", "head+id-only", "head+undistilled"),
-            "head+undistilled+id-only",
+            *("head+undistilled+id-only", "student-of-head+undistilled"),
         ),
-        {"batch_size": 512, "window": 2, **FALLING, "max_epochs": 20},
-        shared={"repeat_term": "recency"},
+        {"batch_size": 512, "window": 2, **FALLING, "max_epochs": 12},
+        shared={"repeat_term": "recency", "dim": 128},
         teacher={"whiten": True, "projection": "mlp"},
+        student={"token_weights": "catalogue"},
+        of_sum={**OF_SEVERAL, "dim": 192},
         seeds=1,
-        main="head+undistilled+id-only",
+        main="head+undistilled",
         evaluate={"seen_items": "both"},
     ),
     # Smaller and shorter, so that all rows of all data sets fit in a few hours.
