@@ -29,7 +29,7 @@ def build(
     plm = load_trunk(trunk, max_tokens=section.max_tokens, prefix=section.prefix)
     layers = cut_trunk(section, plm, dataset.texts)
     tokenizer = plm.tokenizer()
-    tokens = cached_tokens(dataset.texts, tokenizer, f"{plm.tokenizer_json}|{plm.max_tokens}|{plm.prefix}")
+    tokens = cached_tokens(dataset.texts, tokenizer)
     encoder = start_transformer(section, plm, tokens, dataset, TextTarget.of(knowledge, section.dim))
     model, users = assemble(section, encoder, dataset, knowledge)
     config: Any = plm.model.config
