@@ -30,7 +30,7 @@ def build(
     layers = cut_trunk(section, plm, dataset.texts)
     tokenizer = plm.tokenizer()
     tokens = cached_tokens(dataset.texts, tokenizer)
-    encoder = start_transformer(section, plm, tokens, dataset, TextTarget.of(knowledge, section.dim))
+    encoder = start_transformer(section, plm, tokens, dataset, TextTarget.of(knowledge, section, dataset))
     model, users = assemble(section, encoder, dataset, knowledge)
     config: Any = plm.model.config
     own = {
