@@ -15,7 +15,8 @@ from distill_rec.trunks.load import Trunk
 from distill_rec.trunks.prefix import forward_all, pad_tokens
 from distill_rec.trunks.smaller_vocabulary import READS, parts_of
 from distill_rec.trunks.tokens import tokenize
-from students.transformer.spec import EVERY_OTHER, TransformerSection
+from students.transformer.asked import layers_of
+from students.transformer.spec import TransformerSection
 
 LOOKED_AT = 8
 """Texts that show whether what is written is what was trained."""
@@ -48,25 +49,6 @@ def cut_trunk(section: TransformerSection, trunk: Trunk, texts: Sequence[str]) -
             raise RecipeError("key student.sub_words", found, f"'all', or a tokenizer of kind {', '.join(READS)}")
         cut_vocabulary(trunk, texts, section.further_sub_words)
         _require_rebuilt(trunk, looked_at, said, "sub_words", "'all'")
-    return numbers
-
-
-def layers_of(asked: int | Sequence[int] | str, depth: int) -> list[int]:
-    """Numbers, from 0, of the layers that are asked for of a trunk of so many.
-
-    Every other one is half of them, evenly from the first to the last: of 12 those of DistilBERT (Sanh et al. 2019,
-    arXiv 1910.01108; 0, 2, 4, 7, 9, 11).
-
-    Raises:
-        RecipeError: it has not so many.
-    """
-    if asked == EVERY_OTHER:
-        count = (depth + 1) // 2
-        return [round(place * (depth - 1) / max(count - 1, 1)) for place in range(count)]
-    numbers = list(range(asked)) if isinstance(asked, int) else [int(one) for one in asked]
-    if numbers[-1] >= depth:
-        found, expected = f"{asked}, and the trunk has {depth} layers", f"layers 0 to {depth - 1}, {depth} at most"
-        raise RecipeError("key student.layers", found, expected)
     return numbers
 
 

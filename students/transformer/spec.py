@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from distill_rec.contracts import BuildStudent, StudentSpec
+from distill_rec.plm_config import PlmConfig
 from distill_rec.recipe import StudentSection
 from distill_rec.registry import Late
+from students.transformer.asked import EVERY_OTHER, layers_of
 
 if TYPE_CHECKING:
     from students.transformer.model import TransformerStudent
-
-EVERY_OTHER = "every_other"
 
 
 class TransformerSection(StudentSection):
@@ -61,6 +61,11 @@ class TransformerSection(StudentSection):
         if self.sub_words == "all" and self.further_sub_words != own:
             do = "Leave it out, or set student.sub_words = 'catalogue'."
             yield "student.further_sub_words", "student.sub_words is 'all', which leaves none to add", do
+
+    def refuse_plm(self, read: Callable[[], PlmConfig | None]) -> None:
+        plm = read()
+        if plm is not None and plm.layers is not None:
+            layers_of(self.layers, plm.layers)
 
 
 def _rising(numbers: list[Any], least: int) -> bool:

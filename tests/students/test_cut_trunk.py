@@ -27,7 +27,8 @@ from distill_rec.runtime.errors import RecipeError, RunError
 from distill_rec.student_model import earlier_vectors, load_student
 from distill_rec.testing.students import check_student
 from distill_rec.trunks.load import load_trunk
-from students.transformer.cut import cut_trunk, layers_of
+from students.transformer.asked import layers_of
+from students.transformer.cut import cut_trunk
 from students.transformer.spec import TransformerSection
 
 QUICK = OptimizerSection(batch_size=32, window=2, max_updates=6)

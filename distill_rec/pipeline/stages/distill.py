@@ -46,6 +46,13 @@ class Distill(Stage):
             found = "no teacher with a trunk, and none of its own"
             raise RecipeError("key student.trunk", found, "a section teacher that has a trunk, or student.trunk")
 
+    def require_sources(self, recipe: Recipe, fetch: bool) -> None:
+        from distill_rec.demo import place_of
+        from distill_rec.plm_config import config_here
+
+        assert recipe.student is not None
+        recipe.student.refuse_plm(lambda: config_here(place_of(trunk_of(recipe)), fetch))
+
     def resolve(self, section: StudentSection) -> StudentSection:
         from distill_rec.demo import resolve
 

@@ -1,0 +1,28 @@
+"""What a transformer student's keys ask of a PLM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from distill_rec.runtime.errors import RecipeError
+
+EVERY_OTHER = "every_other"
+
+
+def layers_of(asked: int | Sequence[int] | str, depth: int) -> list[int]:
+    """Numbers, from 0, of the layers that are asked for of a trunk of so many.
+
+    Every other one is half of them, evenly from the first to the last: of 12 those of DistilBERT (Sanh et al. 2019,
+    arXiv 1910.01108; 0, 2, 4, 7, 9, 11).
+
+    Raises:
+        RecipeError: it has not so many.
+    """
+    if asked == EVERY_OTHER:
+        count = (depth + 1) // 2
+        return [round(place * (depth - 1) / max(count - 1, 1)) for place in range(count)]
+    numbers = list(range(asked)) if isinstance(asked, int) else [int(one) for one in asked]
+    if numbers[-1] >= depth:
+        found, expected = f"{asked}, and the trunk has {depth} layers", f"layers 0 to {depth - 1}, {depth} at most"
+        raise RecipeError("key student.layers", found, expected)
+    return numbers
