@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from distill_rec.plm_config import PlmConfig
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.trunks.inside import INSIDE
 
 EVERY_OTHER = "every_other"
 
@@ -26,3 +28,25 @@ def layers_of(asked: int | Sequence[int] | str, depth: int) -> list[int]:
         found, expected = f"{asked}, and the trunk has {depth} layers", f"layers 0 to {depth - 1}, {depth} at most"
         raise RecipeError("key student.layers", found, expected)
     return numbers
+
+
+def refuse_narrow(intermediate: int | None, heads: int | None, plm: PlmConfig) -> None:
+    """
+    Raises:
+        RecipeError: the PLM has not so many neurons or heads, or its architecture cannot be cut there.
+    """
+    inside = INSIDE.get(plm.family)
+    for key, asked, there, known in (
+        ("intermediate", intermediate, plm.intermediate, inside is not None),
+        ("heads", heads, plm.heads, inside is not None and inside.heads is not None),
+    ):
+        if asked is None:
+            continue
+        if not known:
+            families = [name for name, one in INSIDE.items() if key == "intermediate" or one.heads is not None]
+            found = f"{asked}, and layers of kind {plm.family!r}, which cannot be cut there"
+            raise RecipeError(f"key student.{key}", found, f"a PLM of kind {', '.join(families)}", "Or leave it out.")
+        if there is not None and asked > there:
+            units = "neurons in its feed-forward network" if key == "intermediate" else "attention heads"
+            found = f"{asked}, and a layer of the trunk has {there} {units}"
+            raise RecipeError(f"key student.{key}", found, f"{there} at most")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.knowledge import Knowledge
+from distill_rec.nn.from_recipe import training_texts
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress
 from distill_rec.student_build import Built, TextTarget, assemble, config_of, under_text_encoder
@@ -27,7 +28,7 @@ def build(
     """See `contracts.BuildStudent`."""
     torch.manual_seed(section.seed)
     plm = load_trunk(trunk, max_tokens=section.max_tokens, prefix=section.prefix)
-    layers = cut_trunk(section, plm, dataset.texts)
+    layers = cut_trunk(section, plm, dataset.texts, [dataset.texts[row] for row in training_texts(dataset)])
     tokenizer = plm.tokenizer()
     tokens = cached_tokens(dataset.texts, tokenizer)
     encoder = start_transformer(section, plm, tokens, dataset, TextTarget.of(knowledge, section, dataset))
@@ -35,6 +36,7 @@ def build(
     config: Any = plm.model.config
     own = {
         "layers": layers,
+        "heads": section.heads,
         "prefix": plm.prefix,
         "trunk_config": dict(config.to_dict()),
     }

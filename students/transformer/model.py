@@ -57,7 +57,7 @@ class TransformerStudent(StudentModel):
         write_program(self.onnx_module(), path)
 
     def _trunk(self) -> Trunk:
-        model = rebuilt(self.config["trunk_config"], under(self.tensors, "trunk"))
+        model = rebuilt(self.config["trunk_config"], under(self.tensors, "trunk"), self.config.get("heads"))
         json_text = self.tokenizer_file.read_text(encoding="utf-8")
         prefix, limit = self.config["prefix"], self.config["max_tokens"]
         return Trunk(model, json_text, self.config["pooling"], prefix, limit, str(self.folder), "", "")

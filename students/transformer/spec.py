@@ -11,7 +11,7 @@ from distill_rec.contracts import BuildStudent, StudentSpec
 from distill_rec.plm_config import PlmConfig
 from distill_rec.recipe import StudentSection
 from distill_rec.registry import Late
-from students.transformer.asked import EVERY_OTHER, layers_of
+from students.transformer.asked import EVERY_OTHER, layers_of, refuse_narrow
 
 if TYPE_CHECKING:
     from students.transformer.model import TransformerStudent
@@ -25,6 +25,15 @@ class TransformerSection(StudentSection):
         1,
         description="layers copied from the PLM: how many, the first ones; or their numbers from 0 on, as [0, 5]; or "
         "every_other: half of them, the first and the last among them, as DistilBERT",
+    )
+    intermediate: int | None = Field(
+        None,
+        ge=1,
+        description="neurons of each layer's feed-forward network that are kept, those that add most to the states of "
+        "the catalogue's texts; all of the PLM's where not given",
+    )
+    heads: int | None = Field(
+        None, ge=1, description="attention heads of each layer that are kept, likewise; all where not given"
     )
     sub_words: Literal["all", "catalogue"] = Field(
         "all",
@@ -64,6 +73,8 @@ class TransformerSection(StudentSection):
 
     def refuse_plm(self, read: Callable[[], PlmConfig | None]) -> None:
         plm = read()
+        if plm is not None:
+            refuse_narrow(self.intermediate, self.heads, plm)
         if plm is not None and plm.layers is not None:
             layers_of(self.layers, plm.layers)
 

@@ -58,10 +58,16 @@ def section(**settings: Any) -> TransformerSection:
     return found
 
 
-def test_it_conforms_with_chosen_layers_and_a_cut_vocabulary(tmp_path: Path) -> None:
-    check_student(
-        student_spec("transformer"), tmp_path, {"layers": [1], "sub_words": "catalogue", "further_sub_words": 2}
-    )
+@pytest.mark.parametrize(
+    "cut",
+    [
+        {"layers": [1], "sub_words": "catalogue", "further_sub_words": 2},
+        {"intermediate": 20, "heads": 1, "sub_words": "catalogue"},
+    ],
+    ids=["layers, sub-words", "neurons, heads, sub-words"],
+)
+def test_it_conforms_however_it_is_cut(tmp_path: Path, cut: dict[str, Any]) -> None:
+    check_student(student_spec("transformer"), tmp_path, cut)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+"""Layers with fewer neurons and heads: what is left out is left out as zeros, whatever the architecture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from architectures import ALL, DEPTH, SIZES, trunk_of
+from tiny import word_piece
+from torch import Tensor
+
+from distill_rec.runtime.errors import RecipeError
+from distill_rec.trunks.cut import rebuilt
+from distill_rec.trunks.inside import INSIDE
+from distill_rec.trunks.load import Trunk
+from distill_rec.trunks.narrow import Found, heads_of, keep_heads, keep_neurons, most_important, neurons_of
+from distill_rec.trunks.prefix import forward_all, pad_tokens
+from distill_rec.trunks.tokens import tokenize
+from students.transformer.cut import cut_trunk
+from students.transformer.spec import TransformerSection
+
+HEADS = [name for name, one in INSIDE.items() if one.heads is not None]
+MORE: dict[str, dict[str, Any]] = {
+    "xlm-roberta": {"pad_token_id": 1},
+    "camembert": {"pad_token_id": 1},
+    "electra": {"embedding_size": 16},
+    "distilbert": {"dim": 32, "n_layers": DEPTH, "n_heads": 4, "hidden_dim": 48},
+    "mistral": {"num_key_value_heads": 2},
+}
+"""Of families beside those that every test of architectures runs over."""
+TEXTS = ["red cat by night", "old dog", "", "green stone river in the snow", "wind"]
+NEURONS, KEPT = 48, 20
+
+
+@pytest.fixture(autouse=True)
+def _further_families(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, sizes in MORE.items():
+        monkeypatch.setitem(ALL, name, sizes)
+
+
+def trunk(family: str) -> Trunk:
+    found = trunk_of(family, vocab_size=word_piece().get_vocab_size())
+    found.tokenizer_json = word_piece().to_str()
+    return found
+
+
+@torch.no_grad()
+def states(trunk: Trunk) -> Tensor:
+    ids, mask = pad_tokens(tokenize(TEXTS, trunk.tokenizer()), torch.arange(len(TEXTS)).numpy(), torch.device("cpu"))
+    return forward_all(trunk, ids, mask)[mask]
+
+
+@torch.no_grad()
+def silence(found: Found, left_out: Tensor) -> None:
+    """Give some units no weight in what they are taken by."""
+    found.out.weight.view(-1, found.count, found.size)[:, left_out] = 0
+
+
+def others(kept: Tensor, count: int) -> Tensor:
+    return torch.tensor([number for number in range(count) if number not in kept.tolist()])
+
+
+@pytest.mark.parametrize("family", INSIDE)
+def test_units_that_add_nothing_are_those_that_go_and_nothing_changes(family: str) -> None:
+    whole, heads = trunk(family), 2 if family in HEADS else None
+    generator = torch.Generator().manual_seed(1)
+    for layer in whole.layers:
+        silence(neurons_of(whole.model, layer), torch.randperm(NEURONS, generator=generator)[KEPT:])
+        if heads:
+            silence(heads_of(whole.model, layer), torch.randperm(4, generator=generator)[heads:])
+    expected, before = states(whole), sum(p.numel() for p in whole.model.parameters())
+    cut_trunk(TransformerSection(layers=DEPTH, intermediate=KEPT, heads=heads), whole, TEXTS)
+    torch.testing.assert_close(states(whole), expected)
+    assert sum(p.numel() for p in whole.model.parameters()) < before
+    model: Any = whole.model
+    again = replace(whole, opened=rebuilt(model.config.to_dict(), model.state_dict(), heads))
+    torch.testing.assert_close(states(again), expected)
+
+
+@pytest.mark.parametrize("family", HEADS)
+def test_a_cut_layer_is_the_whole_one_with_what_is_left_out_as_zeros(family: str) -> None:
+    whole, cut = trunk(family), trunk(family)
+    neurons, heads = most_important(whole, TEXTS, KEPT, 3)
+    keep_neurons(cut, neurons)
+    keep_heads(cut.model, cut.layers, heads)
+    assert not torch.allclose(states(cut), states(whole))
+    for layer, some, few in zip(whole.layers, neurons, heads, strict=True):
+        silence(neurons_of(whole.model, layer), others(some, NEURONS))
+        silence(heads_of(whole.model, layer), others(few, 4))
+    torch.testing.assert_close(states(cut), states(whole))
+
+
+@pytest.mark.parametrize("family", INSIDE)
+def test_with_all_kept_it_is_the_same(family: str) -> None:
+    whole, heads = trunk(family), 4 if family in HEADS else None
+    expected = states(whole)
+    cut_trunk(TransformerSection(layers=DEPTH, intermediate=NEURONS, heads=heads), whole, TEXTS)
+    assert torch.equal(states(whole), expected)
+
+
+def test_a_unit_counts_by_what_it_adds_to_a_token_s_state() -> None:
+    """Over all tokens, padding left out, as written down for a layer of BERT."""
+    one, texts = trunk("bert"), ["red cat by night", "dog"]
+    layer: Any = one.layers[1]
+    given: dict[str, list[Tensor]] = {"neurons": [], "heads": []}
+    for name, out in (("neurons", layer.output.dense), ("heads", layer.attention.output.dense)):
+        out.register_forward_pre_hook(lambda module, args, name=name: given[name].append(args[0][0]))
+    with torch.no_grad():
+        for text in texts:
+            ids = torch.tensor([one.tokenizer().encode([text])[0].tolist()])
+            forward_all(one, ids, torch.ones_like(ids, dtype=torch.bool))
+    neurons, heads = torch.cat(given["neurons"]), torch.cat(given["heads"])
+    weights = layer.output.dense.weight
+    said = [float((weights[:, n] * neurons[:, n : n + 1]).norm(dim=1).sum()) for n in range(NEURONS)]
+    outputs = layer.attention.output.dense.weight
+    for_heads = [float((heads[:, 8 * n : 8 * n + 8] @ outputs[:, 8 * n : 8 * n + 8].T).norm(dim=1).sum())
+                 for n in range(4)]  # fmt: skip
+    found = most_important(one, texts, 5, 2)
+    assert found[0][1].tolist() == sorted(sorted(range(NEURONS), key=lambda n: -said[n])[:5])
+    assert found[1][1].tolist() == sorted(sorted(range(4), key=lambda n: -for_heads[n])[:2])
+
+
+@pytest.mark.parametrize(
+    ("family", "asked", "words"),
+    [
+        ("bert", {"intermediate": 49}, r"student\.intermediate: 49, .* has 48 neurons.*48 at most"),
+        ("bert", {"heads": 5}, r"student\.heads: 5, .* has 4 attention heads"),
+        ("llama", {"heads": 2}, r"student\.heads: 2, .*kind 'llama'.*cannot be cut.*bert, .*modernbert"),
+        ("gpt2", {"intermediate": 8}, r"student\.intermediate: .*'gpt2'.*bert, .*llama"),
+    ],
+)
+def test_what_there_is_not_is_refused_by_key(family: str, asked: dict[str, int], words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        cut_trunk(TransformerSection(layers=1, **asked), trunk(family), TEXTS)
+
+
+def test_every_family_that_can_be_cut_is_run_over() -> None:
+    assert set(INSIDE) <= set(ALL) and SIZES["intermediate_size"] == NEURONS
