@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from architectures import trunk_of
 from pydantic import ValidationError
-from tiny import grown, make_dataset, student_section, write_trunk
+from tiny import grown, make_dataset, student_section, word_piece, write_trunk
 from tokenizers import Tokenizer, models
 
 from distill_rec.contracts import student_spec
@@ -176,6 +178,29 @@ def test_it_does_not_go_on_with_other_layers(run: tuple[Path, str, Dataset]) -> 
     assert read_json(student / "model.json")["layers"] == [0, 2]
     with pytest.raises(RunError, match=r"layers \[0, 2\].*\[0, 1\], as here.*student\.layers"):
         StudentTraining(section(layers=2, begin=str(student)), dataset, trunk, None, Quiet())
+
+
+def test_it_goes_on_with_the_neurons_and_heads_that_were_chosen_before(
+    run: tuple[Path, str, Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of MPNet, whose layers take their heads' part of a bias of positions: which heads they are is needed too."""
+    folder, trunk, dataset = run
+    plm = trunk_of("mpnet", vocab_size=word_piece().get_vocab_size())
+    plm.model.save_pretrained(folder / "mpnet")  # type: ignore[operator]
+    shutil.copy(Path(trunk) / "tokenizer.json", folder / "mpnet")
+    settings, student = section(layers=2, intermediate=9, heads=2), folder / "distill" / "student"
+    distill(settings, None, dataset, student, trunk=str(folder / "mpnet"))
+    before = load_student(student)
+    kept = [before.tensors[f"trunk.encoder.layer.{layer}.attention.attn.kept_heads"].tolist() for layer in range(2)]
+    others = [torch.tensor([number for number in range(4) if number not in own]) for own in kept]
+    chosen = lambda trunk, texts, neurons, heads: [[torch.arange(neurons)] * 2, others]  # noqa: E731
+    monkeypatch.setattr("students.transformer.cut.most_important", chosen)
+    begun = settings.model_copy(update={"begin": str(student)})
+    model = StudentTraining(begun, dataset, str(folder / "mpnet"), None, Quiet()).built.model.eval()
+    np.testing.assert_allclose(model.item_vectors().numpy(), before.item_vectors, atol=1e-5)
+    wider = settings.model_copy(update={"begin": str(student), "intermediate": 10})
+    with pytest.raises(RunError, match="intermediate, heads"):
+        StudentTraining(wider, dataset, str(folder / "mpnet"), None, Quiet())
 
 
 def test_it_goes_on_from_one_of_an_older_release_that_noted_how_many_layers(run: tuple[Path, str, Dataset]) -> None:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnxruntime
 import pytest
 import torch
 from architectures import ALL, DEPTH, SIZES, trunk_of
 from tiny import word_piece
 from torch import Tensor
 
+from distill_rec.data.ragged import Ragged
+from distill_rec.export.onnx import write_onnx
+from distill_rec.nn.text_head import TextHead
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.trunks.cut import rebuilt
+from distill_rec.trunks.encoder import TrunkEncoder
 from distill_rec.trunks.inside import INSIDE
 from distill_rec.trunks.load import Trunk
 from distill_rec.trunks.narrow import Found, heads_of, keep_heads, keep_neurons, most_important, neurons_of
@@ -20,6 +27,7 @@ from distill_rec.trunks.prefix import forward_all, pad_tokens
 from distill_rec.trunks.tokens import tokenize
 from students.transformer.cut import cut_trunk
 from students.transformer.spec import TransformerSection
+from students.transformer.start import OnnxItemEncoder
 
 HEADS = [name for name, one in INSIDE.items() if one.heads is not None]
 MORE: dict[str, dict[str, Any]] = {
@@ -134,6 +142,21 @@ def test_a_unit_counts_by_what_it_adds_to_a_token_s_state() -> None:
 def test_what_there_is_not_is_refused_by_key(family: str, asked: dict[str, int], words: str) -> None:
     with pytest.raises(RecipeError, match=words):
         cut_trunk(TransformerSection(layers=1, **asked), trunk(family), TEXTS)
+
+
+def test_an_exported_graph_takes_each_layer_s_part_of_a_bias_of_positions(tmp_path: Path) -> None:
+    one = trunk("mpnet")
+    keep_heads(one.model, one.layers, [torch.tensor([1, 3]), torch.tensor([0, 3]), torch.tensor([2, 3])])
+    head = TextHead(one.width, 8, 0)
+    encoder = TrunkEncoder(one, Ragged.from_rows([]), head, torch.nn.ModuleList(), DEPTH, None, chunk=64)
+    module = OnnxItemEncoder(encoder).eval()
+    write_onnx(module, tmp_path / "encoder.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "encoder.onnx")
+    ids, mask = torch.randint(4, 40, (3, 11)), torch.ones(3, 11, dtype=torch.int64)
+    mask[0, 4:] = 0
+    (found,) = session.run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})
+    with torch.no_grad():
+        np.testing.assert_allclose(found, module(ids, mask).numpy(), atol=1e-5)
 
 
 def test_every_family_that_can_be_cut_is_run_over() -> None:
