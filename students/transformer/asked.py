@@ -50,3 +50,13 @@ def refuse_narrow(intermediate: int | None, heads: int | None, plm: PlmConfig) -
             units = "neurons in its feed-forward network" if key == "intermediate" else "attention heads"
             found = f"{asked}, and a layer of the trunk has {there} {units}"
             raise RecipeError(f"key student.{key}", found, f"{there} at most")
+
+
+def share_of_layer(intermediate: int | None, heads: int | None, plm: PlmConfig) -> float:
+    """Weights of a narrow layer over those of a whole one of the PLM, biases and norms left out; 1 where not known."""
+    if plm.width is None or plm.heads is None or plm.intermediate is None:
+        return 1.0
+    attention, feed_forward = 4 * plm.width, 2 * plm.intermediate  # times the width
+    kept = attention * (heads or plm.heads) / plm.heads
+    kept += feed_forward * (intermediate or plm.intermediate) / plm.intermediate
+    return kept / (attention + feed_forward)

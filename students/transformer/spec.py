@@ -11,10 +11,13 @@ from distill_rec.contracts import BuildStudent, StudentSpec
 from distill_rec.plm_config import PlmConfig
 from distill_rec.recipe import StudentSection
 from distill_rec.registry import Late
-from students.transformer.asked import EVERY_OTHER, layers_of, refuse_narrow
+from students.transformer.asked import EVERY_OTHER, layers_of, refuse_narrow, share_of_layer
 
 if TYPE_CHECKING:
     from students.transformer.model import TransformerStudent
+
+USUAL_LAYERS = 6
+"""Of a PLM that is not here yet."""
 
 
 class TransformerSection(StudentSection):
@@ -84,11 +87,15 @@ def _rising(numbers: list[Any], least: int) -> bool:
     return bool(numbers) and whole and numbers == sorted(set(numbers))
 
 
-def _how_many(section: TransformerSection) -> int:
-    """Layers, for estimates; half of a PLM's is taken for three."""
-    if isinstance(section.layers, list):
-        return len(section.layers)
-    return section.layers if isinstance(section.layers, int) else 3
+def _layers_run(section: TransformerSection, plm: PlmConfig | None) -> float:
+    """Layers, for estimates, a narrow one as a share of the PLM's; half of six where the PLM is not known."""
+    depth = USUAL_LAYERS if plm is None else plm.layers or USUAL_LAYERS
+    count = len(layers_of(section.layers, depth)) if section.layers == EVERY_OTHER else _how_many(section.layers)
+    return count if plm is None else count * share_of_layer(section.intermediate, section.heads, plm)
+
+
+def _how_many(layers: Any) -> int:
+    return len(layers) if isinstance(layers, list) else int(layers)
 
 
 _build: Late[BuildStudent] = Late("students.transformer.build:build")
@@ -101,6 +108,6 @@ SPEC = StudentSpec(
     artifact="transformer",
     build=_build,
     model=_model,
-    trunk_layers=_how_many,
+    trunk_layers=_layers_run,
     export_seconds=40.0,
 )

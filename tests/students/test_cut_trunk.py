@@ -22,6 +22,7 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.distillation import distill
 from distill_rec.distillation.training import StudentTraining
 from distill_rec.files import read_json
+from distill_rec.plm_config import PlmConfig
 from distill_rec.progress import Quiet
 from distill_rec.recipe import OptimizerSection, decisive
 from distill_rec.recipe_io import load_recipe
@@ -138,10 +139,24 @@ def test_losses_of_token_states_want_the_ids_of_the_teacher() -> None:
     assert section(sub_words="all", first=first).first is not None
 
 
-@pytest.mark.parametrize(("layers", "count"), [(2, 2), ([0, 3, 5], 3), ("every_other", 3)])
-def test_an_estimate_is_told_how_many_layers_run(layers: Any, count: int) -> None:
-    how_many = student_spec("transformer").trunk_layers
-    assert how_many is not None and how_many(section(layers=layers)) == count
+@pytest.mark.parametrize(
+    ("settings", "count"),
+    [
+        ({"layers": 2}, 2),
+        ({"layers": [0, 3, 5]}, 3),
+        ({"layers": "every_other"}, 6),
+        ({"layers": 2, "intermediate": 768}, 4 / 3),
+        ({"layers": 3, "intermediate": 384, "heads": 6}, 1),
+    ],
+)
+def test_an_estimate_is_told_how_much_of_the_plm_runs(settings: dict[str, Any], count: float) -> None:
+    """Weights of a whole layer: 4 w w of attention, 2 w 4w of its feed-forward network."""
+    layers = student_spec("transformer").trunk_layers
+    assert layers is not None
+    plm = PlmConfig("bert", layers=12, width=384, heads=12, intermediate=1536)
+    assert layers(section(**settings), plm) == pytest.approx(count)
+    if settings["layers"] == "every_other":
+        assert layers(section(**settings), None) == 3
 
 
 def test_more_sub_words_where_all_are_kept_are_refused_in_a_recipe() -> None:
