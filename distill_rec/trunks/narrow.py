@@ -46,7 +46,8 @@ class Found:
 
     def each(self) -> Tensor:
         """Weights that take each unit, `[width, count, size]`."""
-        return self.out.weight.detach().unflatten(1, (self.count, self.size))
+        width, _ = self.out.weight.shape
+        return self.out.weight.detach().view(width, self.count, self.size)
 
     def keep(self, numbers: Tensor) -> None:
         """Leave the units of these numbers, which rise from 0."""
@@ -127,7 +128,7 @@ def _added(trunk: Trunk, texts: Sequence[str], found: Sequence[Found]) -> list[T
 
     def add(place: int, module: nn.Module, args: tuple[Tensor, ...]) -> None:
         own = found[place]
-        given = args[0][mask].unflatten(1, (own.count, own.size))
+        given = args[0][mask].view(-1, own.count, own.size)
         if own.size == 1:
             norms = given[..., 0].abs() * own.each()[..., 0].norm(dim=0)
         else:
