@@ -26,10 +26,18 @@ class Units:
 
 @dataclass(frozen=True)
 class Inside:
-    """Neurons of a layer's feed-forward network, and its attention heads; None where they cannot be cut."""
+    """A layer's inside.
+
+    Attributes:
+        neurons: of its feed-forward network.
+        heads: of its attention; None where they cannot be cut.
+        norms: the LayerNorm behind the sum with what heads add, and the one behind that with what neurons add; None
+            where norms stand elsewhere, so that tokens' states cannot be made narrower.
+    """
 
     neurons: Units
     heads: Units | None = None
+    norms: tuple[str, str] | None = None
 
 
 def _named(prefix: str, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -37,7 +45,8 @@ def _named(prefix: str, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 _DENSE = Units(("intermediate.dense",), "output.dense")
-_BERT = Inside(_DENSE, Units(_named("attention.self", ("query", "key", "value")), "attention.output.dense"))
+_QUERIES = Units(_named("attention.self", ("query", "key", "value")), "attention.output.dense")
+_BERT = Inside(_DENSE, _QUERIES, ("attention.output.LayerNorm", "output.LayerNorm"))
 _DEBERTA = Units(
     _named("attention.self", ("query_proj", "key_proj", "value_proj")),
     "attention.output.dense",
@@ -46,10 +55,17 @@ _DEBERTA = Units(
 _GATED = Inside(Units(_named("mlp", ("gate_proj", "up_proj")), "mlp.down_proj"))  # heads share keys and values
 
 INSIDE: dict[str, Inside] = {
-    **dict.fromkeys(("bert", "roberta", "xlm-roberta", "camembert", "electra"), _BERT),
-    "mpnet": Inside(_DENSE, Units(_named("attention.attn", ("q", "k", "v")), "attention.attn.o", biased=True)),
+    **dict.fromkeys(("bert", "roberta", "xlm-roberta", "camembert"), _BERT),
+    "electra": Inside(_DENSE, _QUERIES),  # whose embeddings may have another width than its layers
+    "mpnet": Inside(
+        _DENSE,
+        Units(_named("attention.attn", ("q", "k", "v")), "attention.attn.o", biased=True),
+        ("attention.LayerNorm", "output.LayerNorm"),
+    ),
     "distilbert": Inside(
-        Units(("ffn.lin1",), "ffn.lin2"), Units(_named("attention", ("q_lin", "k_lin", "v_lin")), "attention.out_lin")
+        Units(("ffn.lin1",), "ffn.lin2"),
+        Units(_named("attention", ("q_lin", "k_lin", "v_lin")), "attention.out_lin"),
+        ("sa_layer_norm", "output_layer_norm"),
     ),
     "modernbert": Inside(Units(("mlp.Wi",), "mlp.Wo", parts=2), Units(("attn.Wqkv",), "attn.Wo", parts=3)),
     "deberta-v2": Inside(_DENSE, _DEBERTA),

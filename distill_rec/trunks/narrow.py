@@ -19,11 +19,7 @@ from torch import Tensor, nn
 from distill_rec.plm_config import NAMES
 from distill_rec.trunks.inside import INSIDE, Units
 from distill_rec.trunks.load import Trunk
-from distill_rec.trunks.prefix import forward_all, pad_tokens
-from distill_rec.trunks.tokens import tokenize
-
-AT_ONCE = 64
-"""Texts of a forward pass."""
+from distill_rec.trunks.watched import watch
 
 
 @dataclass(frozen=True)
@@ -120,31 +116,19 @@ def most_important(trunk: Trunk, texts: Sequence[str], neurons: int | None, head
     return out
 
 
-@torch.no_grad()
 def _added(trunk: Trunk, texts: Sequence[str], found: Sequence[Found]) -> list[Tensor]:
     """What each unit adds to a token's state, as a norm, the sum over all tokens of the texts: `[count]` of each."""
     sums = [torch.zeros(one.count, dtype=torch.float64) for one in found]
-    mask = torch.ones(0)
 
-    def add(place: int, module: nn.Module, args: tuple[Tensor, ...]) -> None:
-        own = found[place]
-        given = args[0][mask].view(-1, own.count, own.size)
+    def add(own: Found, sums: Tensor, given: Tensor, out: Tensor) -> None:
+        given = given.view(-1, own.count, own.size)
         if own.size == 1:
             norms = given[..., 0].abs() * own.each()[..., 0].norm(dim=0)
         else:
             norms = torch.stack([(given[:, n] @ own.each()[:, n].T).norm(dim=1) for n in range(own.count)], dim=1)
-        sums[place] += norms.sum(0).double().cpu()
+        sums += norms.sum(0).double().cpu()
 
-    hooks = [one.out.register_forward_pre_hook(partial(add, place)) for place, one in enumerate(found)]
-    try:
-        tokens = tokenize(list(texts), trunk.tokenizer())
-        device = next(trunk.model.parameters()).device
-        for rows in torch.arange(len(tokens)).split(AT_ONCE) if found else ():
-            ids, mask = pad_tokens(tokens, rows.numpy(), device)
-            forward_all(trunk, ids, mask)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    watch(trunk, texts, [(one.out, partial(add, one, own)) for one, own in zip(found, sums, strict=True)])
     return sums
 
 

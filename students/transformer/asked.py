@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from distill_rec.plm_config import PlmConfig
 from distill_rec.runtime.errors import RecipeError
@@ -30,33 +31,50 @@ def layers_of(asked: int | Sequence[int] | str, depth: int) -> list[int]:
     return numbers
 
 
-def refuse_narrow(intermediate: int | None, heads: int | None, plm: PlmConfig) -> None:
+@dataclass(frozen=True)
+class Narrow:
+    """How narrow layers are to be; None: as the PLM's."""
+
+    intermediate: int | None = None
+    heads: int | None = None
+    width: int | None = None
+
+
+def refuse_narrow(asked: Narrow, plm: PlmConfig) -> None:
     """
     Raises:
-        RecipeError: the PLM has not so many neurons or heads, or its architecture cannot be cut there.
+        RecipeError: the PLM has not so many neurons, heads or dimensions, or its architecture cannot be cut there.
     """
-    inside = INSIDE.get(plm.family)
-    for key, asked, there, known in (
-        ("intermediate", intermediate, plm.intermediate, inside is not None),
-        ("heads", heads, plm.heads, inside is not None and inside.heads is not None),
-    ):
-        if asked is None:
+    for key, what in WHAT.items():
+        number, there = getattr(asked, key), getattr(plm, key)
+        if number is None:
             continue
-        if not known:
-            families = [name for name, one in INSIDE.items() if key == "intermediate" or one.heads is not None]
-            found = f"{asked}, and layers of kind {plm.family!r}, which cannot be cut there"
+        if plm.family not in (families := families_with(key)):
+            found = f"{number}, and layers of kind {plm.family!r}, which cannot be cut there"
             raise RecipeError(f"key student.{key}", found, f"a PLM of kind {', '.join(families)}", "Or leave it out.")
-        if there is not None and asked > there:
-            units = "neurons in its feed-forward network" if key == "intermediate" else "attention heads"
-            found = f"{asked}, and a layer of the trunk has {there} {units}"
+        if there is not None and number > there:
+            found = f"{number}, and a layer of the trunk has {there} {what}"
             raise RecipeError(f"key student.{key}", found, f"{there} at most")
 
 
-def share_of_layer(intermediate: int | None, heads: int | None, plm: PlmConfig) -> float:
+WHAT = {
+    "intermediate": "neurons in its feed-forward network",
+    "heads": "attention heads",
+    "width": "dimensions of a token's state",
+}
+
+
+def families_with(key: str) -> list[str]:
+    """Families of PLMs whose layers can be cut there."""
+    part = {"intermediate": "neurons", "heads": "heads", "width": "norms"}[key]
+    return [name for name, one in INSIDE.items() if getattr(one, part) is not None]
+
+
+def share_of_layer(asked: Narrow, plm: PlmConfig) -> float:
     """Weights of a narrow layer over those of a whole one of the PLM, biases and norms left out; 1 where not known."""
     if plm.width is None or plm.heads is None or plm.intermediate is None:
         return 1.0
     attention, feed_forward = 4 * plm.width, 2 * plm.intermediate  # times the width
-    kept = attention * (heads or plm.heads) / plm.heads
-    kept += feed_forward * (intermediate or plm.intermediate) / plm.intermediate
-    return kept / (attention + feed_forward)
+    kept = attention * (asked.heads or plm.heads) / plm.heads
+    kept += feed_forward * (asked.intermediate or plm.intermediate) / plm.intermediate
+    return kept / (attention + feed_forward) * (asked.width or plm.width) / plm.width

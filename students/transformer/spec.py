@@ -11,7 +11,7 @@ from distill_rec.contracts import BuildStudent, StudentSpec
 from distill_rec.plm_config import PlmConfig
 from distill_rec.recipe import StudentSection
 from distill_rec.registry import Late
-from students.transformer.asked import EVERY_OTHER, layers_of, refuse_narrow, share_of_layer
+from students.transformer.asked import EVERY_OTHER, Narrow, layers_of, refuse_narrow, share_of_layer
 
 if TYPE_CHECKING:
     from students.transformer.model import TransformerStudent
@@ -37,6 +37,12 @@ class TransformerSection(StudentSection):
     )
     heads: int | None = Field(
         None, ge=1, description="attention heads of each layer that are kept, likewise; all where not given"
+    )
+    width: int | None = Field(
+        None,
+        ge=8,
+        description="dimensions of a token's state that are kept, those in which states of the catalogue's texts vary "
+        "most, which makes every row of the vocabulary shorter; all where not given",
     )
     sub_words: Literal["all", "catalogue"] = Field(
         "all",
@@ -68,6 +74,11 @@ class TransformerSection(StudentSection):
             raise ValueError(f"{losses} of first.loss give the teacher's PLM the student's ids: set sub_words to 'all'")
         return self
 
+    @property
+    def narrow(self) -> Narrow:
+        """How narrow its layers are."""
+        return Narrow(self.intermediate, self.heads, self.width)
+
     def unread(self) -> Iterator[tuple[str, str, str]]:
         own = type(self).model_fields["further_sub_words"].default
         if self.sub_words == "all" and self.further_sub_words != own:
@@ -77,7 +88,7 @@ class TransformerSection(StudentSection):
     def refuse_plm(self, read: Callable[[], PlmConfig | None]) -> None:
         plm = read()
         if plm is not None:
-            refuse_narrow(self.intermediate, self.heads, plm)
+            refuse_narrow(self.narrow, plm)
         if plm is not None and plm.layers is not None:
             layers_of(self.layers, plm.layers)
 
@@ -91,7 +102,7 @@ def _layers_run(section: TransformerSection, plm: PlmConfig | None) -> float:
     """Layers, for estimates, a narrow one as a share of the PLM's; half of six where the PLM is not known."""
     depth = USUAL_LAYERS if plm is None else plm.layers or USUAL_LAYERS
     count = len(layers_of(section.layers, depth)) if section.layers == EVERY_OTHER else _how_many(section.layers)
-    return count if plm is None else count * share_of_layer(section.intermediate, section.heads, plm)
+    return count if plm is None else count * share_of_layer(section.narrow, plm)
 
 
 def _how_many(layers: Any) -> int:

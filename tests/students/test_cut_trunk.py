@@ -65,9 +65,9 @@ def section(**settings: Any) -> TransformerSection:
     "cut",
     [
         {"layers": [1], "sub_words": "catalogue", "further_sub_words": 2},
-        {"intermediate": 20, "heads": 1, "sub_words": "catalogue"},
+        {"intermediate": 20, "heads": 1, "width": 12, "sub_words": "catalogue"},
     ],
-    ids=["layers, sub-words", "neurons, heads, sub-words"],
+    ids=["layers, sub-words", "neurons, heads, states, sub-words"],
 )
 def test_it_conforms_however_it_is_cut(tmp_path: Path, cut: dict[str, Any]) -> None:
     check_student(student_spec("transformer"), tmp_path, cut)
@@ -102,7 +102,7 @@ def test_a_layer_that_the_trunk_has_not_is_refused(run: tuple[Path, str, Dataset
 
 def test_the_layers_are_the_trunks_own(run: tuple[Path, str, Dataset]) -> None:
     whole, cut = (load_trunk(run[1]) for _ in range(2))
-    assert cut_trunk(section(layers=[0, 2]), cut, run[2].texts) == [0, 2]
+    assert cut_trunk(section(layers=[0, 2]), cut, run[2].texts).layers == [0, 2]
     for mine, theirs in zip(cut.layers, (whole.layers[0], whole.layers[2]), strict=True):
         for one, other in zip(mine.parameters(), theirs.parameters(), strict=True):
             assert torch.equal(one, other)
@@ -147,6 +147,7 @@ def test_losses_of_token_states_want_the_ids_of_the_teacher() -> None:
         ({"layers": "every_other"}, 6),
         ({"layers": 2, "intermediate": 768}, 4 / 3),
         ({"layers": 3, "intermediate": 384, "heads": 6}, 1),
+        ({"layers": 3, "intermediate": 384, "heads": 6, "width": 192}, 0.5),
     ],
 )
 def test_an_estimate_is_told_how_much_of_the_plm_runs(settings: dict[str, Any], count: float) -> None:
@@ -171,10 +172,13 @@ def test_the_keys_at_their_defaults_leave_a_training_what_it_was() -> None:
     assert decisive(section(sub_words="catalogue"), None)["sub_words"] == "catalogue"
 
 
+@pytest.mark.parametrize("width", [None, 12])
 @pytest.mark.parametrize("which", [("catalogue", "catalogue"), ("all", "catalogue"), ("catalogue", "all")])
-def test_it_goes_on_with_the_sub_words_of_new_items(run: tuple[Path, str, Dataset], which: tuple[str, str]) -> None:
+def test_it_goes_on_with_the_sub_words_of_new_items(
+    run: tuple[Path, str, Dataset], which: tuple[str, str], width: int | None
+) -> None:
     folder, trunk, old = run
-    settings = section(layers=[0, 2], sub_words=which[0])
+    settings = section(layers=[0, 2], sub_words=which[0], width=width)
     distill(settings, None, old, folder / "distill" / "student", trunk=trunk)
     before, dataset = load_student(folder / "distill" / "student"), grown(old)
     begun = settings.model_copy(update={"begin": str(before.folder), "sub_words": which[1]})
@@ -184,6 +188,12 @@ def test_it_goes_on_with_the_sub_words_of_new_items(run: tuple[Path, str, Datase
     assert np.abs(found[1:] - vectors[1:]).max() <= 1e-5 * vectors.std()
     new = np.abs(found[0] - vectors[0]).max() / vectors.std()
     assert (new > 1e-3) == (which[0] == "catalogue")  # its words are whole now
+    plm = load_trunk(trunk).model.get_input_embeddings().weight  # type: ignore[operator]
+    rows = model.text_encoder.trunk.model.embeddings  # type: ignore[union-attr]
+    turned = plm if width is None else plm @ before.tensors["trunk.embeddings.directions"]
+    number = Tokenizer.from_str(model.text_encoder.trunk.tokenizer_json).token_to_id("house")  # type: ignore[union-attr]
+    place = word_piece().token_to_id("house")
+    torch.testing.assert_close(rows.word_embeddings.weight[number], turned[place])
 
 
 def test_it_does_not_go_on_with_other_layers(run: tuple[Path, str, Dataset]) -> None:
@@ -209,7 +219,7 @@ def test_it_goes_on_with_the_neurons_and_heads_that_were_chosen_before(
     kept = [before.tensors[f"trunk.encoder.layer.{layer}.attention.attn.kept_heads"].tolist() for layer in range(2)]
     others = [torch.tensor([number for number in range(4) if number not in own]) for own in kept]
     chosen = lambda trunk, texts, neurons, heads: [[torch.arange(neurons)] * 2, others]  # noqa: E731
-    monkeypatch.setattr("students.transformer.cut.most_important", chosen)
+    monkeypatch.setattr("students.transformer.narrow.most_important", chosen)
     begun = settings.model_copy(update={"begin": str(student)})
     model = StudentTraining(begun, dataset, str(folder / "mpnet"), None, Quiet()).built.model.eval()
     np.testing.assert_allclose(model.item_vectors().numpy(), before.item_vectors, atol=1e-5)

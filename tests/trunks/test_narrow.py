@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnxruntime
@@ -23,12 +23,14 @@ from distill_rec.trunks.encoder import TrunkEncoder
 from distill_rec.trunks.inside import INSIDE
 from distill_rec.trunks.load import Trunk
 from distill_rec.trunks.narrow import Found, heads_of, keep_heads, keep_neurons, most_important, neurons_of
+from distill_rec.trunks.narrow_states import keep_directions, norms_of, seen
 from distill_rec.trunks.prefix import forward_all, pad_tokens
 from distill_rec.trunks.tokens import tokenize
 from students.transformer.cut import cut_trunk
 from students.transformer.spec import TransformerSection
 from students.transformer.start import OnnxItemEncoder
 
+STATES = [name for name, one in INSIDE.items() if one.norms is not None]
 HEADS = [name for name, one in INSIDE.items() if one.heads is not None]
 MORE: dict[str, dict[str, Any]] = {
     "xlm-roberta": {"pad_token_id": 1},
@@ -64,6 +66,16 @@ def states(trunk: Trunk) -> Tensor:
 def silence(found: Found, left_out: Tensor) -> None:
     """Give some units no weight in what they are taken by."""
     found.out.weight.view(-1, found.count, found.size)[:, left_out] = 0
+
+
+@torch.no_grad()
+def shaken(*trunks: Trunk) -> None:
+    """Norms and biases other than those that a model begins with."""
+    for one in trunks:
+        generator = torch.Generator().manual_seed(2)
+        for parameter in one.model.parameters():
+            if parameter.dim() == 1:
+                parameter += 0.3 * torch.randn(parameter.shape, generator=generator)
 
 
 def others(kept: Tensor, count: int) -> Tensor:
@@ -102,10 +114,10 @@ def test_a_cut_layer_is_the_whole_one_with_what_is_left_out_as_zeros(family: str
 
 @pytest.mark.parametrize("family", INSIDE)
 def test_with_all_kept_it_is_the_same(family: str) -> None:
-    whole, heads = trunk(family), 4 if family in HEADS else None
+    whole, heads, width = trunk(family), 4 if family in HEADS else None, 32 if family in STATES else None
     expected = states(whole)
-    cut_trunk(TransformerSection(layers=DEPTH, intermediate=NEURONS, heads=heads), whole, TEXTS)
-    assert torch.equal(states(whole), expected)
+    cut_trunk(TransformerSection(layers=DEPTH, intermediate=NEURONS, heads=heads, width=width), whole, TEXTS)
+    assert torch.equal(states(whole), expected) and whole.width == 32
 
 
 def test_a_unit_counts_by_what_it_adds_to_a_token_s_state() -> None:
@@ -136,6 +148,8 @@ def test_a_unit_counts_by_what_it_adds_to_a_token_s_state() -> None:
         ("bert", {"intermediate": 49}, r"student\.intermediate: 49, .* has 48 neurons.*48 at most"),
         ("bert", {"heads": 5}, r"student\.heads: 5, .* has 4 attention heads"),
         ("llama", {"heads": 2}, r"student\.heads: 2, .*kind 'llama'.*cannot be cut.*bert, .*modernbert"),
+        ("bert", {"width": 33}, r"student\.width: 33, .* has 32 dimensions.*32 at most"),
+        ("modernbert", {"width": 16}, r"student\.width: 16, .*'modernbert'.*bert, .*mpnet, distilbert"),
         ("gpt2", {"intermediate": 8}, r"student\.intermediate: .*'gpt2'.*bert, .*llama"),
     ],
 )
@@ -161,3 +175,37 @@ def test_an_exported_graph_takes_each_layer_s_part_of_a_bias_of_positions(tmp_pa
 
 def test_every_family_that_can_be_cut_is_run_over() -> None:
     assert set(INSIDE) <= set(ALL) and SIZES["intermediate_size"] == NEURONS
+
+
+@pytest.mark.parametrize("kept", [32, 12, 31])
+@pytest.mark.parametrize("family", STATES)
+@torch.no_grad()
+def test_narrow_states_are_the_whole_ones_cut_to_their_directions_at_each_norm(family: str, kept: int) -> None:
+    """With all directions the same PLM turned, else the whole one with its states cut before and behind each norm."""
+    whole, cut = trunk(family), trunk(family)
+    shaken(whole, cut)
+    known = seen(whole, TEXTS)
+    directions = known.directions[:, :kept]
+    keep_directions(cut, directions, known)
+    project = directions @ directions.T
+
+    def cut_to(states: Tensor, mean: Tensor) -> Tensor:
+        return (states.double() @ project + mean - project @ mean).float()
+
+    norms = [getattr(*place) for place in norms_of(whole.model, whole.layers)]
+    for norm, before, after in zip(norms, known.before, known.after, strict=True):
+        norm.register_forward_pre_hook(lambda module, args, mean=before: (cut_to(args[0], mean),))
+        norm.register_forward_hook(lambda module, args, out, mean=after: cut_to(out, mean))
+    torch.testing.assert_close(states(cut), states(whole) @ directions.float(), rtol=1e-4, atol=1e-4)
+    assert cut.width == kept
+
+
+@pytest.mark.parametrize("family", STATES)
+def test_narrow_states_come_back_from_what_is_written_with_all_else_that_is_cut(family: str) -> None:
+    one = trunk(family)
+    shaken(one)
+    asked = TransformerSection(layers=[0, 2], intermediate=KEPT, heads=3, width=12, sub_words="catalogue")
+    cut, model = cut_trunk(asked, one, TEXTS), cast(Any, one.model)
+    again = rebuilt(model.config.to_dict(), model.state_dict(), cut.heads, cut.width)
+    torch.testing.assert_close(states(replace(one, opened=again)), states(one))
+    assert states(one).shape[1] == 12 == model.get_input_embeddings().weight.shape[1]
