@@ -2,12 +2,13 @@
 
 As SliceGPT does (Ashkboos et al. 2024, arXiv 2401.15024), for PLMs with a LayerNorm behind every sum, such as BERT.
 With directions V `[width, kept]` a state x is kept as z = V'x and read as Vz + m, where m is what the mean state has
-beside these directions. A map Wx + b of states is (WV) z + (b + Wm), what is added to a state is added as V' has it, and
+beside these directions. A map Wx + b of states is (WV) z + (b + Wm), what is added to a state is added as V' has it,
+and the norm
 
     LN(h) = g * Ch / s + b with s^2 = |Ch|^2 / width + eps, C taking the mean from a vector
 
-of h = Vz + m is (V'gCV z + V'gCm) / s + V'b, with |Ch| = |R (z, 1)| for the triangle R of CV and Cm. Nothing is lost but
-what states have beside V and m: with all directions it is the same PLM, turned.
+of h = Vz + m is (V'gCV z + V'gCm) / s + V'b, with |Ch| = |R (z, 1)| for the triangle R of CV and Cm. Nothing is lost
+but what states have beside V and m: with all directions it is the same PLM, turned.
 """
 
 from __future__ import annotations
