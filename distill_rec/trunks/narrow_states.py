@@ -123,6 +123,8 @@ def seen(trunk: Trunk, texts: Sequence[str]) -> Seen:
     watch(trunk, texts, [(norm, partial(add, both)) for norm, both in zip(norms, moments, strict=True)])
     varied = torch.stack([one.varied() for both in moments for one in both]).sum(0)
     directions = torch.linalg.eigh(varied).eigenvectors.flip(1)
+    largest = directions.gather(0, directions.abs().argmax(0, keepdim=True))
+    directions = directions * largest.sign()  # which of two opposite ones is found depends on the machine
     return Seen(directions, *([one.mean() for one in some] for some in zip(*moments, strict=True)))
 
 

@@ -68,7 +68,7 @@ def cut_trunk(
         _require_rebuilt(trunk, looked_at, said, "layers", "a number of layers, the first ones")
     if section.narrow != Narrow():
         drawn = drawn_from(texts if learned is None else learned, section.seed)
-        narrow_layers(replace(section.narrow, width=cut.width), trunk, drawn, directions)
+        narrow_layers(replace(section.narrow, width=cut.width), trunk, numbers, drawn, directions)
         said = _states(trunk, looked_at)
         key = next(key for key in WHAT if getattr(section, key) is not None)
         _require_rebuilt(trunk, looked_at, said, key, "all of the PLM's", cut)

@@ -94,6 +94,16 @@ def test_other_ways_are_refused_by_name(wrong: Any) -> None:
         section(layers=wrong)
 
 
+@pytest.mark.parametrize("asked", [{"layers": 7}, {"intermediate": 1537}, {"heads": 13}, {"width": 385}])
+def test_what_the_plm_has_not_is_refused_by_its_sizes_alone(asked: dict[str, int]) -> None:
+    sizes = PlmConfig("bert", layers=6, width=384, heads=12, intermediate=1536)
+    ((key, value),) = asked.items()
+    with pytest.raises(RecipeError, match=rf"key student\.{key}: {value}, and .*trunk has {value - 1} "):
+        section(**asked).refuse_plm(lambda: sizes)
+    section(**{key: value - 1}).refuse_plm(lambda: sizes)
+    section(**asked).refuse_plm(lambda: None)
+
+
 @pytest.mark.parametrize("asked", [4, [0, 3]])
 def test_a_layer_that_the_trunk_has_not_is_refused(run: tuple[Path, str, Dataset], asked: Any) -> None:
     with pytest.raises(RecipeError, match=r"student\.layers: .*trunk has 3 layers.*0 to 2"):
@@ -203,6 +213,20 @@ def test_it_does_not_go_on_with_other_layers(run: tuple[Path, str, Dataset]) -> 
     assert read_json(student / "model.json")["layers"] == [0, 2]
     with pytest.raises(RunError, match=r"layers \[0, 2\].*\[0, 1\], as here.*student\.layers"):
         StudentTraining(section(layers=2, begin=str(student)), dataset, trunk, None, Quiet())
+
+
+def test_what_was_chosen_is_read_back_whatever_would_be_chosen_now(
+    run: tuple[Path, str, Dataset], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a killed run goes on with another number of threads, whose sums have other last digits."""
+    _, folder, dataset = run
+    asked, cut, again = section(intermediate=20, heads=1, width=12), load_trunk(folder), load_trunk(folder)
+    cut_trunk(asked, cut, dataset.texts)
+    for name in ("most_important", "seen"):
+        monkeypatch.setattr(f"students.transformer.narrow.{name}", lambda *given: pytest.fail("chosen anew"))
+    cut_trunk(asked, again, dataset.texts)
+    for name, value in cut.model.state_dict().items():
+        assert torch.equal(again.model.state_dict()[name], value)
 
 
 def test_it_goes_on_with_the_neurons_and_heads_that_were_chosen_before(
