@@ -30,8 +30,9 @@ METRICS = ("ndcg@10", "recall@10", "recall@100")
 
 
 def exported(run: Path) -> dict[str, dict[str, float]]:
-    """What the export measured, by precision."""
-    return {one["precision"]: one for one in read_json(run / "export" / "report.json")["precisions"]}
+    """What the export measured, by precision; those that its gates left out are none of the artifact's."""
+    found = read_json(run / "export" / "report.json")["precisions"]
+    return {one["precision"]: one for one in found if one["verdict"] in ("main", "published")}
 
 
 def rates(runs: list[Path], texts: list[str]) -> dict[tuple[Path, str], float]:
