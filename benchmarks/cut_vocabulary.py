@@ -67,7 +67,7 @@ def new_texts(reader: Reader, dataset: Dataset, texts: list[str], further: Seque
     items = unit(reader.student.item_vectors)
     before = reader.ids(texts)
     whole = unit(reader.vectors(before))
-    near, width = nearest(whole, items), int(reader.student.config["trunk_config"]["hidden_size"])
+    near, width = nearest(whole, items), reader.encoder.trunk.width
     print(f"{len(texts)} new texts")
     print(f"further  rows  MB of rows  read otherwise  pieces more  cosine  nearest {NEAREST} kept")
     for count in further:

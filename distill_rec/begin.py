@@ -19,7 +19,10 @@ from distill_rec.nn.recommender import Recommender
 from distill_rec.runtime.errors import RunError
 from distill_rec.training.checkpoint import under
 
-SHAPES = "dim, user_encoder, user_layers, user_heads, projection, hidden, tuning, data.max_history and the PLM"
+SHAPES = (
+    "dim, user_encoder, user_layers, user_heads, projection, hidden, intermediate, heads, width, tuning, "
+    "data.max_history and the PLM"
+)
 """What decides the shapes of weights."""
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from distill_rec.evaluation.scorer import Scorer
     from distill_rec.knowledge import Knowledge
     from distill_rec.learner import Learner
+    from distill_rec.plm_config import PlmConfig
     from distill_rec.progress import Progress
     from distill_rec.recipe import OptimizerSection, StudentSection, TeacherSection
     from distill_rec.student_build import Built
@@ -204,8 +205,8 @@ class StudentSpec:
         build: makes one.
         model: subclass of `StudentModel`, which reads and exports one.
         warm: makes what several of them share; None where that is nothing.
-        trunk_layers: of settings, how many layers of a PLM its text encoder (a `TrunkEncoder`) runs; None of a kind
-            whose encoder is none.
+        trunk_layers: of settings, how many layers of a PLM its text encoder (a `TrunkEncoder`) runs, by the PLM's sizes
+            where they are known; a part of one where it runs less of each. None of a kind whose encoder is none.
         start_seconds, export_seconds: for the plan, on two cores.
     """
 
@@ -216,7 +217,7 @@ class StudentSpec:
     build: Late[BuildStudent]
     model: Late[type[StudentModel]]
     warm: Late[WarmCaches] | None = None
-    trunk_layers: Callable[[Any], int] | None = None
+    trunk_layers: Callable[[Any, PlmConfig | None], float] | None = None
     start_seconds: float = 0.0
     export_seconds: float = 5.0
 

@@ -70,6 +70,11 @@ DOWNLOADS = {
 }
 
 
+def place_of(value: str) -> str:
+    """The folder that `resolve` gives, whether it has been fetched or not."""
+    return str(cache_folder() / "demo" / value.removeprefix(PREFIX)) if value.startswith(PREFIX) else value
+
+
 def resolve(value: str) -> str:
     """The folder of a `demo:` value, fetched when it is not in the cache; any other value as it is.
 
@@ -82,8 +87,7 @@ def resolve(value: str) -> str:
     if name not in DOWNLOADS:
         names = ", ".join(PREFIX + known for known in DOWNLOADS)
         raise DataError(value, "unknown", f"one of {names}, a folder or a hub id")
-    part = DOWNLOADS[name]
-    folder = cache_folder() / "demo" / name
+    part, folder = DOWNLOADS[name], Path(place_of(value))
     if not _valid(folder, part):
         with alone(folder):
             if not _valid(folder, part):

@@ -16,6 +16,7 @@ from distill_rec.losses.checks import used
 from distill_rec.losses.registry import first_losses, losses
 from distill_rec.losses.section import loss_section
 from distill_rec.losses.spec import LossSpec
+from distill_rec.plm_config import PlmConfig
 from distill_rec.sections.base import Section as Section
 from distill_rec.sections.base import decisive as decisive
 from distill_rec.sections.data import GROWING as GROWING
@@ -230,6 +231,16 @@ class StudentSection(ModelSection, LearningSection, Sourced):
     def unread(self) -> Iterable[tuple[str, str, str]]:
         """Of its kind's own keys those that are given and that nothing reads: key, what makes it so, what to do."""
         return ()
+
+    def refuse_plm(self, read: Callable[[], PlmConfig | None]) -> None:
+        """Refuse a PLM that has not what its kind's own keys ask of it.
+
+        Args:
+            read: gives the PLM's sizes; None where they cannot be known yet.
+
+        Raises:
+            RecipeError: naming the key.
+        """
 
 
 class ExportSection(Section):

@@ -47,7 +47,20 @@ ONE_AND_SEVERAL = {"[teacher]", "[[teacher]]"}
 
 
 def load_recipe(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] | Mapping[str, Any] = ()) -> Recipe:
-    """Read and check a recipe.
+    """Read and check a recipe of what is made anew; see `distill_rec.pipeline.opened` for that of a run.
+
+    Raises:
+        RecipeError: naming the file or key, one that nothing would read among them.
+    """
+    checked, where = read_recipe(recipe, changes)
+    refuse_unread(checked, where)
+    return checked
+
+
+def read_recipe(
+    recipe: str | Path | Mapping[str, Any], changes: Sequence[str] | Mapping[str, Any] = ()
+) -> tuple[Recipe, str]:
+    """A recipe whose keys may be such that nothing reads them, and where it stands.
 
     Args:
         recipe: path of a TOML file, shelf name (`students/static`, `students/static/demo`), or its sections.
@@ -68,9 +81,7 @@ def load_recipe(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] |
         if key in FILES and (Path.cwd() / str(value)).exists():
             value = _absolute(str(value), Path.cwd())
         settings = merge_recipes(settings, absolute_paths(_nested(key, value), Path.cwd()))
-    checked = check(settings, where)
-    refuse_unread(checked, where)
-    return checked
+    return check(settings, where), where
 
 
 def check(settings: Settings, where: str = "recipe") -> Recipe:

@@ -6,7 +6,8 @@ and a search draws each key by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -26,13 +27,30 @@ READS = {
 """User encoders that read a key; what auto is depends on the data."""
 
 
-def refuse_unread(recipe: Recipe, where: str) -> None:
+def refuse_unread(recipe: Recipe, where: str, made: Callable[[], Mapping[str, Any]] = dict) -> None:
     """
+    Args:
+        made: the recipe, as a mapping, that a run was already made with, by this release or an older one: what stands
+            in it alike is let be, because without it the run's finished stages would not be what the recipe asks for.
+
     Raises:
         RecipeError: for the first key that has another value than its default and that nothing would read.
     """
-    for key, found, do in _unread(recipe):
-        raise RecipeError(f"{where}, key {key}", f"given, and {found}, so that nothing reads it", "", do)
+    unread = list(_unread(recipe))
+    now, then = (recipe.model_dump(), made()) if unread else ({}, {})
+    for key, found, do in unread:
+        if not then or _at(then, key) != _at(now, key):
+            raise RecipeError(f"{where}, key {key}", f"given, and {found}, so that nothing reads it", "", do)
+
+
+def _at(recipe: Mapping[str, Any], key: str) -> Any:
+    """The value of a dotted key, as it comes back from JSON; None where there is none. Of several teachers each has
+    its name before the key."""
+    found: Any = recipe
+    for part in key.split("."):
+        found = found if isinstance(found, Mapping) else {}
+        found = found.get("members", {}).get(part) if "members" in found else found.get(part)
+    return json.loads(json.dumps(found, default=str))
 
 
 def cautions_of(recipe: Recipe) -> list[str]:

@@ -21,9 +21,10 @@ from distill_rec.data import read_summary
 from distill_rec.files import LOCK
 from distill_rec.kinds import kind_of, settings_of, without_other_kinds
 from distill_rec.pipeline.folder import RunFolder, RunRecord
+from distill_rec.pipeline.opened import open_recipe
 from distill_rec.pipeline.trainings import STUDENTS
 from distill_rec.recipe import Recipe
-from distill_rec.recipe_io import load_recipe, merge
+from distill_rec.recipe_io import merge
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import RecipeError, RunError
 from distill_rec.training.outcome import Outcome
@@ -79,7 +80,8 @@ def refreshed_recipe(
         settings["teacher"] = _teacher(settings["teacher"], run / "teach", gently)
     settings["student"] = _student(settings["student"], run, gently)
     settings["refresh"] = {"run": str(run), "into": into, "anyway": anyway}
-    return load_recipe({key: value for key, value in settings.items() if value is not None}, changes), Path(record.base)
+    given = {key: value for key, value in settings.items() if value is not None}
+    return open_recipe(given, changes, made=run)[0], Path(record.base)
 
 
 def _require_trained(run: Path) -> None:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import polars as pl
 
 from distill_rec.pipeline.folder import RunRecord
+from distill_rec.pipeline.opened import open_recipe
 from distill_rec.pipeline.run_stages import Frames, run_stages
 from distill_rec.progress import Progress
-from distill_rec.recipe_io import load_recipe, naming_recipe, recorded
+from distill_rec.recipe_io import naming_recipe, recorded
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import RunError
 
@@ -156,8 +157,7 @@ def run(
     Raises:
         RecipeError, DataError, ModelError, TrainingError, ArtifactError, RunError: as the stages do.
     """
-    checked = load_recipe(recipe, set)
-    folder = Path(out) if out is not None else Path("runs") / checked.name
+    checked, folder = open_recipe(recipe, set, out)
     base = Path(recipe).resolve().parent if not isinstance(recipe, Mapping) and Path(recipe).is_file() else Path.cwd()
     frames = Frames(_polars(clicks), _polars(items))
     with naming_recipe(recipe):

@@ -18,7 +18,7 @@ from distill_rec.files import write_text
 from distill_rec.handover import marks_of
 from distill_rec.knowledge import Knowledge
 from distill_rec.model_records import StudentRecord
-from distill_rec.nn.from_recipe import make_offsets, make_repeat, user_settings
+from distill_rec.nn.from_recipe import make_offsets, make_repeat, training_texts, user_settings
 from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.offsets import ItemOffsets
 from distill_rec.nn.projection import principal_directions, ridge
@@ -29,6 +29,9 @@ from distill_rec.records import write_record
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.training.checkpoint import save_weights
 from distill_rec.trunks.load import Trunk
+
+MOST_HELD_OUT = 1000
+"""Texts that judge a first stage."""
 
 
 @dataclass
@@ -85,12 +88,31 @@ class TextTarget:
     known: Tensor | None = None
 
     @staticmethod
-    def of(knowledge: Knowledge | None, dim: int) -> TextTarget | None:
-        """A teacher's, where it has as many dimensions."""
-        if knowledge is None or knowledge.dim != dim:
+    def of(knowledge: Knowledge | None, section: StudentSection, dataset: Dataset) -> TextTarget | None:
+        """A teacher's, where it has as many dimensions as the student; without texts that a first stage holds out."""
+        if knowledge is None or knowledge.dim != section.dim:
             return None
         known = None if knowledge.knows_texts is None else torch.from_numpy(np.array(knowledge.knows_texts))
+        if section.first is not None:
+            texts = taught_texts(dataset, knowledge)
+            known = torch.ones(len(knowledge.text_vectors), dtype=torch.bool) if known is None else known
+            known[torch.from_numpy(texts[held_out(section, len(texts))])] = False
         return TextTarget(torch.from_numpy(np.array(knowledge.text_vectors)), known)
+
+
+def taught_texts(dataset: Dataset, knowledge: Knowledge) -> NDArray[np.int64]:
+    """Texts of items that are not new, and that the teacher has a vector of."""
+    texts = training_texts(dataset).numpy()
+    return texts if knowledge.knows_texts is None else texts[np.asarray(knowledge.knows_texts)[texts]]
+
+
+def held_out(section: StudentSection, count: int) -> NDArray[np.bool_]:
+    """Which of so many taught texts a first stage is judged by, `[count]`."""
+    assert section.first is not None
+    out = np.zeros(count, np.bool_)
+    most = min(max(2, round(section.first.held_out * count)), MOST_HELD_OUT, count)
+    out[np.random.default_rng([section.seed, count]).choice(count, most, replace=False)] = True
+    return out
 
 
 def start_map(x: Tensor, rows: Tensor, dim: int, target: TextTarget | None) -> Tensor:

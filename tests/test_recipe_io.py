@@ -204,6 +204,7 @@ kind = "item_ids"
          "student.schedule.temperature", "kl, has no weight"),
         (ONE + "[student.schedule]\nrd = {start = 0.0, end = 0.0}", "student.schedule.rd", "stays 0"),
         (ONE + 'adapter = "mlp"\n[student.loss]\nitem_cosine = 0\nuser_cosine = 0', "student.adapter", "no loss of"),
+        (ONE + "word_texts = 3", "student.word_texts", "neither student.words nor student.pairs"),
         (ONE + "[student.experts]\ncount = 3", "student.experts", "student.adapter is 'auto'"),
         (ONE + "[student.histories]\nshare = 0.5", "student.histories.share", "no way of changing"),
         (ONE + "[student.histories]\nclicks = false", "student.histories.clicks", "no way of changing"),
@@ -240,6 +241,7 @@ def test_a_key_that_nothing_would_read_is_refused(tmp_path: Path, text: str, key
         ONE + 'adapter = "experts"\n[student.experts]\ncount = 3',
         ONE + "[student.histories]\nshare = 0.5\nswap = 0.1\nclicks = false",
         ONE + "user_heads = 4",
+        ONE + "pairs = 10\nword_texts = 3",
         ONE + '[student.optimizer]\ntries = [{drawn_negatives = 8}]\ndrawn_by = "clicks"',
     ],
 )

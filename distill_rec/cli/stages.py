@@ -31,10 +31,10 @@ def run_to(
 def opened(recipe: str, changes: Sequence[str], out: Path | None) -> tuple[Recipe, Path, Path]:
     """The recipe, the run's folder, and what the data's files are relative to."""
     require_train()
-    from distill_rec.recipe_io import find_recipe, load_recipe
+    from distill_rec.pipeline.opened import open_recipe
+    from distill_rec.recipe_io import find_recipe
 
-    checked = load_recipe(recipe, changes)
-    return checked, out or Path("runs") / checked.name, find_recipe(recipe).parent
+    return *open_recipe(recipe, changes, out), find_recipe(recipe).parent
 
 
 def folder_of(recipe: str, changes: Sequence[str], out: Path | None) -> Path:

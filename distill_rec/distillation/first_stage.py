@@ -12,9 +12,7 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
@@ -28,22 +26,23 @@ from distill_rec.losses.active import active_losses
 from distill_rec.losses.checks import used
 from distill_rec.nn.adapter import adapt, make_adapter
 from distill_rec.nn.experts import anneal
-from distill_rec.nn.from_recipe import training_texts
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.recipe import OptimizerSection, StudentSection
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.student_build import held_out, taught_texts
 from distill_rec.training import Objective, Training
 from distill_rec.training.batches import ImpressionBatch
 from distill_rec.training.checkpoint import load_trainable, trainable
 from distill_rec.training.objective import Scene, candidates_of
 from distill_rec.training.search import search
-from distill_rec.training.task import Judged, Task, TextBatches, own_found
+from distill_rec.training.task import Judged, Task, TextBatches, centred_cosine, own_found
 from distill_rec.trunks.encoder import TrunkEncoder
 
 NAME = "first stage"
-LEAST, MOST_HELD_OUT = 20, 1000
-"""Texts that the teacher knows; those that judge."""
+LEAST = 20
+"""Texts that the teacher knows."""
+BY = "centred_cosine"
 HANDED_ON = ("0.text_encoder.", "1.item_adapter.")
 """Weights, among those of a training, that the next stage begins from."""
 
@@ -85,11 +84,11 @@ class FirstObjective(Objective):
         return None if self.tokens is None else torch.stack([*self.tokens.of_texts(rows).values()]).sum()
 
     def judge(self, held_out: Tensor) -> Callable[[Recommender], Judged]:
-        """By texts that are not trained on: nDCG@10 of finding the teacher's vector of each among theirs.
+        """By texts that neither the stage nor the start has learned from: see `centred_cosine`.
 
-        A student made of the teacher's layers may find all of them from the beginning: of weights that are judged alike
-        the latest are kept. Noted beside it are their mean cosine (`cosine`) and losses of token states, by name, their
-        weights left out.
+        Not by how well each text's vector is found among theirs, because a student made of the teacher's layers may
+        find all of them from the beginning. Noted beside it are that (`ndcg@10`), their mean cosine (`cosine`) and
+        losses of token states, by name, their weights left out.
         """
         taught = self.taught[held_out]
 
@@ -100,7 +99,8 @@ class FirstObjective(Objective):
             self.item_adapter.train()
             cosine = functional.cosine_similarity(vectors, taught, dim=1).mean()
             of_tokens = {} if self.tokens is None else self.tokens.judged(held_out)
-            return Judged(own_found(vectors, taught), {"cosine": float(cosine), **of_tokens})
+            noted = {"ndcg@10": float(own_found(vectors, taught).mean()), "cosine": float(cosine)}
+            return Judged(centred_cosine(vectors, taught), noted | of_tokens)
 
         return judge
 
@@ -117,7 +117,7 @@ def require_first(section: StudentSection, knowledge: Knowledge, training: Stude
     if not any(spec.vectors and spec.adapter for spec in used(section.first.loss)) and section.dim != knowledge.dim:
         found = f"relations alone, of {section.dim} dimensions with a teacher of {knowledge.dim}"
         raise RecipeError(key, found, "a loss that learns the teacher's own vectors too, as item_cosine = 1")
-    if (count := len(_texts(training, knowledge))) < LEAST:
+    if (count := len(taught_texts(training.dataset, knowledge))) < LEAST:
         raise RecipeError(key, f"{count} texts that the teacher knows", f"at least {LEAST}", do)
 
 
@@ -134,10 +134,8 @@ def train_first(training: StudentTraining, knowledge: Knowledge, folder: Path) -
         return folder
     encoder = training.built.model.text_encoder
     trunk = open_beside(section, knowledge, training.dataset, encoder)
-    texts = _texts(training, knowledge)
-    out = np.zeros(len(texts), np.bool_)
-    most = min(max(2, round(first.held_out * len(texts))), MOST_HELD_OUT)
-    out[np.random.default_rng([section.seed, len(texts)]).choice(len(texts), most, replace=False)] = True
+    texts = taught_texts(training.dataset, knowledge)
+    out = held_out(section, len(texts))
 
     def train(optimizer: OptimizerSection, place: Path) -> None:
         training.begin()
@@ -145,7 +143,7 @@ def train_first(training: StudentTraining, knowledge: Knowledge, folder: Path) -
         objective = FirstObjective(knowledge, section, training.device, tokens).to(training.device)
         batches = TextBatches(texts[None, ~out, None], optimizer.batch_size, section.seed)
         judge = objective.judge(torch.from_numpy(texts[out]).to(training.device))
-        mark = fingerprint(training.dataset.fingerprint, texts.tolist(), out.tolist(), first.loss.model_dump())
+        mark = fingerprint(training.dataset.fingerprint, texts.tolist(), out.tolist(), first.loss.model_dump(), BY)
         own = Training(
             _of_texts(training),
             objective,
@@ -156,7 +154,7 @@ def train_first(training: StudentTraining, knowledge: Knowledge, folder: Path) -
             name=f"student, {NAME}",
             settings=training.decides(clicks_only=False),
             progress=training.progress,
-            task=Task(batches, judge, mark, latest=True),
+            task=Task(batches, judge, mark, by=BY),
         )
         with nullcontext() if tokens is None else closing(tokens):
             own.run()
@@ -177,9 +175,3 @@ def _of_texts(training: StudentTraining) -> Recommender:
     encoder = training.built.model.text_encoder
     users = make_user_encoder("mean", encoder.dim, max_history=1)
     return Recommender(encoder, users, torch.arange(encoder.n_texts), None).to(training.device)
-
-
-def _texts(training: StudentTraining, knowledge: Knowledge) -> NDArray[np.int64]:
-    """Texts of items that are not new, and that the teacher has a vector of."""
-    texts = training_texts(training.dataset).numpy()
-    return texts if knowledge.knows_texts is None else texts[np.asarray(knowledge.knows_texts)[texts]]

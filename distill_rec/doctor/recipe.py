@@ -24,7 +24,10 @@ def recipe(path: str) -> Iterator[Finding]:
         loaded = load_recipe(path)
         yield Finding("ok", AREA, path, f"every key is known; the run is called {loaded.name!r}")
         yield from (Finding("note", AREA, path, text, "Leave it out.") for text in cautions_of(loaded))
-        yield Finding("ok", AREA, "stages", ", ".join(stage.name for stage in stages_of(loaded)))
+        stages = stages_of(loaded)
+        for stage in stages:
+            stage.require_sources(loaded, fetch=False)
+        yield Finding("ok", AREA, "stages", ", ".join(stage.name for stage in stages))
         sections = {"teacher": loaded.teacher, "student": loaded.student}
         for name, section in sections.items():
             sources = section.sources() if section is not None else {}

@@ -41,9 +41,12 @@ def plan_of(
 
     Raises:
         RunError: a setting was changed after its stage had finished, as `run_stages` refuses it.
+        RecipeError: a PLM that is on this machine has not what is asked of it.
     """
-    run, sizes = RunFolder(folder), sizes or sizes_of(recipe.data, base)
-    found = reached(run, recipe, stages_of(recipe), restart, lambda stage: recorded_inputs(run, stage))
+    run, sizes, stages = RunFolder(folder), sizes or sizes_of(recipe.data, base), stages_of(recipe)
+    for stage in stages:
+        stage.require_sources(recipe, fetch=False)
+    found = reached(run, recipe, stages, restart, lambda stage: recorded_inputs(run, stage))
     return [_step(one, run, recipe, sizes, runs_anew(one.stage, restart)) for one in found]
 
 

@@ -112,6 +112,8 @@ def _run_stages(  # noqa: PLR0913
     require_trackers(recipe.track)
     with run.locked():
         context = Context(recipe, resolved(recipe), base, frames.hashes())
+        for stage in stages:
+            stage.require_sources(context.resolved, fetch=True)
         found = reached(run, recipe, stages, restart, lambda stage: stage.inputs(context))
         # Nothing is written or moved before every finished stage has been found to be what the recipe asks for.
         write_record(run.path / "recipe.json", RunRecord(recipe=recipe.model_dump(), base=str(base.resolve())))

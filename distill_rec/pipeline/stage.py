@@ -111,6 +111,17 @@ class Stage(ABC):
             RecipeError: it has not.
         """
 
+    def require_sources(self, recipe: Recipe, fetch: bool) -> None:  # noqa: B027  (most need nothing)
+        """See that what it begins from outside can give what the recipe asks for, as far as that is on this machine.
+
+        Args:
+            recipe: whose 'demo:' values may stand there yet.
+            fetch: small files that say so may be fetched.
+
+        Raises:
+            RecipeError: it cannot.
+        """
+
     def resolve(self, section: Any) -> Any:
         """The stage's section with 'demo:' values fetched and replaced by folders."""
         return section

@@ -68,7 +68,8 @@ def print_trainings(folder: Path, console: Any) -> None:
         table.add_column(name, justify="left" if name in ("trained", "ended by") else "right")
     for name, found in trainings_of(folder).items():
         for before, first in found.before.items():
-            table.add_row(f"{name}, {before}", *_figures(first, first.best, first.kept))
+            judged = "" if first.by == "ndcg@10" else f" (by {first.by})"
+            table.add_row(f"{name}, {before}{judged}", *_figures(first, first.best, first.kept))
         if not found.variants:
             table.add_row(name, *_figures(found, found.best, found.kept))
         for number, one in enumerate(found.variants or []):

@@ -64,6 +64,11 @@ class TextTokenizer:
         # Threads of the library and a fork do not mix; a service that forks must not see its warning.
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+    @property
+    def settings(self) -> list[object]:
+        """All that decides which ids a text gets, as JSON-like values: what ids are kept under in a cache."""
+        return [self._tokenizer.to_str(), self.max_tokens, self.special_tokens, self.prefix, self._unknown]
+
     def encode(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Flat ids and offsets `[n + 1]`; the ids of text i are `ids[offsets[i]:offsets[i + 1]]`.
 

@@ -314,12 +314,11 @@ class Training:
         state = self.state
         value, figures = self.ranks.same(self._judged() if self.ranks.first else (0.0, {}))
         plateau = Plateau.from_state(state.plateau)
-        as_good = self._latest and value == plateau.best
-        if (plateau.update(value, self._slowest_step) or as_good) and self.ranks.first:
+        if plateau.update(value, self._slowest_step) and self.ranks.first:
             save_weights(self.folder / "best.safetensors", trainable(*self._modules))
         state.plateau = plateau.state()
         loss = state.loss_sum / max(state.loss_windows, 1)
-        record = {"update": state.update, "seconds": round(state.seconds, 2), "loss": loss, "ndcg@10": value}
+        record = {"update": state.update, "seconds": round(state.seconds, 2), "loss": loss, self._by: value}
         record |= {f"loss.{key}": value for key, value in self.objective.scheduled.items()}
         state.history.append(record | figures)
         self.objective.recall(state.history)
@@ -335,17 +334,17 @@ class Training:
             tell(self.progress, self.name, self.state.update, told)
 
     def _judged(self) -> tuple[float, dict[str, float]]:
-        """The validation's nDCG@10, and what else is noted of it."""
+        """The validation's figure that weights are kept by, and what else is noted of it."""
         if self.task is None:
             scorer = scorer_of(self.model, self.name)
             figures = self.objective.judged(scorer, self.validation)
             return validation_metric(scorer, self.validation, self.dataset), figures
         found = self.task.judge(self.model.eval())
-        return float(found.ndcg.mean()), found.figures
+        return float(found.values.mean()), found.figures
 
     @property
-    def _latest(self) -> bool:
-        return self.task is not None and self.task.latest
+    def _by(self) -> str:
+        return "ndcg@10" if self.task is None else self.task.by
 
     def _finish(self, stopped: Stopped | None) -> Outcome:
         moved_last = self._moved()
@@ -358,7 +357,7 @@ class Training:
         plateau = Plateau.from_state(self.state.plateau)
         patience = 1 if self.section.decay == "linear" else plateau.patience
         outcome = Outcome(
-            best=self.state.history[0]["ndcg@10"] if kept_start else plateau.best,
+            best=self.state.history[0][self._by] if kept_start else plateau.best,
             updates=self.state.update,
             seconds=self.state.seconds,
             history=self.state.history,
@@ -371,7 +370,7 @@ class Training:
             rates=self.state.rates,
             gain=gain,
             kept_start=kept_start,
-            latest=self._latest,
+            by=self._by,
             repeat_level=lowered,
         )
         write_record(self.folder / "history.json", outcome)
@@ -401,7 +400,7 @@ class Training:
             if self.task is None:
                 found.append(validation_means(scorer_of(self.model, self.name), self.validation, self.dataset))
             else:
-                found.append(self.task.judge(self.model.eval()).ndcg)
+                found.append(self.task.judge(self.model.eval()).values)
         difference = (found[1] - found[0])[:, None]
         low, high = interval(resampled_means(difference, RESAMPLES, 0)[:, 0])
         return [float(difference.mean()) if len(difference) else 0.0, low, high]

@@ -56,7 +56,7 @@ class Outcome(Record):
     """How a training ended.
 
     Attributes:
-        best: nDCG@10 on validation of the weights that were kept.
+        best: nDCG@10 on validation (or another figure, see `by`) of the weights that were kept.
         updates, seconds: work done.
         history: one record per validation (`update`, `seconds`, `loss`, `ndcg@10`; of a loss's key that changes its
             value then, as `loss.kl`; and what else the training notes).
@@ -70,11 +70,12 @@ class Outcome(Record):
         rates: learning rates by the update from which on they held; more than one where it went on at another.
         gain: of the best weights over the start's, mean and 95 % interval over users; where `keep_start` asks for it.
         kept_start: that interval held zero or less, and the start was kept.
-        latest: of weights that are judged alike the latest were kept, not the first.
+        latest: of weights that are judged alike the latest were kept, not the first (an older release).
+        by: figure of the history that weights were kept by, the larger the better.
         repeat_level: mean of the repeat term's numbers where validation data lowered it below what was learned.
         tries, chosen_try: trainings that it was chosen from; None where there was one.
         before: how trainings that it goes on from ended, by name ("post-training" of a teacher's trunk, "first stage"
-            of a student); their nDCG@10 is that of finding what belongs to a text.
+            of a student); their figures are of texts.
         variants, chosen: teachers that it was chosen from; None for anything else.
     """
 
@@ -92,6 +93,7 @@ class Outcome(Record):
     gain: list[float] | None = None
     kept_start: bool = False
     latest: bool = False
+    by: str = "ndcg@10"
     repeat_level: float | None = None
     tries: list[Try] | None = None
     chosen_try: int | None = None
@@ -105,7 +107,7 @@ class Outcome(Record):
         if self.kept_start:
             return 0
         told = self.history[::-1] if self.latest else self.history
-        best = max(told, key=lambda record: record["ndcg@10"], default=None)
+        best = max(told, key=lambda record: record[self.by], default=None)
         return None if best is None else int(best["update"])
 
     def curve(self, key: str) -> list[tuple[float, float]]:

@@ -27,11 +27,11 @@ class Judged:
     """What a validation found.
 
     Attributes:
-        ndcg: nDCG@10 of each sample, `[n]`.
+        values: of each sample, `[n]`: the figure that the task is judged by.
         figures: further ones by name, noted beside its mean.
     """
 
-    ndcg: NDArray[np.float64]
+    values: NDArray[np.float64]
     figures: dict[str, float] = field(default_factory=dict)
 
 
@@ -42,13 +42,13 @@ class Task:
     Attributes:
         judge: of a model in evaluation mode.
         fingerprint: of what the batches and the judgement are made of.
-        latest: of weights that are judged alike the latest are kept, not the first.
+        by: what the judge's values are called in the history.
     """
 
     batches: Batches
     judge: Callable[[Recommender], Judged]
     fingerprint: str
-    latest: bool = False
+    by: str = "ndcg@10"
 
 
 class TextBatches:
@@ -75,6 +75,25 @@ class TextBatches:
         return ImpressionBatch(nothing, nothing.astype(np.bool_), texts, every, ~every)
 
 
+def centred_cosine(left: Tensor, right: Tensor) -> NDArray[np.float64]:
+    """Cosine of each row of `left` with its own of `right`, once the mean of the latter is taken from both, `[n]`.
+
+    Rows have length 1 before the mean is taken. Vectors of texts have much in common, which a model that gives each the
+    same vector has too: such a one gets about zero here, where the plain cosine may be .9.
+
+    Args:
+        left, right: `[n, d]`.
+
+    Raises:
+        TrainingError: a vector is not finite.
+    """
+    _require_finite(left, right)
+    left, right = functional.normalize(left, dim=1), functional.normalize(right, dim=1)
+    mean = right.mean(0)
+    found: NDArray[np.float64] = functional.cosine_similarity(left - mean, right - mean, dim=1).double().cpu().numpy()
+    return found
+
+
 def own_found(left: Tensor, right: Tensor, same: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
     """nDCG@10 of finding row i of `right` among its rows by the cosine with row i of `left`, `[n]`.
 
@@ -85,9 +104,7 @@ def own_found(left: Tensor, right: Tensor, same: NDArray[np.bool_] | None = None
     Raises:
         TrainingError: a vector is not finite.
     """
-    if not (torch.isfinite(left).all() and torch.isfinite(right).all()):
-        do = "Look for a loss that diverged, or a damaged weight file."
-        raise TrainingError("items held out", "a vector that is not finite", "finite vectors", do)
+    _require_finite(left, right)
     left, right = functional.normalize(left, dim=1), functional.normalize(right, dim=1)
     greater, ties = np.empty(len(left), np.int64), np.empty(len(left), np.int64)
     for at in range(0, len(left), BLOCK):
@@ -99,3 +116,9 @@ def own_found(left: Tensor, right: Tensor, same: NDArray[np.bool_] | None = None
         scores[row, at + row] = -np.inf
         greater[at : at + BLOCK], ties[at : at + BLOCK] = (scores > own).sum(1), (scores == own).sum(1)
     return ndcg(TargetRanks(greater, ties, np.full(len(left), len(right))), 10)
+
+
+def _require_finite(left: Tensor, right: Tensor) -> None:
+    if not (torch.isfinite(left).all() and torch.isfinite(right).all()):
+        do = "Look for a loss that diverged, or a damaged weight file."
+        raise TrainingError("items held out", "a vector that is not finite", "finite vectors", do)

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from distill_rec.runtime.tokenizer import TextTokenizer
 from distill_rec.trunks.load import Trunk, layer_list
+from distill_rec.trunks.narrow import keep_heads
+from distill_rec.trunks.narrow_states import shape_states
 from distill_rec.trunks.smaller_tokenizer import special_ids, with_only
 from distill_rec.trunks.smaller_vocabulary import kept_ids, parts_of
 
@@ -58,8 +60,14 @@ def cut_vocabulary(trunk: Trunk, texts: Sequence[str], further: int) -> None:
     trunk.tokenizer_json = with_only(parts, kept)
 
 
-def rebuilt(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Module:
+def rebuilt(
+    config: Mapping[str, Any], tensors: Mapping[str, Tensor], heads: int | None = None, width: int | None = None
+) -> nn.Module:
     """A trunk's model from what its configuration says and its weights, in evaluation mode.
+
+    Args:
+        heads, width: so many attention heads of each layer and so many directions of tokens' states were kept; None:
+            all that the configuration says.
 
     Raises:
         RuntimeError: weights that such a model does not have, or lacks.
@@ -69,6 +77,12 @@ def rebuilt(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.Modu
     content = dict(config)
     with torch.random.fork_rng(devices=[]):
         made = AutoModel.from_config(AutoConfig.for_model(content.pop("model_type"), **content), dtype=torch.float32)
+    parent, name = layer_list(made)
+    layers = cast(nn.ModuleList, getattr(parent, name))
+    if heads is not None:
+        keep_heads(made, layers, [torch.arange(heads)] * len(layers))
+    if width is not None:
+        shape_states(made, layers, width)
     made.load_state_dict(tensors)
     model: nn.Module = made.eval()
     return model

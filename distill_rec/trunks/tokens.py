@@ -15,9 +15,9 @@ def tokenize(texts: list[str], tokenizer: TextTokenizer) -> Ragged:
     return Ragged(np.asarray(ids, dtype=np.int32), np.asarray(offsets, dtype=np.int64))
 
 
-def cached_tokens(texts: list[str], tokenizer: TextTokenizer, key: str) -> Ragged:
-    """The same, kept in the cache under texts and `key` (the tokenizer and its settings)."""
-    folder = cache_folder() / "tokens" / fingerprint(texts, key)
+def cached_tokens(texts: list[str], tokenizer: TextTokenizer) -> Ragged:
+    """The same, kept in the cache under the texts and all that decides how the tokenizer reads them."""
+    folder = cache_folder() / "tokens" / fingerprint(texts, tokenizer.settings)
     with alone(folder):
         if not folder.exists():
             with replacing_folder(folder) as temporary:

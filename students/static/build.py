@@ -22,7 +22,7 @@ def build(
     torch.manual_seed(section.seed)
     plm = open_trunk(trunk, max_tokens=section.max_tokens)
     words = sub_words(section, plm, dataset, progress)
-    encoder = start_static(section, words, dataset, TextTarget.of(knowledge, section.dim))
+    encoder = start_static(section, words, dataset, TextTarget.of(knowledge, section, dataset))
     model, users = assemble(section, encoder, dataset, knowledge)
     parameters = sum(p.numel() for p in model.parameters()) + encoder.fallback.numel()
     config = config_of(section, plm, dataset, users, parameters) | {"table_dim": section.table_dim}

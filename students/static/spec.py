@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -41,6 +42,11 @@ class StaticSection(StudentSection):
         0, ge=0, description="pairs of neighbouring words, those that come together most beyond chance: the same"
     )
     word_texts: int = Field(5, ge=1, description="texts that hold such a word or pair, at least")
+
+    def unread(self) -> Iterator[tuple[str, str, str]]:
+        if not (self.words or self.pairs) and self.word_texts != type(self).model_fields["word_texts"].default:
+            do = "Leave it out, or set student.words or student.pairs."
+            yield "student.word_texts", "neither student.words nor student.pairs asks for any", do
 
 
 _build: Late[BuildStudent] = Late("students.static.build:build")

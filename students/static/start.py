@@ -65,7 +65,7 @@ def sub_words(section: StaticSection, trunk: Trunk, dataset: Dataset, progress: 
     words = words_of(section, trunk.tokenizer_json, [dataset.texts[row] for row in learned])
     tokenizer_json, ids = with_words(trunk.tokenizer_json, words)
     tokenizer = static_tokenizer(tokenizer_json, section.max_tokens)
-    tokens = cached_tokens(dataset.texts, tokenizer, f"static|{section.max_tokens}|{tokenizer_json}")
+    tokens = cached_tokens(dataset.texts, tokenizer)
     seen = torch.from_numpy(tokens.take(learned).values.astype(np.int64))
     if section.vocabulary == "all":
         vectors = torch.from_numpy(np.array(vocabulary_vectors(trunk, progress)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.knowledge import Knowledge
+from distill_rec.nn.from_recipe import training_texts
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress
 from distill_rec.student_build import Built, TextTarget, assemble, config_of, under_text_encoder
@@ -17,6 +19,7 @@ from distill_rec.trunks.load import Trunk, load_trunk
 from distill_rec.trunks.tokens import cached_tokens
 from students.transformer.cut import cut_trunk
 from students.transformer.go_on import go_on
+from students.transformer.narrow import directions_of
 from students.transformer.spec import TransformerSection
 from students.transformer.start import start_transformer
 
@@ -27,14 +30,15 @@ def build(
     """See `contracts.BuildStudent`."""
     torch.manual_seed(section.seed)
     plm = load_trunk(trunk, max_tokens=section.max_tokens, prefix=section.prefix)
-    layers = cut_trunk(section, plm, dataset.texts)
+    learned = [dataset.texts[row] for row in training_texts(dataset)]
+    cut = cut_trunk(section, plm, dataset.texts, learned, directions_of(section.begin))
     tokenizer = plm.tokenizer()
-    tokens = cached_tokens(dataset.texts, tokenizer, f"{plm.tokenizer_json}|{plm.max_tokens}|{plm.prefix}")
-    encoder = start_transformer(section, plm, tokens, dataset, TextTarget.of(knowledge, section.dim))
+    tokens = cached_tokens(dataset.texts, tokenizer)
+    encoder = start_transformer(section, plm, tokens, dataset, TextTarget.of(knowledge, section, dataset))
     model, users = assemble(section, encoder, dataset, knowledge)
     config: Any = plm.model.config
     own = {
-        "layers": layers,
+        **asdict(cut),
         "prefix": plm.prefix,
         "trunk_config": dict(config.to_dict()),
     }
@@ -47,7 +51,7 @@ def build(
         plm.tokenizer_json,
         empty,
         encoder_tensors=partial(_tensors, model, plm),
-        go_on=partial(go_on, encoder, layers),
+        go_on=partial(go_on, encoder, cut.layers),
     )
 
 

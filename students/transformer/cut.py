@@ -1,73 +1,85 @@
-"""The trunk cut to a transformer student's own: its layers, its sub-words."""
+"""The trunk cut to a transformer student's own: its layers, what is in each, its sub-words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from distill_rec.plm_config import PlmConfig
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.trunks.cut import cut_layers, cut_vocabulary, rebuilt
 from distill_rec.trunks.load import Trunk
 from distill_rec.trunks.prefix import forward_all, pad_tokens
 from distill_rec.trunks.smaller_vocabulary import READS, parts_of
 from distill_rec.trunks.tokens import tokenize
-from students.transformer.spec import EVERY_OTHER, TransformerSection
+from students.transformer.asked import WHAT, Narrow, layers_of, refuse_narrow
+from students.transformer.narrow import drawn_from, narrow_layers
+from students.transformer.spec import TransformerSection
 
 LOOKED_AT = 8
 """Texts that show whether what is written is what was trained."""
 NEAR = 1e-4
 
 
-def cut_trunk(section: TransformerSection, trunk: Trunk, texts: Sequence[str]) -> list[int]:
-    """Leave the trunk the layers and sub-words that the section asks for, in place.
+@dataclass(frozen=True)
+class Cut:
+    """What a cut trunk is beside what its configuration says.
+
+    Attributes:
+        layers: numbers of the PLM's layers, from 0.
+        heads, width: attention heads of a layer and dimensions of a token's state, where some of them were left out.
+    """
+
+    layers: list[int]
+    heads: int | None
+    width: int | None
+
+
+def cut_trunk(
+    section: TransformerSection,
+    trunk: Trunk,
+    texts: Sequence[str],
+    learned: Sequence[str] | None = None,
+    directions: Tensor | None = None,
+) -> Cut:
+    """Leave the trunk the layers and sub-words that the section asks for, and what is in each layer, in place.
 
     Args:
         texts: of the catalogue.
-
-    Returns:
-        Numbers of the layers, from 0.
+        learned: of these those that may decide what is kept; all where not given.
+        directions: that states are turned to, `[width, kept]`; those in which they vary most where not given.
 
     Raises:
-        RecipeError: the trunk has not these layers, its tokenizer is of a kind that cannot be cut, or its architecture
-            builds a layer by its place, so that the cut trunk could not be written down.
+        RecipeError: the trunk has not these layers, neurons, heads or dimensions, its layers or its tokenizer are of a
+            kind that cannot be cut, or its architecture builds a layer by its place, so that the cut trunk could not
+            be written down.
     """
     numbers = layers_of(section.layers, trunk.depth)
+    refuse_narrow(section.narrow, PlmConfig.of(cast(Any, trunk.model).config.to_dict()))
+    cut = Cut(numbers, section.heads, None if section.width == trunk.width else section.width)
     cut_layers(trunk, numbers)
     looked_at = list(texts[:LOOKED_AT])
     said = _states(trunk, looked_at)
     if numbers != list(range(len(numbers))):
         _require_rebuilt(trunk, looked_at, said, "layers", "a number of layers, the first ones")
+    if section.narrow != Narrow():
+        drawn = drawn_from(texts if learned is None else learned, section.seed)
+        narrow_layers(replace(section.narrow, width=cut.width), trunk, numbers, drawn, directions)
+        said = _states(trunk, looked_at)
+        key = next(key for key in WHAT if getattr(section, key) is not None)
+        _require_rebuilt(trunk, looked_at, said, key, "all of the PLM's", cut)
     if section.sub_words == "catalogue":
         kind = parts_of(trunk.tokenizer_json)["model"]["type"]
         if kind not in READS:
             found = f"'catalogue', and the tokenizer of {trunk.source} is of kind {kind}"
             raise RecipeError("key student.sub_words", found, f"'all', or a tokenizer of kind {', '.join(READS)}")
         cut_vocabulary(trunk, texts, section.further_sub_words)
-        _require_rebuilt(trunk, looked_at, said, "sub_words", "'all'")
-    return numbers
-
-
-def layers_of(asked: int | Sequence[int] | str, depth: int) -> list[int]:
-    """Numbers, from 0, of the layers that are asked for of a trunk of so many.
-
-    Every other one is half of them, evenly from the first to the last: of 12 those of DistilBERT (Sanh et al. 2019,
-    arXiv 1910.01108; 0, 2, 4, 7, 9, 11).
-
-    Raises:
-        RecipeError: it has not so many.
-    """
-    if asked == EVERY_OTHER:
-        count = (depth + 1) // 2
-        return [round(place * (depth - 1) / max(count - 1, 1)) for place in range(count)]
-    numbers = list(range(asked)) if isinstance(asked, int) else [int(one) for one in asked]
-    if numbers[-1] >= depth:
-        found, expected = f"{asked}, and the trunk has {depth} layers", f"layers 0 to {depth - 1}, {depth} at most"
-        raise RecipeError("key student.layers", found, expected)
-    return numbers
+        _require_rebuilt(trunk, looked_at, said, "sub_words", "'all'", cut)
+    return cut
 
 
 @torch.no_grad()
@@ -78,11 +90,13 @@ def _states(trunk: Trunk, texts: list[str]) -> Tensor:
     return forward_all(trunk, ids, mask)[mask]
 
 
-def _require_rebuilt(trunk: Trunk, texts: list[str], said: Tensor, key: str, expected: str) -> None:
+def _require_rebuilt(  # noqa: PLR0913
+    trunk: Trunk, texts: list[str], said: Tensor, key: str, expected: str, cut: Cut | None = None
+) -> None:
     """Refuse a cut that does not come back from what `model.json` and the weights say of it."""
-    model = cast(Any, trunk.model)
+    model, shape = cast(Any, trunk.model), (None, None) if cut is None else (cut.heads, cut.width)
     try:
-        found = _states(replace(trunk, opened=rebuilt(model.config.to_dict(), model.state_dict())), texts)
+        found = _states(replace(trunk, opened=rebuilt(model.config.to_dict(), model.state_dict(), *shape)), texts)
         same = found.shape == said.shape and torch.allclose(found, said, rtol=NEAR, atol=NEAR * float(said.std()))
     except RuntimeError:
         same = False

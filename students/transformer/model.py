@@ -57,7 +57,9 @@ class TransformerStudent(StudentModel):
         write_program(self.onnx_module(), path)
 
     def _trunk(self) -> Trunk:
-        model = rebuilt(self.config["trunk_config"], under(self.tensors, "trunk"))
+        heads, width = self.config.get("heads"), self.config.get("width")
+        model = rebuilt(self.config["trunk_config"], under(self.tensors, "trunk"), heads, width)
         json_text = self.tokenizer_file.read_text(encoding="utf-8")
         prefix, limit = self.config["prefix"], self.config["max_tokens"]
-        return Trunk(model, json_text, self.config["pooling"], prefix, limit, str(self.folder), "", "")
+        sizes = None if width is None else (width, len(self.config["layers"]))
+        return Trunk(model, json_text, self.config["pooling"], prefix, limit, str(self.folder), "", "", sizes)

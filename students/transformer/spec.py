@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from distill_rec.contracts import BuildStudent, StudentSpec
+from distill_rec.plm_config import PlmConfig
 from distill_rec.recipe import StudentSection
 from distill_rec.registry import Late
+from students.transformer.asked import EVERY_OTHER, Narrow, layers_of, refuse_narrow, share_of_layer
 
 if TYPE_CHECKING:
     from students.transformer.model import TransformerStudent
 
-EVERY_OTHER = "every_other"
+USUAL_LAYERS = 6
+"""Of a PLM that is not here yet."""
 
 
 class TransformerSection(StudentSection):
@@ -25,6 +28,21 @@ class TransformerSection(StudentSection):
         1,
         description="layers copied from the PLM: how many, the first ones; or their numbers from 0 on, as [0, 5]; or "
         "every_other: half of them, the first and the last among them, as DistilBERT",
+    )
+    intermediate: int | None = Field(
+        None,
+        ge=1,
+        description="neurons of each layer's feed-forward network that are kept, those that add most to the states of "
+        "the catalogue's texts; all of the PLM's where not given",
+    )
+    heads: int | None = Field(
+        None, ge=1, description="attention heads of each layer that are kept, likewise; all where not given"
+    )
+    width: int | None = Field(
+        None,
+        ge=8,
+        description="dimensions of a token's state that are kept, those in which states of the catalogue's texts vary "
+        "most, which makes every row of the vocabulary shorter; all where not given",
     )
     sub_words: Literal["all", "catalogue"] = Field(
         "all",
@@ -56,11 +74,23 @@ class TransformerSection(StudentSection):
             raise ValueError(f"{losses} of first.loss give the teacher's PLM the student's ids: set sub_words to 'all'")
         return self
 
+    @property
+    def narrow(self) -> Narrow:
+        """How narrow its layers are."""
+        return Narrow(self.intermediate, self.heads, self.width)
+
     def unread(self) -> Iterator[tuple[str, str, str]]:
         own = type(self).model_fields["further_sub_words"].default
         if self.sub_words == "all" and self.further_sub_words != own:
             do = "Leave it out, or set student.sub_words = 'catalogue'."
             yield "student.further_sub_words", "student.sub_words is 'all', which leaves none to add", do
+
+    def refuse_plm(self, read: Callable[[], PlmConfig | None]) -> None:
+        plm = read()
+        if plm is not None:
+            refuse_narrow(self.narrow, plm)
+        if plm is not None and plm.layers is not None:
+            layers_of(self.layers, plm.layers)
 
 
 def _rising(numbers: list[Any], least: int) -> bool:
@@ -68,11 +98,15 @@ def _rising(numbers: list[Any], least: int) -> bool:
     return bool(numbers) and whole and numbers == sorted(set(numbers))
 
 
-def _how_many(section: TransformerSection) -> int:
-    """Layers, for estimates; half of a PLM's is taken for three."""
-    if isinstance(section.layers, list):
-        return len(section.layers)
-    return section.layers if isinstance(section.layers, int) else 3
+def _layers_run(section: TransformerSection, plm: PlmConfig | None) -> float:
+    """Layers, for estimates, a narrow one as a share of the PLM's; half of six where the PLM is not known."""
+    depth = USUAL_LAYERS if plm is None else plm.layers or USUAL_LAYERS
+    count = len(layers_of(section.layers, depth)) if section.layers == EVERY_OTHER else _how_many(section.layers)
+    return count if plm is None else count * share_of_layer(section.narrow, plm)
+
+
+def _how_many(layers: Any) -> int:
+    return len(layers) if isinstance(layers, list) else int(layers)
 
 
 _build: Late[BuildStudent] = Late("students.transformer.build:build")
@@ -85,6 +119,6 @@ SPEC = StudentSpec(
     artifact="transformer",
     build=_build,
     model=_model,
-    trunk_layers=_how_many,
+    trunk_layers=_layers_run,
     export_seconds=40.0,
 )

@@ -94,7 +94,7 @@ def pooling_of(trunk: Trunk) -> str:
 
 def tokens_of(trunk: Trunk, texts: list[str]) -> Ragged:
     """Token ids of each text, as the trunk reads them."""
-    return cached_tokens(texts, trunk.tokenizer(), f"{trunk.tokenizer_json}|{trunk.prefix}|{trunk.max_tokens}")
+    return cached_tokens(texts, trunk.tokenizer())
 
 
 def empty_texts(trunk: Trunk, dataset: Dataset) -> NDArray[np.bool_]:

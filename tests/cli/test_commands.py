@@ -133,6 +133,19 @@ def test_a_dry_run_writes_nothing(tiny_recipe: Path, tmp_path: Path, cli: Cli) -
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("asked", [["run", "--dry-run"], ["run"]])
+def test_layers_that_the_plm_has_not_are_refused_before_anything_is_made(
+    tiny_recipe: Path, tmp_path: Path, cli: Cli, asked: list[str]
+) -> None:
+    recipe = tmp_path / "tiny.toml"
+    recipe.write_text(tiny_recipe.read_text("utf-8").replace("table_dim = 16", 'kind = "transformer"\nlayers = 3'))
+    done = cli(asked[0], recipe, *asked[1:], "--out", tmp_path / "run")
+    assert done.returncode == 1 and "key student.layers: 3, and the trunk has 2 layers" in done.stderr
+    assert not (tmp_path / "run" / "prepare").exists()
+    examined = cli("doctor", recipe)
+    assert "the trunk has 2 layers" in examined.stdout + examined.stderr
+
+
 def test_a_dry_run_refuses_a_changed_setting_as_the_run_does(tiny_recipe: Path, tiny_run: Path, cli: Cli) -> None:
     changed = ("run", tiny_recipe, "--out", tiny_run, "--set", "student.dim=24")
     run, dry = cli(*changed), cli(*changed, "--dry-run")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,3 +79,20 @@ def test_one_thread_takes_longer_and_students_beside_each_other_less_than_one_af
     assert seconds(2) < 0.9 * seconds(1)  # two students, a thread each
     assert seconds(1) == pytest.approx(seconds(1, undistilled=False) * (1 + 1 / 1.5), rel=0.2)
     assert seconds(6, initialised=True) < seconds(2, initialised=True)
+
+
+def test_layers_cost_by_how_many_and_how_wide_they_are(tiny_trunk: Path) -> None:
+    """A whole layer of this PLM has 4 w w and 2 w 2w weights; each window passes the catalogue through all, there and
+    back."""
+
+    def seconds(**student: Any) -> float:
+        own = {"undistilled": False, "optimizer": {"max_updates": 160, "window": 16, "decay": "linear"}}
+        settings = {"teacher": {}, "student": {"trunk": str(tiny_trunk), **own, **student}}
+        return Distill().estimate(Recipe.model_validate(settings), MOVIELENS).seconds
+
+    none = seconds(kind="static", table_dim=8) - 15
+    whole, two, narrow = (
+        seconds(kind="transformer", **more) - none for more in ({}, {"layers": 2}, {"heads": 1, "intermediate": 32})
+    )
+    assert whole == pytest.approx(10 * 1_682 * 4 / 6 / 200)
+    assert (two, narrow) == (pytest.approx(2 * whole), pytest.approx(whole / 2))

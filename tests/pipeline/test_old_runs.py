@@ -47,3 +47,24 @@ def test_nor_do_those_of_a_student_that_is_one_of_several_teachers() -> None:
     assert changes(settings, before, usual) == {}
     before["teacher.static.model.table_dim"] = 64
     assert changes(settings, before, usual) == {"teacher.static.model.table_dim": (128, 64)}
+
+
+def test_a_key_that_nothing_reads_hides_no_run_that_was_made_with_it(
+    tiny_recipe: Path, tiny_run: Path, tmp_path: Path, cli: Cli
+) -> None:
+    run, recipe, key = tmp_path / "run", tmp_path / "tiny.toml", "student.word_texts"
+    shutil.copytree(tiny_run, run, symlinks=True)
+    recipe.write_text(tiny_recipe.read_text().replace("[student]", "[student]\nword_texts = 3"))
+    noted, distilled = run / "recipe.json", run / "distill" / "stage.json"
+    record, stage = json.loads(noted.read_text()), json.loads(distilled.read_text())
+    record["recipe"]["student"]["word_texts"] = stage["settings"][key] = 3
+    noted.write_text(json.dumps(record))
+    distilled.write_text(json.dumps(stage))
+    for command in (["evaluate"], ["run", "--dry-run"]):
+        done = cli(command[0], recipe, *command[1:], "--out", run)
+        assert done.returncode == 0, done.stderr
+    gone_on = cli("refresh", run, "--dry-run")
+    assert "word_texts" not in gone_on.stderr
+    for refused in (["--out", tmp_path / "new"], ["--out", run, "--set", f"{key}=4"]):
+        done = cli("run", recipe, *refused, "--dry-run")
+        assert done.returncode == 1 and f"key {key}: given, and" in done.stderr

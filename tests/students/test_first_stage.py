@@ -1,5 +1,7 @@
 """Two stages: a student first learns the teacher's vectors of all texts, then what it learns without."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,17 +9,21 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from tiny import make_dataset, student_section, write_trunk
 
+from distill_rec.contracts import student_spec
 from distill_rec.distillation import distill
 from distill_rec.distillation.training import UNTRAINED
 from distill_rec.knowledge import Knowledge
+from distill_rec.progress import Quiet
 from distill_rec.recipe import FirstSection, OptimizerSection
 from distill_rec.recipe_io import check
 from distill_rec.records import read_record
-from distill_rec.runtime.errors import RecipeError
+from distill_rec.runtime.errors import RecipeError, TrainingError
 from distill_rec.sections.base import decisive
+from distill_rec.student_build import held_out, taught_texts
 from distill_rec.testing.kills import Counted, KilledError, places
 from distill_rec.testing.sections import QUICK, own_cache
 from distill_rec.training.outcome import Outcome
+from distill_rec.training.task import centred_cosine
 from teachers.bi_encoder.spec import BiEncoderSection
 from teachers.bi_encoder.teach import teach
 from teachers.item_ids.spec import ItemIdsSection
@@ -57,10 +63,41 @@ def test_it_learns_vectors_of_items_that_nobody_clicked_and_hands_them_on(world,
     assert begun["update"] == plain["update"] == 0 and begun["ndcg@10"] != plain["ndcg@10"]
 
 
-def test_where_every_text_is_found_from_the_beginning_what_was_learned_last_is_kept(world, monkeypatch):
+def test_where_every_text_is_found_from_the_beginning_the_nearest_to_the_teacher_is_kept(world, monkeypatch):
     monkeypatch.setattr("distill_rec.distillation.first_stage.own_found", lambda left, right: np.ones(len(left)))
     found = read_record(Outcome, train(world, "found", first=FIRST) / "history.json").before["first stage"]
-    assert found.kept == found.updates > 0 and found.moved == found.moved_last != {}
+    best = max(found.history, key=lambda one: one["centred_cosine"])
+    assert found.by == "centred_cosine" and {one["ndcg@10"] for one in found.history} == {1.0}
+    assert (found.kept, found.best) == (best["update"], best["centred_cosine"]) and found.kept > 0
+
+
+def test_what_all_texts_have_in_common_is_no_likeness():
+    taught = 3 + torch.randn(50, 8, generator=torch.Generator().manual_seed(0))
+    alike = taught.mean(0).expand(50, 8)
+    assert torch.nn.functional.cosine_similarity(alike, taught, dim=1).mean() > 0.9
+    assert abs(centred_cosine(alike, taught).mean()) < 0.1
+    np.testing.assert_allclose(centred_cosine(2 * taught, taught), 1, atol=1e-6)
+    with pytest.raises(TrainingError, match="not finite"):
+        centred_cosine(taught / 0, taught)
+
+
+@pytest.mark.parametrize("kind", ["static", "transformer"])
+def test_a_start_has_learned_from_no_text_that_judges_the_first_stage(world, kind):
+    dataset, trunk, folder = world
+    knowledge = Knowledge.load(folder / "teach" / "knowledge")
+    section = student_section(kind, dim=8, first=FIRST)
+    texts = taught_texts(dataset, knowledge)
+    out = held_out(section, len(texts))
+
+    def start(changed):
+        vectors = np.array(knowledge.text_vectors)
+        vectors[changed] = 100.0
+        build = student_spec(kind).build.get()
+        other = replace(knowledge, text_vectors=vectors)
+        return build(section, trunk, dataset, other, Quiet()).model.text_encoder.encode(torch.from_numpy(texts))
+
+    whole = start([])
+    assert torch.equal(start(texts[out]), whole) and not torch.allclose(start(texts[~out][:1]), whole)
 
 
 def test_killed_anywhere_it_ends_in_the_same_student(world):

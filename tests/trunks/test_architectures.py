@@ -4,54 +4,22 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from architectures import ALL, DEPTH, trunk_of
 from tiny import make_dataset, word_piece, write_trunk
-from transformers import AutoConfig, AutoModel
 
 from distill_rec.progress import Quiet
 from distill_rec.runtime.errors import RecipeError
-from distill_rec.trunks.load import Trunk, load_trunk, pool
+from distill_rec.trunks.load import load_trunk, pool
 from distill_rec.trunks.prefix import forward_all, forward_lower, forward_upper, pad_tokens
 from distill_rec.trunks.tokens import tokenize
 from students.transformer.cut import cut_trunk
 from students.transformer.spec import TransformerSection
 from teachers.bi_encoder.build import build_teacher, open_source
 from teachers.bi_encoder.spec import BiEncoderSection
-
-DEPTH = 3
-SIZES: dict[str, Any] = {
-    "vocab_size": 60, "hidden_size": 32, "num_hidden_layers": DEPTH, "num_attention_heads": 4, "intermediate_size": 48,
-    "max_position_embeddings": 64, "pad_token_id": 0,
-}  # fmt: skip
-GROUPED = {"num_key_value_heads": 2, "head_dim": 8}
-ENCODERS: dict[str, dict[str, Any]] = {
-    "bert": {},
-    "roberta": {"pad_token_id": 1},
-    "mpnet": {},
-    "modernbert": {"global_attn_every_n_layers": 2, "local_attention": 4},
-    "deberta-v2": {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "share_att_key": True},
-}
-DECODERS: dict[str, dict[str, Any]] = {
-    "llama": {"num_key_value_heads": 2},
-    "qwen2": {"num_key_value_heads": 2},
-    "qwen3": GROUPED,
-    "gemma": GROUPED,
-    "gemma2": GROUPED | {"sliding_window": 4},
-    "gemma3_text": GROUPED | {"sliding_window": 4, "layer_types": ["sliding_attention"] * 2 + ["full_attention"]},
-    "gpt2": {"n_embd": 32, "n_layer": DEPTH, "n_head": 4},
-}
-ALL = ENCODERS | DECODERS
-
-
-def trunk_of(architecture: str, **more: int) -> Trunk:
-    torch.manual_seed(0)
-    model = AutoModel.from_config(AutoConfig.for_model(architecture, **(SIZES | ALL[architecture] | more)))
-    pooling: Any = "mean" if architecture in ENCODERS else "last"
-    return Trunk(model.float().eval().requires_grad_(False), "", pooling, "", 32, "", "", "")
 
 
 @pytest.mark.parametrize("architecture", ALL)
@@ -88,7 +56,7 @@ def test_a_trunk_of_chosen_layers_is_rebuilt_as_it_is_or_refused(architecture: s
             cut_trunk(section, trunk, ["red cat", "blue"])
         return
     whole = list(trunk.layers)
-    assert cut_trunk(section, trunk, ["red cat", "blue"]) == numbers
+    assert cut_trunk(section, trunk, ["red cat", "blue"]).layers == numbers
     assert [id(layer) for layer in trunk.layers] == [id(whole[number]) for number in numbers]
     assert [getattr(layer, "attention_type", None) for layer in trunk.layers] == [kinds[number] for number in numbers]
 

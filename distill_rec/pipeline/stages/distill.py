@@ -15,7 +15,7 @@ from distill_rec.runtime.errors import RecipeError
 if TYPE_CHECKING:
     from distill_rec.estimates import Sizes
     from distill_rec.progress import Progress
-    from distill_rec.recipe import Recipe, Sourced, StudentSection, TeacherSection
+    from distill_rec.recipe import OptimizerSection, Recipe, Sourced, StudentSection, TeacherSection
 
 RESIDENT = 1000 << 20
 TAUGHT = 1.5
@@ -45,6 +45,13 @@ class Distill(Stage):
         if not trunk_of(recipe):
             found = "no teacher with a trunk, and none of its own"
             raise RecipeError("key student.trunk", found, "a section teacher that has a trunk, or student.trunk")
+
+    def require_sources(self, recipe: Recipe, fetch: bool) -> None:
+        from distill_rec.demo import place_of
+        from distill_rec.plm_config import config_here
+
+        assert recipe.student is not None
+        recipe.student.refuse_plm(lambda: config_here(place_of(trunk_of(recipe)), fetch))
 
     def resolve(self, section: StudentSection) -> StudentSection:
         from distill_rec.demo import resolve
@@ -107,7 +114,7 @@ class Distill(Stage):
         from distill_rec.pipeline.memory import held_by_training
 
         assert recipe.student is not None
-        work, seconds = _work_of(recipe, recipe.student, sizes)
+        work, seconds = _work_of(recipe, recipe.student, sizes, _layers(recipe))
         return Estimate(work, seconds, held_by_training(RESIDENT, recipe, sizes))
 
     def report(self, folder: Path) -> dict[str, Any]:
@@ -213,7 +220,18 @@ def trunk_of(recipe: Recipe) -> str:
     return next((trunk for section in sections if section and (trunk := section.trunk_source())), "")
 
 
-def _work_of(recipe: Recipe, section: StudentSection, sizes: Sizes) -> tuple[str, float]:
+def _layers(recipe: Recipe) -> float:
+    """How many layers of its PLM a student runs for a text; none of a kind that has no layers."""
+    from distill_rec.contracts import student_spec
+    from distill_rec.demo import place_of
+    from distill_rec.plm_config import config_here
+
+    assert recipe.student is not None
+    layers = student_spec(recipe.student.kind).trunk_layers
+    return 0.0 if layers is None else layers(recipe.student, config_here(place_of(trunk_of(recipe)), fetch=False))
+
+
+def _work_of(recipe: Recipe, section: StudentSection, sizes: Sizes, layers: float) -> tuple[str, float]:
     from distill_rec.contracts import student_spec
     from distill_rec.estimates import seconds_beside, training_seconds
 
@@ -226,12 +244,13 @@ def _work_of(recipe: Recipe, section: StudentSection, sizes: Sizes) -> tuple[str
     beside = [name for name, wanted in others.items() if distilled and wanted]
     share = share_of(sizes.threads, 1 + len(beside)) if beside else sizes.threads
     own = replace(sizes, threads=share)
-    first, words = _first_stage(section, sizes) if distilled and section.first is not None else (0.0, "")
+    first, words = _first_stage(section, sizes, layers) if distilled and section.first is not None else (0.0, "")
     if teacher is not None and section.joint is not None:
         more, told = _joint(section, teacher, own)
         first, words = first + more, words + told
-    each = [first + training_seconds(section, section.optimizer, own, TAUGHT if distilled else 1.0)]
-    each += [training_seconds(section, section.optimizer, own) for _ in beside]
+    passes = _layers_seconds(section.optimizer, own, layers)
+    each = [first + passes + training_seconds(section, section.optimizer, own, TAUGHT if distilled else 1.0)]
+    each += [passes + training_seconds(section, section.optimizer, own) for _ in beside]
     seconds = student_spec(section.kind).start_seconds + seconds_beside(each, sizes.threads // share)
     if twin is not None:
         beside.append(" ".join(["without distillation the teacher", *twin.parts[:-1], "itself"]))
@@ -249,19 +268,24 @@ def _joint(section: StudentSection, teacher: TeacherSection, sizes: Sizes) -> tu
     return seconds, f", together with the teacher{tuning}"
 
 
-def _first_stage(section: StudentSection, sizes: Sizes) -> tuple[float, str]:
+def _layers_seconds(optimizer: OptimizerSection, sizes: Sizes, layers: float) -> float:
+    """Of all tries: every window passes the catalogue through the student's layers, there and back."""
+    from distill_rec.estimates import TEXTS_A_SECOND, updates
+
+    texts = [THERE_AND_BACK * sizes.items * updates(one, sizes) / one.window for one in optimizer.each_try()]
+    each = [layers / USUAL_LAYERS * count / TEXTS_A_SECOND for count in texts]
+    return sum(min(seconds, optimizer.max_seconds or seconds) for seconds in each)
+
+
+def _first_stage(section: StudentSection, sizes: Sizes, layers: float) -> tuple[float, str]:
     """Seconds of a student's first stage, and what it is."""
-    from distill_rec.contracts import student_spec
     from distill_rec.estimates import TEXTS_A_SECOND, updates
 
     assert section.first is not None
     optimizer = section.first.optimizer
     texts = replace(sizes, samples=int(sizes.items * (1 - section.first.held_out)))
     steps = len(optimizer.each_try()) * updates(optimizer, texts)
-    layers = student_spec(section.kind).trunk_layers
-    a_text = 1 / FIRST_TEXTS_A_SECOND
-    if layers is not None:
-        a_text += THERE_AND_BACK * layers(section) / USUAL_LAYERS / TEXTS_A_SECOND
+    a_text = 1 / FIRST_TEXTS_A_SECOND + THERE_AND_BACK * layers / USUAL_LAYERS / TEXTS_A_SECOND
     words = ", after a first stage on item vectors"
     if section.first.token_losses:
         a_text += 1 / TEXTS_A_SECOND
