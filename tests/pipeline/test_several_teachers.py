@@ -180,5 +180,9 @@ def test_a_teacher_that_is_the_undistilled_student_is_not_trained_twice(
     assert twin == weights("alike/teach/trained") != weights("alike/distill/student")
     assert twin == weights("another teacher/distill/undistilled") != weights("another teacher/teach/trained")
     assert twin == weights("changed/teach/trained") != weights("changed/distill/undistilled")
+    # an older release had begun to train it when it was killed
+    (tmp_path / "begun" / "distill" / "undistilled").mkdir(parents=True)
+    done = cli("distill", path, "--out", tmp_path / "begun")
+    assert done.returncode == 0 and weights("begun/distill/undistilled") == twin, done.stderr
     done = cli("run", path, "--out", tmp_path / "planned", "--dry-run")
     assert "without distillation the teacher itself" in " ".join(done.stdout.split()), done.stdout + done.stderr

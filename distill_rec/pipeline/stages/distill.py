@@ -90,7 +90,10 @@ class Distill(Stage):
                 train(**job.arguments, progress=work.progress)
 
     def _taken_over(self, work: Work, recipe: Recipe) -> bool:
-        """Whether the undistilled student is one of the teachers, whose files it then has."""
+        """Whether the undistilled student is one of the teachers, whose files it then has.
+
+        One that an earlier command began to train goes on.
+        """
         from distill_rec.files import copy_linked
 
         if (twin := twin_of(recipe)) is None:
@@ -98,7 +101,7 @@ class Distill(Stage):
         place = work.folder(self.name) / "undistilled"
         if not place.exists():
             copy_linked(work.folder("teach") / twin, place)
-        return True
+        return (place / "model.json").exists()
 
     def estimate(self, recipe: Recipe, sizes: Sizes) -> Estimate:
         from distill_rec.pipeline.memory import held_by_training
