@@ -114,10 +114,7 @@ TRUNK_TRIES: tuple[dict[str, Any], ...] = (
     {"trunk_learning_rate": 3e-5, "learning_rate": 2e-4},
     {"trunk_learning_rate": 3e-4, "learning_rate": 1e-3, "decay": "linear", "max_updates": 600},
 )
-OF_SEVERAL: dict[str, Any] = {
-    "loss": {"kl": 1.0, "click": 0.3, "item_cosine": 0.0, "user_cosine": 0.0},
-    "histories": {"swap": 0.2},
-}
+OF_SEVERAL: dict[str, Any] = {"loss": {"kl": 1.0, "click": 0.3, "item_cosine": 0.0, "user_cosine": 0.0}}
 PROTOCOLS = {
     "movielens": Protocol(
         DataSection(
@@ -183,7 +180,7 @@ PROTOCOLS = {
         shared={"repeat_term": "recency", "dim": 128},
         teacher={"whiten": True, "projection": "mlp"},
         student={"token_weights": "catalogue"},
-        of_sum={"loss": OF_SEVERAL["loss"], "dim": 192},
+        of_sum={**OF_SEVERAL, "dim": 192},
         seeds=1,
         main="head+undistilled",
         evaluate={"seen_items": "both"},
