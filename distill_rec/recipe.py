@@ -218,7 +218,8 @@ class StudentSection(ModelSection, LearningSection, Sourced):
 
     def on_clicks(self) -> dict[str, Any]:
         """What decides a training on clicks alone, its PLM and device apart."""
-        return self.model_dump(mode="json", exclude={*OF_DISTILLING, "trunk", "device"})
+        apart = dict.fromkeys((*OF_DISTILLING, "trunk", "device"), True)
+        return self.model_dump(mode="json", exclude={**apart, "histories": {"alone", "clicks"}})
 
     @property
     def largest_loss(self) -> LossSection:

@@ -25,6 +25,7 @@ from distill_rec.files import nearest_to
 from distill_rec.kinds import without_other_kinds
 from distill_rec.losses.checks import refuse_kind, refuse_signals
 from distill_rec.losses.spec import ITEM_VECTORS, Kind
+from distill_rec.own_student import with_own_student
 from distill_rec.recipe import DataSection, Recipe, StudentSection, TeacherSection
 from distill_rec.recipe_errors import recipe_error
 from distill_rec.recipe_unread import refuse_unread
@@ -81,7 +82,7 @@ def read_recipe(
         if key in FILES and (Path.cwd() / str(value)).exists():
             value = _absolute(str(value), Path.cwd())
         settings = merge_recipes(settings, absolute_paths(_nested(key, value), Path.cwd()))
-    return check(settings, where), where
+    return check(with_own_student(settings), where), where
 
 
 def check(settings: Settings, where: str = "recipe") -> Recipe:

@@ -32,7 +32,10 @@ class StudentTeacherSection(TeacherSection):
     begin: str = Field(
         "", description="folder of a trained teacher of this kind (RUN/teach) that training goes on from; '': none"
     )
-    model: Model = Field(default_factory=_static, description="what it is made of, with the keys of [student]")
+    model: Model = Field(
+        default_factory=_static,
+        description="what it is made of, with the keys of [student]; left out: the recipe's own student",
+    )
 
     @model_validator(mode="after")
     def _learns_from_clicks(self) -> Self:
