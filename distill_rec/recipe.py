@@ -174,7 +174,7 @@ class FirstSection(Section):
 
 OF_DISTILLING = (
     *("loss", "schedule", "start", "undistilled", "initialised", "mix", "mix_temperature", "adapter", "experts"),
-    *("first", "joint", "order"),
+    *("first", "joint", "order", "taught"),
 )
 """Keys of a student that have no effect where it learns from clicks alone."""
 
@@ -220,6 +220,10 @@ class StudentSection(ModelSection, LearningSection, Sourced):
         """What decides a training on clicks alone, its PLM and device apart."""
         apart = dict.fromkeys((*OF_DISTILLING, "trunk", "device"), True)
         return self.model_dump(mode="json", exclude={**apart, "histories": {"alone", "clicks"}})
+
+    def as_taught(self) -> Self:
+        """The section of a student that learns from a teacher: held down as `taught` says."""
+        return self.model_copy(update=dict(self.taught))
 
     @property
     def largest_loss(self) -> LossSection:

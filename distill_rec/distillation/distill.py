@@ -60,6 +60,8 @@ def distill(  # noqa: PLR0913
     progress = progress or Quiet()
     if (folder / "model.json").exists():
         return
+    if knowledge_folder is not None and not clicks_only:
+        section = section.as_taught()
     knowledge = knowledge_for(section, knowledge_folder, dataset, clicks_only)
     training = _training_of(section, dataset, trunk, knowledge, clicks_only, progress)
     first = None

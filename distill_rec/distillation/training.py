@@ -24,8 +24,11 @@ from distill_rec.runtime.errors import RecipeError
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, trainable
 
-UNTRAINED: dict[str, Any] = {"optimizer": True, "undistilled": True, "initialised": True, "first": {"optimizer": True}}
-"""Keys of a student that a checkpoint of it does not belong to."""
+UNTRAINED: dict[str, Any] = {
+    **dict.fromkeys(("optimizer", "undistilled", "initialised", "taught"), True),
+    "first": {"optimizer": True},
+}
+"""Keys of a student that a checkpoint of it does not belong to; what `taught` says stands in the keys that it names."""
 
 FIRST = "student.first.loss"
 

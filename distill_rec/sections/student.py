@@ -12,6 +12,7 @@ from distill_rec.sections.experts import ExpertsSection
 from distill_rec.sections.histories import HistoriesSection
 from distill_rec.sections.order import OrderSection
 from distill_rec.sections.schedule import Ramp
+from distill_rec.sections.taught import TaughtSection
 
 
 class TaughtHistoriesSection(HistoriesSection):
@@ -73,6 +74,10 @@ class LearningSection(Section):
         None,
         description="earlier states of the teachers (teacher.trajectory) teach first, in the order of their training; "
         "the teachers as they are from the beginning where not given",
+    )
+    taught: TaughtSection = Field(
+        default_factory=TaughtSection,
+        description="dropout and decay while it learns from a teacher; those of [student] are of students without one",
     )
     histories: TaughtHistoriesSection = Field(
         default_factory=TaughtHistoriesSection, description="histories that nobody had, labelled by the teacher"

@@ -22,9 +22,10 @@ RESIDENT = 1000 << 20
 class Distill(Stage):
     name = "distill"
     section = "student"
-    version = 3
-    # 2 lets small logs, whose epochs have few updates, train to the floor and beyond; 3 starts `static` elsewhere
-    still_good = frozenset({1, 2})
+    version = 4
+    # 2 lets small logs, whose epochs have few updates, train to the floor and beyond; 3 starts `static` elsewhere; 4 holds
+    # a student that is taught down as `student.taught` says
+    still_good = frozenset({1, 2, 3})
     no_effect = frozenset({"student.trunk", "student.begin", "student.device"})
     help = "Train the student from the teacher (after the stages before, where they are not finished)."
     example = "distill-rec distill students/static --restart distill"
