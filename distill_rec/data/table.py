@@ -93,7 +93,7 @@ def items_of_parts(
     parts: list[pl.DataFrame], section: DataSection, folder: Path, given: Frame | None, faults: Faults
 ) -> pl.DataFrame:
     """Items of all files, one row each; those of `more_items` come after the others."""
-    fields, first = template_fields(section.text), _first_further(section, folder, given, "items")
+    fields, first = template_fields(section.text), first_further(section, folder, given, "items")
     items = with_ids(pl.concat(parts[:first], how="diagonal_relaxed"), section, fields, faults)
     for later in parts[first:]:
         items = renewed(items, with_ids(later, section, fields, faults), faults)
@@ -104,13 +104,13 @@ def clicks_of_parts(
     parts: list[pl.DataFrame], section: DataSection, folder: Path, given: Frame | None, faults: Faults
 ) -> pl.DataFrame:
     """Clicks of all files under each other; rows of `more_clicks` that stood before are left out."""
-    table, first = joined(parts, section.time_column), _first_further(section, folder, given, "clicks")
+    table, first = joined(parts, section.time_column), first_further(section, folder, given, "clicks")
     if first == len(parts) or not section.time_column:
         return table
     return read_once(table, [len(part) for part in parts], first, faults)
 
 
-def _first_further(section: DataSection, folder: Path, given: Frame | None, key: str) -> int:
+def first_further(section: DataSection, folder: Path, given: Frame | None, key: str) -> int:
     """Number of the first file that `more_clicks` or `more_items` names."""
     return 1 if given is not None else len(find_files(folder, pattern_of(section, key), f"data.{key}"))
 

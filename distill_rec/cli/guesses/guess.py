@@ -2,83 +2,90 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
 import polars as pl
 
-from distill_rec.cli.guesses import values
+from distill_rec.cli.guesses import recbole, values
+from distill_rec.cli.guesses.asked import Asked, Guess, refuse
 from distill_rec.cli.guesses.columns import item_columns, time_column
+from distill_rec.cli.guesses.formats import format_of
 from distill_rec.cli.guesses.look import look, pattern_in
+from distill_rec.cli.guesses.mind import guess_mind
 from distill_rec.cli.guesses.names import ITEM, MORE_TEXT, TEXT, USER
 from distill_rec.data.rows import OWN, named
+from distill_rec.data.shown import shown
 from distill_rec.runtime.errors import DataError
 from distill_rec.runtime.template import field as field_of
 
 LETTERS = 0.5
 """Share of a text column's values that have a letter."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What somebody said of their files; None: guess.
-
-    Attributes:
-        clicks, items: a file, a folder or a glob; the clicks carry the texts where there are no items.
-    """
-
-    clicks: str
-    items: str | None = None
-    user_column: str | None = None
-    item_column: str | None = None
-    item_id_column: str | None = None
-    time_column: str | None = None
-    time_format: str | None = None
-    event_column: str | None = None
-    event_weights: dict[str, float] = field(default_factory=dict)
-    rating_column: str | None = None
-    min_rating: float | None = None
-    text: str | None = None
-    where: str | None = None
-    missing_user: str | None = None
-    encoding: str | None = None
-
-
-@dataclass
-class Guess:
-    """Keys of `[data]`, and what to know about them."""
-
-    data: dict[str, Any]
-    notes: list[str]
+UNORDERED = ("time_column", "time_format", "event_column", "event_weights", "rating_column", "min_rating")
 
 
 def guess(asked: Asked) -> Guess:
     """Look at all rows of the files.
 
     Raises:
-        DataError: a file cannot be read, or no user, item or text column can be told.
+        DataError: a file cannot be read, no user, item or text column can be told, or an option means nothing here.
     """
+    form = format_of(asked.clicks)
+    if form == "mind":
+        return guess_mind(asked)
+    refuse(asked, ("test",), "given for a log of clicks, of which data.split makes the test")
     encoding = asked.encoding or "utf-8"
-    found = Guess({"format": "table", "clicks": pattern_in(asked.clicks)}, [])
-    clicks = look(found.data["clicks"], encoding)
-    items = None
-    if asked.items is not None:
-        found.data["items"] = pattern_in(asked.items)
-        items = look(found.data["items"], encoding)
+    lists: list[str] = []
+    items: pl.DataFrame | None
+    if form == "recbole":
+        found = Guess(recbole.files(asked), [])
+        clicks, items, lists = recbole.look(found, encoding)
+    else:
+        found = Guess({"format": "table", "clicks": pattern_in(asked.clicks)}, [])
+        clicks, items = look(found.data["clicks"], encoding), None
+        if asked.items is not None:
+            found.data["items"] = pattern_in(asked.items)
+            items = look(found.data["items"], encoding)
     left = [name for name in clicks.columns if name not in OWN and name]
+    if form == "table":
+        recbole.refuse_typed(asked.clicks, left)
     _check_names(asked, left, items)
+    sequence = _sequence(asked, found, clicks, items, lists) if form == "recbole" and items is not None else ""
+    _take(left, sequence)
     _users_and_items(asked, found, clicks, items, left)
-    _times(asked, found, clicks, left)
-    _signals(asked, found, clicks, left)
+    if sequence:
+        _ordered(asked, found, sequence)
+    else:
+        _times(asked, found, clicks, left)
+        _signals(asked, found, clicks, left)
     _rows(asked, found, clicks, left)
-    found.data["text"] = asked.text if asked.text is not None else _template(found, clicks, items, left)
+    found.data["text"] = asked.text if asked.text is not None else _template(asked, found, clicks, items, left)
     if asked.encoding:
         found.data["encoding"] = asked.encoding
     return found
 
 
+def _sequence(asked: Asked, found: Guess, clicks: pl.DataFrame, items: pl.DataFrame, lists: list[str]) -> str:
+    """The column of the list of earlier items, in RecBole's files."""
+    if asked.sequence_column is not None:
+        return asked.sequence_column
+    name = recbole.sequence_column(clicks, items, lists)
+    if other := [one for one in lists if one != name]:
+        found.notes.append(f"lists that are not read: {', '.join(map(shown, other))}")
+    return name
+
+
+def _ordered(asked: Asked, found: Guess, sequence: str) -> None:
+    """Clicks of the sequence form have an order, and nothing else."""
+    what = f"given for the sequence form ({sequence} is the list of earlier items), which has an order alone"
+    refuse(asked, UNORDERED, what, "Leave it out; --sequence-column '' reads a click a row.")
+    found.data |= {"sequence_column": sequence, "time_column": "", "rating_column": "", "split": "leave-last-out"}
+    item = shown(found.data["item_column"])
+    found.notes.append(
+        f"{shown(sequence)} and {item} behind it are a user's clicks in their order, without times; of "
+        "several rows of a user the longest is read (--sequence-column '': a click a row)"
+    )
+
+
 def _check_names(asked: Asked, names: list[str], items: pl.DataFrame | None) -> None:
-    for key in ("user_column", "item_column", "time_column", "event_column", "rating_column"):
+    for key in ("user_column", "item_column", "time_column", "event_column", "rating_column", "sequence_column"):
         _check_name(f"--{key.replace('_', '-')}", getattr(asked, key), names)
     if items is None and asked.item_id_column:
         raise DataError(
@@ -100,7 +107,7 @@ def _users_and_items(
 ) -> None:
     user = asked.user_column or next(iter(USER.ranked(name for name in left if name != asked.item_column)), None)
     if user is None:
-        raise _unknown(found.data["clicks"], "user", left, "--user-column")
+        raise _unknown(asked.clicks, "user", left, "--user-column")
     left.remove(user)
     if items is None:
         item = asked.item_column or next(iter(ITEM.ranked(left)), None)
@@ -109,7 +116,7 @@ def _users_and_items(
         pair = item_columns(clicks, items, left, asked.item_column, asked.item_id_column)
     if pair is None:
         options = "--item-column" if items is None else "--item-column (and --item-id-column, its name in the items)"
-        raise _unknown(found.data["clicks"], "item's id", left, options)
+        raise _unknown(asked.clicks, "item's id", left, options)
     left.remove(pair[0])
     found.data |= {"user_column": user, "item_column": pair[0]}
     if pair[0] != pair[1]:
@@ -163,9 +170,9 @@ def _rows(asked: Asked, found: Guess, clicks: pl.DataFrame, left: list[str]) -> 
         found.data["missing_user"] = missing
 
 
-def _template(found: Guess, clicks: pl.DataFrame, items: pl.DataFrame | None, left: list[str]) -> str:
+def _template(asked: Asked, found: Guess, clicks: pl.DataFrame, items: pl.DataFrame | None, left: list[str]) -> str:
     """The title and, from a file of items, what else describes one; from clicks only what is the item's own."""
-    source, place = (clicks, "clicks") if items is None else (items, "items")
+    source = clicks if items is None else items
     own = found.data.get("item_id_column", found.data["item_column"])
     names = left if items is None else [name for name in items.columns if name not in OWN and name and name != own]
     titles = [name for name in TEXT.ranked(names) if _has_letters(source[name])]
@@ -173,7 +180,9 @@ def _template(found: Guess, clicks: pl.DataFrame, items: pl.DataFrame | None, le
         titles = [own]  # songs by their names
     if not titles:
         do = "--text" if items is not None else "--text (or --items, the file that has them)"
-        raise _unknown(found.data[place], "text", names, f"{do}, as --text '{{title}}'")
+        raise _unknown(
+            asked.clicks if items is None else asked.items or "the items", "text", names, f"{do}, as --text '{{title}}'"
+        )
     more = [name for name in MORE_TEXT.ranked(names) if name != titles[0]]
     if items is None:
         more = [name for name in more if _one_an_item(clicks, own, name)]
