@@ -39,7 +39,7 @@ def init(  # noqa: PLR0913
     item_column: Annotated[Text, _column("--item-column", "column of the item's id")] = None,
     item_id_column: Annotated[Text, _column("--item-id-column", "its name in the items, where it is another")] = None,
     sequence_column: Annotated[
-        Text, _column("--sequence-column", "RecBole: column of the list of earlier items; '' for none")
+        Text, _column("--sequence-column", "column of a list of items, a user's clicks in order; '' for none")
     ] = None,
     time_column: Annotated[Text, _column("--time-column", "column of the time; '' where rows are in its order")] = None,
     time_format: Annotated[Text, _column("--time-format", "how times are written, as %d/%m/%Y %H:%M")] = None,

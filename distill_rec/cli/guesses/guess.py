@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
 from distill_rec.cli.guesses import recbole, values
 from distill_rec.cli.guesses.asked import Asked, Guess, refuse
 from distill_rec.cli.guesses.columns import item_columns, time_column
 from distill_rec.cli.guesses.formats import format_of
+from distill_rec.cli.guesses.lists import BASKETS, BLANK, Lists, find, perhaps
 from distill_rec.cli.guesses.look import look, pattern_in
 from distill_rec.cli.guesses.mind import guess_mind
 from distill_rec.cli.guesses.names import ITEM, MORE_TEXT, TEXT, USER
 from distill_rec.data.rows import OWN, named
+from distill_rec.data.sequences import as_text, check_form
 from distill_rec.data.shown import shown
+from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
 from distill_rec.runtime.template import field as field_of
 
@@ -32,34 +37,70 @@ def guess(asked: Asked) -> Guess:
         return guess_mind(asked)
     refuse(asked, ("test",), "given for a log of clicks, of which data.split makes the test")
     encoding = asked.encoding or "utf-8"
-    lists: list[str] = []
-    items: pl.DataFrame | None
-    if form == "recbole":
-        found = Guess(recbole.files(asked), [])
-        clicks, items, lists = recbole.look(found, encoding)
-    else:
-        found = Guess({"format": "table", "clicks": pattern_in(asked.clicks)}, [])
-        clicks, items = look(found.data["clicks"], encoding), None
-        if asked.items is not None:
-            found.data["items"] = pattern_in(asked.items)
-            items = look(found.data["items"], encoding)
-    left = [name for name in clicks.columns if name not in OWN and name]
-    if form == "table":
-        recbole.refuse_typed(asked.clicks, left)
-    _check_names(asked, left, items)
-    sequence = _sequence(asked, found, clicks, items, lists) if form == "recbole" and items is not None else ""
-    _take(left, sequence)
-    _users_and_items(asked, found, clicks, items, left)
-    if sequence:
-        _ordered(asked, found, sequence)
-    else:
-        _times(asked, found, clicks, left)
-        _signals(asked, found, clicks, left)
-    _rows(asked, found, clicks, left)
-    found.data["text"] = asked.text if asked.text is not None else _template(asked, found, clicks, items, left)
+    found = _recbole(asked, encoding) if form == "recbole" else _table(asked, encoding)
     if asked.encoding:
         found.data["encoding"] = asked.encoding
     return found
+
+
+def _table(asked: Asked, encoding: str) -> Guess:
+    """Of a table, a row a click or a list of clicks."""
+    found = Guess({"format": "table", "clicks": pattern_in(asked.clicks)}, [])
+    clicks, items = look(found.data["clicks"], encoding), None
+    if asked.items is not None:
+        found.data["items"] = pattern_in(asked.items)
+        items = as_text(look(found.data["items"], encoding))
+    names = _names(clicks)
+    recbole.refuse_typed(asked.clicks, names)
+    _check_names(asked, names, items)
+    lists = find(asked, clicks, items, found.notes)
+    if lists is None:
+        check_form(clicks, DataSection(item_column=asked.item_column or ""), asked.clicks)
+        clicks = as_text(clicks)
+    else:
+        asked, clicks = replace(asked, item_column=lists.column), lists.clicks()
+    _users_and_items(asked, found, clicks, items, names)
+    if lists is not None:
+        _lists(found, lists)
+    elif items is None and asked.sequence_column is None:
+        found.notes += perhaps(clicks[found.data["item_column"]], found.data["item_column"])
+    _times(asked, found, clicks, names, lists)
+    _signals(asked, found, clicks, names)
+    _rows(asked, found, clicks, names)
+    if lists is not None and items is None:  # a text beside a list is no item's own
+        names = [name for name in names if name in lists.beside]
+    found.data["text"] = asked.text if asked.text is not None else _template(asked, found, clicks, items, names)
+    return found
+
+
+def _recbole(asked: Asked, encoding: str) -> Guess:
+    """Of RecBole's files, of the plain or the sequence form."""
+    found = Guess(recbole.files(asked), [])
+    clicks, items, lists = recbole.look(found, encoding)
+    names = _names(clicks)
+    _check_names(asked, names, items)
+    sequence = _sequence(asked, found, clicks, items, lists)
+    _take(names, sequence)
+    _users_and_items(asked, found, clicks, items, names)
+    if sequence:
+        _ordered(asked, found, sequence)
+    else:
+        _times(asked, found, clicks, names)
+        _signals(asked, found, clicks, names)
+    _rows(asked, found, clicks, names)
+    found.data["text"] = asked.text if asked.text is not None else _template(asked, found, clicks, items, names)
+    return found
+
+
+def _names(clicks: pl.DataFrame) -> list[str]:
+    return [name for name in clicks.columns if name not in OWN and name]
+
+
+def _lists(found: Guess, lists: Lists) -> None:
+    """What tells `prepare` of a table's lists."""
+    found.data["sequence_column"] = lists.column
+    if lists.separator != BLANK:
+        found.data["sequence_separator"] = lists.separator
 
 
 def _sequence(asked: Asked, found: Guess, clicks: pl.DataFrame, items: pl.DataFrame, lists: list[str]) -> str:
@@ -123,9 +164,12 @@ def _users_and_items(
         found.data["item_id_column"] = pair[1]
 
 
-def _times(asked: Asked, found: Guess, clicks: pl.DataFrame, left: list[str]) -> None:
-    form = asked.time_format or ""
+def _times(asked: Asked, found: Guess, clicks: pl.DataFrame, left: list[str], lists: Lists | None = None) -> None:
+    form, user = asked.time_format or "", found.data["user_column"]
     name = asked.time_column if asked.time_column is not None else time_column(clicks, left, form)
+    if lists is not None:
+        name = _time_of_lists(asked, found, lists, name)
+        found.notes += lists.notes(user, bool(name))
     found.data["time_column"] = name
     if form:
         found.data["time_format"] = form
@@ -133,12 +177,26 @@ def _times(asked: Asked, found: Guess, clicks: pl.DataFrame, left: list[str]) ->
         left.remove(name)
         return
     found.data["split"] = "leave-last-out"
-    if asked.time_column is None:
+    if asked.time_column is None and (lists is None or lists.rows_a_user(user) > 1):
         found.notes.append(
             "NO COLUMN OF TIMES was found: the order of the file's rows is taken for the order of time. Where it is "
             "another (rows sorted by item, say), results mean nothing. --time-column names the column; "
             "--time-column '' says that the order is right"
         )
+
+
+def _time_of_lists(asked: Asked, found: Guess, lists: Lists, name: str) -> str:
+    """The time of each entry, or of each row where a user has several; one time of all his clicks orders nothing."""
+    if not name or name in lists.beside:
+        return name
+    if asked.time_column is None and lists.rows_a_user(found.data["user_column"]) < BASKETS:
+        found.notes.append(
+            f"{shown(name)} is one time for all clicks of a row and is not read: most users have one row, and it "
+            f"does not tell its order (--time-column {shown(name)}: rows are baskets, bought at once)"
+        )
+        return ""
+    found.notes.append(f"{shown(name)} is the time of all clicks of a row: none of them stands in another's history")
+    return name
 
 
 def _signals(asked: Asked, found: Guess, clicks: pl.DataFrame, left: list[str]) -> None:
