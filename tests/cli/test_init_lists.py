@@ -44,9 +44,11 @@ def accepted(folder: Path, *arguments: object) -> tuple[dict[str, Any], Any, str
     recipe = folder / "recipe.toml"
     said = call("init", *arguments, "--out", recipe, "--force")
     call("prepare", recipe, "--out", folder / "run", "--restart", "prepare")
-    assert "distill" in call("run", recipe, "--dry-run")
+    planned = call("run", recipe, "--dry-run")
     section = load_recipe(recipe).data
-    return section.model_dump(exclude_defaults=True), prepare(section, folder / "out", base=folder), said
+    summary = prepare(section, folder / "out", base=folder)
+    assert f" {summary.interactions:,} clicks" in planned
+    return section.model_dump(exclude_defaults=True), summary, said
 
 
 @pytest.fixture
@@ -159,7 +161,7 @@ def test_lists_of_other_things_make_no_clicks_of_them(items: Path, tmp_path: Pat
     assert "sequence_column" not in data and data["item_column"] == "sku" and summary.clicks == CLICKS
     assert "LISTS" not in said
     rows = [f"u{n % 5},{n % 2},{'Blue hose | new' if n % 2 else QUOTED},{n * DAY}" for n in range(40)]
-    (tmp_path / "shop.csv").write_text("user_id,product_id,product_title,timestamp\n" + "\n".join(rows))
+    (tmp_path / "shop.csv").write_text("user_id,product_id,product_title,timestamp\n" + "\n".join(rows) + "\n")
     assert "sequence_column" not in accepted(tmp_path, "--clicks", tmp_path / "shop.csv")[0]
 
 
