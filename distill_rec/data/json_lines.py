@@ -56,12 +56,27 @@ def _object(text: str, line: int, path: Path, encoding: str, faults: Faults) -> 
 
 
 def _flat(content: dict[str, Any]) -> dict[str, Any]:
-    """Objects within an object as keys of their own: `user.id`; a key that is spelt so already stays."""
-    while any(isinstance(value, dict) for value in content.values()):
+    """Objects within an object as keys of their own: `user.id`; a key that is spelt so already stays.
+
+    Of a list of objects each key is a list: `items.id`.
+    """
+    while any(isinstance(value, dict) or _are_objects(value) for value in content.values()):
+        content = {key: _by_key(value) if _are_objects(value) else value for key, value in content.items()}
         plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
         nested = {key: value for key, value in content.items() if isinstance(value, dict)}
         content = {f"{key}.{name}": value for key, inner in nested.items() for name, value in inner.items()} | plain
     return content
+
+
+def _are_objects(value: Any) -> bool:
+    """Whether it is a list of objects; some may be missing."""
+    return isinstance(value, list) and any(value) and all(isinstance(one, dict | None) for one in value)
+
+
+def _by_key(objects: list[dict[str, Any] | None]) -> dict[str, list[Any]]:
+    """A list for each key of some objects."""
+    keys = dict.fromkeys(key for one in objects for key in one or ())
+    return {key: [(one or {}).get(key) for one in objects] for key in keys}
 
 
 def _plain(value: Any) -> str | list[str] | None:

@@ -21,6 +21,7 @@ from distill_rec.data.table import (
     require,
     used_columns,
 )
+from distill_rec.data.where import where_columns
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
 
@@ -109,17 +110,18 @@ def typed(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
 
 def unrolled(table: pl.DataFrame, section: DataSection) -> pl.DataFrame:
     """The sequence form as one row per click, in order: the longest row of a user, in any file, holds all of them."""
+    entries = named(section.sequence_column).fill_null("").str.split(" ")
     lists = table.with_columns(
-        named(section.sequence_column).fill_null("").str.split(" ").list.eval(pl.element().filter(pl.element() != "")),
+        entries.list.eval(pl.element().filter(pl.element() != "")).alias("__list__"),
         pl.int_range(pl.len()).alias("__order__"),
     )
     longest = (
-        lists.with_columns(named(section.sequence_column).list.len().alias("__length__"))
+        lists.with_columns(pl.col("__list__").list.len().alias("__length__"))
         .sort("__length__", "__order__")
         .unique(section.user_column, keep="last", maintain_order=True)
         .sort("__order__")
     )
-    whole = longest.with_columns(
-        pl.concat_list(named(section.sequence_column), named(section.item_column)).alias(section.item_column)
-    )
-    return whole.drop(section.sequence_column, "__order__", "__length__").explode(section.item_column)
+    whole = longest.with_columns(pl.concat_list("__list__", named(section.item_column)).alias(section.item_column))
+    kept = where_columns(section.where)
+    own = () if section.sequence_column in kept else (section.sequence_column,)
+    return whole.drop(*own, "__list__", "__order__", "__length__").explode(section.item_column)

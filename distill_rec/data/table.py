@@ -201,16 +201,28 @@ def _listed(given: Frame) -> pl.DataFrame:
 
 
 def unnested(frame: pl.DataFrame) -> pl.DataFrame:
-    """Fields of structures as columns of their own: `user.id`."""
-    while nested := [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct)]:
+    """Fields of structures as columns of their own: `user.id`; those of structures in a list as lists: `items.id`."""
+    while nested := [name for name, dtype in frame.schema.items() if fields_in(dtype)]:
         inner = [
-            frame[name].struct.field(part).alias(f"{name}.{part}")
+            _field(frame[name], part).alias(f"{name}.{part}")
             for name in nested
-            for part in frame[name].struct.fields
+            for part in fields_in(frame.schema[name])
         ]
         frame = frame.drop(nested)
         frame = frame.with_columns(one for one in inner if one.name not in frame.columns)
     return frame
+
+
+def fields_in(dtype: pl.DataType) -> list[str]:
+    """Fields of a structure, or of those in a list."""
+    inner = dtype.inner if isinstance(dtype, pl.List) else dtype
+    return [field.name for field in inner.fields] if isinstance(inner, pl.Struct) else []
+
+
+def _field(values: pl.Series, name: str) -> pl.Series:
+    if isinstance(values.dtype, pl.List):
+        return values.list.eval(pl.element().struct.field(name))
+    return values.struct.field(name)
 
 
 def click_columns(section: DataSection) -> dict[str, str]:

@@ -102,6 +102,8 @@ def test_a_sequences_list_may_be_called_anything_and_be_left_out(tmp_path: Path)
     assert "u0    i4    row 1" in said  # a click a row: the list is left out, as was asked for
     _, summary, _ = accepted(tmp_path, "--clicks", folder, "--where", "user_id != 'u1'")
     assert summary.clicks == 95
+    _, summary, _ = accepted(tmp_path, "--clicks", folder, "--where", "before != 'i0 i1 i2 i3'")
+    assert summary.clicks == 85
 
 
 @pytest.mark.parametrize("option", ["--time-column=item_id", "--rating-column=item_id", "--min-rating=3"])

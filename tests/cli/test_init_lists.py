@@ -196,3 +196,22 @@ def test_ids_that_may_be_lists_are_pointed_out_where_nothing_can_tell(tmp_path: 
     rows = "".join(f"u{n % 9},A song {n % 7},{n * DAY}\n" for n in range(90))
     (tmp_path / "songs.csv").write_text("user_id,track,timestamp\n" + rows)
     assert "LIST" not in call("init", "--clicks", tmp_path / "songs.csv", "--out", tmp_path / "s.toml")
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_orders_with_a_list_of_objects_are_found(form: str, tmp_path: Path) -> None:
+    rows = [
+        {
+            "customer": row["user"] % 6,
+            "ordered_at": row["timestamps"][0],
+            "items": [{"qty": 1, "id": one, "title": f"Thing {one}"} for one in row["items"]],
+        }
+        for row in ROWS
+    ]
+    (tmp_path / "c.jsonl").write_text(
+        "\n".join(map(json.dumps, [*rows, {"customer": 1, "ordered_at": 1, "items": []}]))
+    )
+    pl.DataFrame(rows).write_parquet(tmp_path / "c.parquet")
+    data, summary, _ = accepted(tmp_path, "--clicks", tmp_path / f"c.{form}")
+    assert (data["sequence_column"], data["time_column"], data["text"]) == ("items.id", "ordered_at", "{items.title}")
+    assert summary.clicks == CLICKS

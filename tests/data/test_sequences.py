@@ -188,3 +188,28 @@ def test_a_later_export_of_longer_lists_adds_what_is_new(tmp_path: Path) -> None
 def test_data_that_were_prepared_before_the_separator_stay_prepared() -> None:
     assert "sequence_separator" not in decisive(DataSection())
     assert decisive(DataSection(sequence_separator="|"))["sequence_separator"] == "|"
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_of_a_list_of_objects_each_field_is_a_list(form: str, tmp_path: Path) -> None:
+    first = [{"product": {"id": "a"}, "at": 3, "title": "A"}, {"product": {"id": "b"}, "at": 4, "title": "B"}]
+    rows = [
+        {"user": {"id": 1}, "items": first},
+        {"user": {"id": 2}, "items": []},
+        {"user": {"id": 2}, "items": first[1:]},
+    ]
+    (tmp_path / "clicks.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    pl.DataFrame(rows).write_parquet(tmp_path / "clicks.parquet")
+    chosen = DataSection(
+        path=str(tmp_path),
+        clicks=f"clicks.{form}",
+        user_column="user.id",
+        sequence_column="items.product.id",
+        time_column="items.at",
+        text="{items.title}",
+    )
+    log = read_log(chosen, Path())
+    assert clicks_of(log) == [("1", "a", 3), ("1", "b", 4), ("2", "b", 4)]
+    assert log.items["items.title"].to_list() == ["A", "B"]
+    assert [fault.count for fault in log.faults.mended.values()] == [1]
+    require_columns(chosen, Path())

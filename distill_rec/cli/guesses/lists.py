@@ -106,7 +106,7 @@ def _guess(clicks: pl.DataFrame, items: pl.DataFrame | None, names: list[str], n
     if not found:
         return ""
     plain = [name for name in names if name not in found and not isinstance(clicks.schema[name], pl.List)]
-    best = min(found, key=lambda name: (LISTS.rank(name) is None, found.index(name)))
+    best = min(found, key=lambda name: (LISTS.rank(name) or (len(found), True), found.index(name)))
     if single := _single(clicks, items, plain):
         notes.append(
             f"LISTS THAT ARE NOT READ: {shown(best)}; {shown(single)} is a row's one click. Where the list is the "
@@ -138,7 +138,8 @@ def separator_of(clicks: pl.DataFrame, name: str, items: pl.DataFrame | None) ->
     """
     values = clicks[name]
     if isinstance(values.dtype, pl.List):
-        return BLANK if items is None or _are_ids(values.explode(), items) else None
+        parts = values.explode().drop_nulls()
+        return BLANK if len(parts) and (items is None or _are_ids(parts, items)) else None
     if values.dtype != pl.String:
         return None
     values = some(values)

@@ -62,10 +62,12 @@ ITEM = Role(
 NO_LISTS = (
     *("time", "times", "timestamp", "timestamps", "date", "dates", "rating", "ratings"),
     *("title", "titles", "name", "names", "price", "prices"),
+    *("quantity", "quantities", "qty", "amount", "category", "categories", "brand"),
 )
 LISTS = Role(
     ("item|iid$", THINGS, "histor|sequence|seq$|list$|ids$|click|basket|cart|purchase|bought|watched|viewed|plays$"),
     (*NO_LISTS, *COUNTED),
+    True,
 )
 TIME = Role(
     ("timestamp|datetime|unixtime|time$", "date|ts$", "created|when$|at$|day$|occurred"),
