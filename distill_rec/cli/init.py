@@ -41,6 +41,9 @@ def init(  # noqa: PLR0913
     sequence_column: Annotated[
         Text, _column("--sequence-column", "column of a list of items, a user's clicks in order; '' for none")
     ] = None,
+    sequence_separator: Annotated[
+        Text, _column("--sequence-separator", "what separates its entries where it is text, as ,")
+    ] = None,
     time_column: Annotated[Text, _column("--time-column", "column of the time; '' where rows are in its order")] = None,
     time_format: Annotated[Text, _column("--time-format", "how times are written, as %d/%m/%Y %H:%M")] = None,
     event_column: Annotated[Text, _column("--event-column", "column of the event type; '' for none")] = None,
@@ -85,6 +88,7 @@ def init(  # noqa: PLR0913
         item_column=item_column,
         item_id_column=item_id_column,
         sequence_column=sequence_column,
+        sequence_separator=sequence_separator,
         time_column=time_column,
         time_format=time_format,
         event_column=event_column,

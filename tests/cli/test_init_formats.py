@@ -202,6 +202,7 @@ def test_minds_columns_are_fixed_and_its_options_say_so(tmp_path: Path) -> None:
         "--item-column": "x",
         "--item-id-column": "x",
         "--sequence-column": "history",
+        "--sequence-separator": " ",
         "--time-column": "time",
         "--event-column": "x",
         "--event-weight": "a=1",

@@ -215,3 +215,12 @@ def test_orders_with_a_list_of_objects_are_found(form: str, tmp_path: Path) -> N
     data, summary, _ = accepted(tmp_path, "--clicks", tmp_path / f"c.{form}")
     assert (data["sequence_column"], data["time_column"], data["text"]) == ("items.id", "ordered_at", "{items.title}")
     assert summary.clicks == CLICKS
+
+
+def test_the_separator_can_be_named(items: Path, tmp_path: Path) -> None:
+    place = as_csv(tmp_path / "c.csv", ["user_id", "history"], lambda row: [row["user"], "~".join(row["items"])])
+    asked = ("--clicks", place, "--items", items, "--sequence-column", "history", "--sequence-separator", "~")
+    data, summary, _ = accepted(tmp_path, *asked)
+    assert data["sequence_separator"] == "~" and summary.clicks == CLICKS
+    said = call("init", *asked[:4], "--sequence-separator", "~", "--out", tmp_path / "r.toml", code=1)
+    assert "no column of lists was found" in said and "--sequence-column" in said

@@ -33,6 +33,7 @@ class Asked:
     missing_user: str | None = None
     encoding: str | None = None
     sequence_column: str | None = None
+    sequence_separator: str | None = None
     test: str | None = None
 
 

@@ -55,6 +55,8 @@ def _table(asked: Asked, encoding: str) -> Guess:
     _check_names(asked, names, items)
     lists = find(asked, clicks, items, found.notes)
     if lists is None:
+        do = "Name their column with --sequence-column."
+        refuse(asked, ("sequence_separator",), "given, but no column of lists was found", do)
         check_form(clicks, DataSection(item_column=asked.item_column or ""), asked.clicks)
         clicks = as_text(clicks)
     else:
@@ -75,6 +77,7 @@ def _table(asked: Asked, encoding: str) -> Guess:
 
 def _recbole(asked: Asked, encoding: str) -> Guess:
     """Of RecBole's files, of the plain or the sequence form."""
+    refuse(asked, ("sequence_separator",), "given for RecBole's files, whose lists are separated by blanks")
     found = Guess(recbole.files(asked), [])
     clicks, items, lists = recbole.look(found, encoding)
     names = _names(clicks)

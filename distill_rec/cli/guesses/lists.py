@@ -92,7 +92,7 @@ def find(asked: Asked, clicks: pl.DataFrame, items: pl.DataFrame | None, notes: 
         return None
     if asked.item_column != column:
         refuse(asked, ("item_column",), f"given beside {column!r}, whose lists are the clicks")
-    separator = separator_of(clicks, column, items) or _most_frequent(clicks[column])
+    separator = asked.sequence_separator or separator_of(clicks, column, items) or _most_frequent(clicks[column])
     lengths = entries(clicks[column], separator).list.len()
     kinds = (pl.List, pl.String)
     others = [name for name in names if name != column and isinstance(clicks.schema[name], kinds)]

@@ -10,8 +10,8 @@ from distill_rec.runtime.errors import DataError
 
 TESTS = ("dev", "MINDsmall_dev", "MINDlarge_dev")
 FIXED = (
-    *("user_column", "item_column", "item_id_column", "sequence_column", "time_column", "event_column"),
-    *("event_weights", "rating_column", "min_rating", "where", "missing_user"),
+    *("user_column", "item_column", "item_id_column", "sequence_column", "sequence_separator"),
+    *("time_column", "event_column", "event_weights", "rating_column", "min_rating", "where", "missing_user"),
 )
 
 
