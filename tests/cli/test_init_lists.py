@@ -224,3 +224,9 @@ def test_the_separator_can_be_named(items: Path, tmp_path: Path) -> None:
     assert data["sequence_separator"] == "~" and summary.clicks == CLICKS
     said = call("init", *asked[:4], "--sequence-separator", "~", "--out", tmp_path / "r.toml", code=1)
     assert "no column of lists was found" in said and "--sequence-column" in said
+
+
+def test_lists_without_texts_ask_for_the_items(tmp_path: Path) -> None:
+    (tmp_path / "c.jsonl").write_text("\n".join(json.dumps(row | {"title": "of the row"}) for row in ROWS))
+    said = call("init", "--clicks", tmp_path / "c.jsonl", "--out", tmp_path / "r.toml", code=1)
+    assert "column 'items' holds lists of items, and no list beside it has their texts" in said and "--items" in said

@@ -71,6 +71,7 @@ def _table(asked: Asked, encoding: str) -> Guess:
     _rows(asked, found, clicks, names)
     if lists is not None and items is None:  # a text beside a list is no item's own
         names = [name for name in names if name in lists.beside]
+        _require_texts(asked, lists, clicks, names)
     found.data["text"] = asked.text if asked.text is not None else _template(asked, found, clicks, items, names)
     return found
 
@@ -93,6 +94,14 @@ def _recbole(asked: Asked, encoding: str) -> Guess:
     _rows(asked, found, clicks, names)
     found.data["text"] = asked.text if asked.text is not None else _template(asked, found, clicks, items, names)
     return found
+
+
+def _require_texts(asked: Asked, lists: Lists, clicks: pl.DataFrame, names: list[str]) -> None:
+    """Raise a DataError where nothing beside the lists, and no entry, can be a text of an item."""
+    if asked.text is None and not TEXT.ranked(names) and not _is_worded(clicks[lists.column]):
+        found = f"column {lists.column!r} holds lists of items, and no list beside it has their texts"
+        do = "Name the file that has them with --items. Where a row is one id: --sequence-column ''."
+        raise DataError(asked.clicks, found, "a file of items, or a list of titles", do)
 
 
 def _names(clicks: pl.DataFrame) -> list[str]:
