@@ -101,7 +101,7 @@ def _data(data: Settings, run: Path, clicks: Sequence[str], items: Sequence[str]
     last = read_summary(run / "prepare").last_time
     if data["format"] == "mind":
         raise RecipeError("data.format", "'mind', whose train and test are given", "a log of clicks, to refresh from")
-    if last is None or data.get("sequence_column"):
+    if last is None:
         raise RecipeError("data.time_column", "no times, so no click is newer than another", "clicks with times")
     if data["format"] == "table" and not data["clicks"]:
         do = "Write its frames to files and run a recipe that names them."

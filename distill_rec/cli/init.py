@@ -15,7 +15,9 @@ from distill_rec.cli.output import print_json
 if TYPE_CHECKING:
     from distill_rec.cli.guesses import Guess
 
-FilesOption = typer.Option("--clicks", help="file, folder or glob of clicks: CSV, TSV, JSONL, Parquet")
+FilesOption = typer.Option(
+    "--clicks", help="file, folder or glob of clicks: CSV, TSV, JSONL, Parquet; RecBole's *.inter; MIND's train"
+)
 Text = str | None
 
 
@@ -26,10 +28,22 @@ def _column(option: str, what: str) -> Any:
 @guarded
 def init(  # noqa: PLR0913
     clicks: Annotated[str, FilesOption],
-    items: Annotated[Text, typer.Option("--items", help="the same of items; the clicks' own texts if left out")] = None,
+    items: Annotated[
+        Text,
+        typer.Option(
+            "--items", help="the same of items; if left out the clicks' own texts, RecBole's *.item, MIND's news.tsv"
+        ),
+    ] = None,
+    test: Annotated[Text, typer.Option("--test", help="MIND: folder of the test; dev beside train if left out")] = None,
     user_column: Annotated[Text, _column("--user-column", "column of the user's id (user.id: a nested field)")] = None,
     item_column: Annotated[Text, _column("--item-column", "column of the item's id")] = None,
     item_id_column: Annotated[Text, _column("--item-id-column", "its name in the items, where it is another")] = None,
+    sequence_column: Annotated[
+        Text, _column("--sequence-column", "column of a list of items, a user's clicks in order; '' for none")
+    ] = None,
+    sequence_separator: Annotated[
+        Text, _column("--sequence-separator", "what separates its entries where it is text, as ,")
+    ] = None,
     time_column: Annotated[Text, _column("--time-column", "column of the time; '' where rows are in its order")] = None,
     time_format: Annotated[Text, _column("--time-format", "how times are written, as %d/%m/%Y %H:%M")] = None,
     event_column: Annotated[Text, _column("--event-column", "column of the event type; '' for none")] = None,
@@ -54,7 +68,7 @@ def init(  # noqa: PLR0913
     force: Annotated[bool, typer.Option("--force", help="write over a recipe that is there")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Guess the columns of a log, show what was taken for what, and write a recipe for it, each of its keys explained.
+    """Guess format and columns of a log, show what was taken for what, and write a recipe for it, its keys explained.
 
     Example: distill-rec init --clicks clicks.csv --items items.csv --out recipe.toml
     """
@@ -69,9 +83,12 @@ def init(  # noqa: PLR0913
     asked = Asked(
         clicks=clicks,
         items=items,
+        test=test,
         user_column=user_column,
         item_column=item_column,
         item_id_column=item_id_column,
+        sequence_column=sequence_column,
+        sequence_separator=sequence_separator,
         time_column=time_column,
         time_format=time_format,
         event_column=event_column,

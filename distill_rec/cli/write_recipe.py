@@ -20,6 +20,10 @@ from distill_rec.recipe import (
 from distill_rec.recipe_toml import toml_of
 
 NOTE = 1000
+BEHAVIORS = "behaviors.tsv"
+OF_CLICKS = ("min_rating", "split", "test_share", "validation_share", "new_items", "repeats", "min_user_clicks")
+OF_IMPRESSIONS = ("max_history",)
+"""Keys of `[data]` that are shown beside those that were guessed."""
 TRAINED = ("batch_size", "window", "learning_rate", "decay", "max_epochs", "max_updates", "max_seconds", "patience")
 
 TEACHER, STUDENT = (settings_of(section, kind) for section, kind in DEFAULT.items())
@@ -52,7 +56,9 @@ def name_of(out: Path, clicks: str) -> str:
     if out.stem != "recipe":
         return out.stem
     path = Path(clicks).expanduser().absolute()
-    if not path.exists() and any(sign in path.name for sign in "*?["):
+    if path.name == BEHAVIORS or (not path.exists() and any(sign in path.name for sign in "*?[")):
+        path = path.parent
+    if path.name == "train":  # of some data set, by whose name it is called
         path = path.parent
     return path.name.partition(".")[0] or "run"
 
@@ -67,11 +73,11 @@ def recipe_text(data: Mapping[str, Any], folder: Path, notes: Sequence[str] = ()
         *(f"# {shown(note, NOTE)}" for note in notes),
     ]
     given = dict(data)
-    for key in ("clicks", "items"):
+    for key in ("path",) if "path" in given else ("clicks", "items"):  # these two are relative to that one
         if key in given:
             path = Path(given[key])
             given[key] = str(path.relative_to(folder)) if path.is_relative_to(folder) else str(path)
-    others = ("min_rating", "split", "test_share", "validation_share", "new_items", "repeats", "min_user_clicks")
+    others = OF_IMPRESSIONS if data["format"] == "mind" else OF_CLICKS
     lines += [_line(DataSection, key, value) for key, value in given.items()]
     lines += [_line(DataSection, key) for key in others if key not in given]
     for section, (model, keys) in SHOWN.items():

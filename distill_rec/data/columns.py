@@ -11,6 +11,7 @@ from distill_rec.data.faults import Faults
 from distill_rec.data.mind import NEWS
 from distill_rec.data.recbole import FORM, typed
 from distill_rec.data.rows import label, stream_rows, suffix_of
+from distill_rec.data.sequences import check_form
 from distill_rec.data.table import (
     READERS,
     files_of,
@@ -45,9 +46,10 @@ def require_columns(
         require(pl.DataFrame(schema=dict.fromkeys(NEWS, pl.String)), further.get("items", []), "news.tsv")
         return
     wanted = {"clicks": used_columns(section), "items": [items_id(section)]}
+    own = section.item_column if section.sequence_column else None  # the lists' entries, under no column of the file
     fields = [("data.text", name) for name in template_fields(section.text)]
     if has_no_items(section):
-        wanted = {"clicks": [*wanted["clicks"], *fields]}
+        wanted = {"clicks": [*wanted["clicks"], *(field for field in fields if field[1] != own)]}
     else:
         wanted["items"] += fields
     for key, more in further.items():
@@ -57,6 +59,8 @@ def require_columns(
             header = _header(path, section)
             if header is not None:
                 require(header, columns, label(path))
+                if key == "clicks" and section.format == "table":
+                    check_form(header, section, label(path))
 
 
 def _header(path: Path, section: DataSection) -> pl.DataFrame | None:

@@ -151,9 +151,7 @@ def _given(impressions: dict[str, pl.DataFrame], section: DataSection, item: pl.
         raise RecipeError("data.test", "not given", "the folder of the test behaviours (MIND's dev)")
     if section.new_items:
         raise RecipeError("data.new_items", "set, for a log of impressions", "0: new items are in the test already")
-    days = impressions["train"]["time"] // DAY
-    if len(days) == 0 or days.min() == days.max():
-        raise DataError("the train folder", "impressions of one day", "two days: the last one is the validation")
+    require_two_days(impressions["train"])
     both = pl.concat([impressions["train"]["user_id"], impressions["test"]["user_id"]])
     users = both.unique(maintain_order=True)
     train, test = (from_frame(impressions[part], users, item, section.max_history) for part in ("train", "test"))
@@ -168,3 +166,10 @@ def _given(impressions: dict[str, pl.DataFrame], section: DataSection, item: pl.
     clicks = int(train.labels.values.sum()) + int(test.labels.values.sum())
     new = np.zeros(len(item), np.bool_)
     return Divided("impressions", split.train, split.validation, split.test, None, new, users, shown, clicks, times)
+
+
+def require_two_days(train: pl.DataFrame) -> None:
+    """Raise a DataError where the last day of the training impressions would be all of them."""
+    days = train["time"] // DAY
+    if len(days) == 0 or days.min() == days.max():
+        raise DataError("the train folder", "impressions of one day", "two days: the last one is the validation")

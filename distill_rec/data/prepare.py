@@ -30,7 +30,7 @@ from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import RecipeError
 
-LATER = {"item_id_column", "time_format", "where", "missing_user", "newest_from"}
+LATER = {"item_id_column", "time_format", "where", "missing_user", "newest_from", "sequence_separator"}
 """Keys that came after data sets had been fingerprinted without them."""
 
 

@@ -11,13 +11,24 @@ import polars as pl
 from distill_rec.data.clicks import clean_clicks, leave_out, mend_items, mend_users
 from distill_rec.data.faults import Faults
 from distill_rec.data.log import Log
-from distill_rec.data.rows import FILE, LINE, label, read_rows
-from distill_rec.data.table import clicks_of_parts, files_of, items_of_parts, needed, require, used_columns
+from distill_rec.data.rows import FILE, LINE, label, named, read_rows
+from distill_rec.data.table import (
+    clicks_of_parts,
+    files_of,
+    first_further,
+    items_of_parts,
+    needed,
+    require,
+    used_columns,
+)
+from distill_rec.data.where import where_columns
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
 
 FORM: dict[str, Any] = {"delimiter": "\t", "quoted": False}
 """How rows are written."""
+PARTS = {"train": 0, "valid": 1, "validation": 1, "dev": 1, "test": 2}
+"""A benchmark's files, by the last word of their name, in order of time."""
 
 
 def read_recbole(section: DataSection, base: Path, faults: Faults | None = None) -> Log:
@@ -37,12 +48,13 @@ def read_recbole(section: DataSection, base: Path, faults: Faults | None = None)
     parts = []
     for table, file in click_files(section, folder, faults):
         require(table, used_columns(section), file)
-        if section.sequence_column:
-            rows = len(table)
-            table = _unroll(table, section)
-            faults.rows += len(table) - rows
-        parts.append(needed(table, plain, []).with_columns(pl.lit(file).alias(FILE)))
+        kept = needed(table, section if section.sequence_column else plain, [])
+        parts.append(kept.with_columns(pl.lit(file).alias(FILE)))
     table = clicks_of_parts(parts, plain, folder, None, faults)
+    if section.sequence_column:
+        rows = len(table)
+        table = unrolled(table, section)
+        faults.rows += len(table) - rows
     table = mend_items(mend_users(table, section, faults), section, items["item_id"], faults)
     clicks, kinds = clean_clicks(table, plain, items["item_id"], leave_out(table, plain, faults)[1], faults)
     faults.check(section.max_refused)
@@ -53,17 +65,30 @@ def read_recbole(section: DataSection, base: Path, faults: Faults | None = None)
 def read_items(section: DataSection, folder: Path, faults: Faults) -> pl.DataFrame:
     """Items with their id as `item_id`, one row each, and the files' own columns."""
     files = files_of(section, folder, "items")
-    listed = [_read(path, section, faults).with_columns(pl.lit(label(path)).alias(FILE)) for path in files]
+    listed = [read_file(path, section, faults).with_columns(pl.lit(label(path)).alias(FILE)) for path in files]
     return items_of_parts(listed, section, folder, None, faults)
 
 
 def click_files(section: DataSection, folder: Path, faults: Faults) -> Iterator[tuple[pl.DataFrame, str]]:
     """Each file of clicks, and how messages name it."""
-    for path in files_of(section, folder, "clicks"):
-        yield _read(path, section, faults), label(path)
+    paths = files_of(section, folder, "clicks")
+    further = first_further(section, folder, None, "clicks")
+    for path in [*in_order_of_parts(paths[:further]), *paths[further:]]:
+        yield read_file(path, section, faults), label(path)
 
 
-def _read(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:
+def in_order_of_parts(paths: list[Path]) -> list[Path]:
+    """A benchmark's files (`x.train.inter`, `x.valid.inter`, `x.test.inter`) in order of time, others as they are.
+
+    By their names the test's clicks would come first, and where there are no times the order of rows is all there is.
+    """
+    words = [path.name.lower().removesuffix(".gz").split(".")[-2:-1] for path in paths]
+    if not all(word and word[0] in PARTS for word in words):
+        return paths
+    return [path for _, path in sorted(zip([PARTS[word] for (word,) in words], paths, strict=True))]
+
+
+def read_file(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:
     """One file; `name:type` in the header becomes `name`."""
     frame = read_rows(path, faults, encoding=section.encoding, **FORM)
     faults.check(section.max_refused)
@@ -83,21 +108,20 @@ def typed(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
     return frame.rename({name: name.split(":")[0] for name in names})
 
 
-def _unroll(table: pl.DataFrame, section: DataSection) -> pl.DataFrame:
-    """The sequence form as one row per click, in order: the longest row of a user holds all of them."""
+def unrolled(table: pl.DataFrame, section: DataSection) -> pl.DataFrame:
+    """The sequence form as one row per click, in order: the longest row of a user, in any file, holds all of them."""
+    entries = named(section.sequence_column).fill_null("").str.split(" ")
     lists = table.with_columns(
-        pl.col(section.sequence_column).fill_null("").str.split(" ").list.eval(pl.element().filter(pl.element() != "")),
+        entries.list.eval(pl.element().filter(pl.element() != "")).alias("__list__"),
         pl.int_range(pl.len()).alias("__order__"),
     )
     longest = (
-        lists.with_columns(pl.col(section.sequence_column).list.len().alias("__length__"))
+        lists.with_columns(pl.col("__list__").list.len().alias("__length__"))
         .sort("__length__", "__order__")
         .unique(section.user_column, keep="last", maintain_order=True)
         .sort("__order__")
     )
-    whole = longest.select(
-        pl.col(section.user_column),
-        pl.concat_list(section.sequence_column, section.item_column).alias(section.item_column),
-        pl.col(LINE),
-    )
-    return whole.explode(section.item_column)
+    whole = longest.with_columns(pl.concat_list("__list__", named(section.item_column)).alias(section.item_column))
+    kept = where_columns(section.where)
+    own = () if section.sequence_column in kept else (section.sequence_column,)
+    return whole.drop(*own, "__list__", "__order__", "__length__").explode(section.item_column)

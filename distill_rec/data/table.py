@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +12,20 @@ import polars as pl
 from distill_rec.data.clicks import clean_clicks, leave_out, mend_items, mend_users
 from distill_rec.data.faults import Faults
 from distill_rec.data.items_of_clicks import items_of_clicks
+from distill_rec.data.json_lines import read_json_lines
 from distill_rec.data.log import Log, unique_items
 from distill_rec.data.more import more_files, read_once, renewed
 from distill_rec.data.rows import (
     FILE,
     LINE,
-    MOST_SHOWN,
     OWN,
     find_files,
-    is_broken,
     label,
     named,
-    open_text,
     read_rows,
     suffix_of,
 )
-from distill_rec.data.shown import shown
+from distill_rec.data.sequences import as_text, check_form, texts_in_lists, unrolled
 from distill_rec.data.text import check_template, template_fields
 from distill_rec.data.where import where_columns
 from distill_rec.frames import read_frame
@@ -79,7 +76,7 @@ def has_no_items(section: DataSection) -> bool:
 
 def distinct_items(section: DataSection, folder: Path) -> int:
     """How many items the clicks name."""
-    ids = [part[section.item_column].unique() for part, _ in parts_of(section, folder, None, "clicks", Faults())]
+    ids = [part[section.item_column].unique() for part, _ in click_parts(section, folder, None, Faults())]
     return pl.concat([one.cast(pl.String) for one in ids]).n_unique()
 
 
@@ -93,7 +90,7 @@ def items_of_parts(
     parts: list[pl.DataFrame], section: DataSection, folder: Path, given: Frame | None, faults: Faults
 ) -> pl.DataFrame:
     """Items of all files, one row each; those of `more_items` come after the others."""
-    fields, first = template_fields(section.text), _first_further(section, folder, given, "items")
+    fields, first = template_fields(section.text), first_further(section, folder, given, "items")
     items = with_ids(pl.concat(parts[:first], how="diagonal_relaxed"), section, fields, faults)
     for later in parts[first:]:
         items = renewed(items, with_ids(later, section, fields, faults), faults)
@@ -104,13 +101,13 @@ def clicks_of_parts(
     parts: list[pl.DataFrame], section: DataSection, folder: Path, given: Frame | None, faults: Faults
 ) -> pl.DataFrame:
     """Clicks of all files under each other; rows of `more_clicks` that stood before are left out."""
-    table, first = joined(parts, section.time_column), _first_further(section, folder, given, "clicks")
+    table, first = joined(parts, section.time_column), first_further(section, folder, given, "clicks")
     if first == len(parts) or not section.time_column:
         return table
     return read_once(table, [len(part) for part in parts], first, faults)
 
 
-def _first_further(section: DataSection, folder: Path, given: Frame | None, key: str) -> int:
+def first_further(section: DataSection, folder: Path, given: Frame | None, key: str) -> int:
     """Number of the first file that `more_clicks` or `more_items` names."""
     return 1 if given is not None else len(find_files(folder, pattern_of(section, key), f"data.{key}"))
 
@@ -145,13 +142,33 @@ def items_id(section: DataSection) -> tuple[str, str]:
 
 def _clicks(section: DataSection, folder: Path, given: Frame | None, faults: Faults, fields: list[str]) -> pl.DataFrame:
     """All rows of the clicks: the columns that the section names, and `fields`, with file and line."""
-    parts = []
-    for part, file in parts_of(section, folder, given, "clicks", faults):
-        require(part, used_columns(section), file)
+    parts, plain = [], section.model_copy(update={"sequence_column": ""})
+    for part, file in click_parts(section, folder, given, faults, fields):
         if fields:
             check_template(section.text, [name for name in part.columns if name not in OWN], NO_ITEMS)
-        parts.append(needed(part, section, fields).with_columns(pl.lit(file).alias(FILE)))
+        parts.append(needed(part, plain, fields).with_columns(pl.lit(file).alias(FILE)))
     return clicks_of_parts(parts, section, folder, given, faults)
+
+
+def click_parts(
+    section: DataSection, folder: Path, given: Frame | None, faults: Faults, fields: Sequence[str] = ()
+) -> Iterator[tuple[pl.DataFrame, str]]:
+    """Each file of clicks, a row a click, and how messages name it.
+
+    Args:
+        fields: columns of the clicks that make an item's text.
+    """
+    keys = ("time_column", "rating_column", "event_column")
+    beside = [*(getattr(section, key) for key in keys if getattr(section, key)), *fields]
+    kept = [section.sequence_column, *beside] if section.sequence_column else [section.item_column]
+    for part, file in parts_of(section, folder, given, "clicks", faults, kept):
+        require(part, used_columns(section), file)
+        check_form(part, section, file)
+        if section.sequence_column:
+            names = {*(name for _, name in used_columns(section)), *beside, LINE}
+            part = part.select(named(name) for name in part.columns if name in names)
+            part = unrolled(part, section, [name for name in beside if name in part.columns], file, faults)
+        yield part, file
 
 
 def needed(part: pl.DataFrame, section: DataSection, fields: list[str]) -> pl.DataFrame:
@@ -174,30 +191,45 @@ def joined(parts: list[pl.DataFrame], time_column: str) -> pl.DataFrame:
 
 def frame_of(given: Frame) -> pl.DataFrame:
     """A polars or pandas frame as polars, with line numbers from 1; nested fields are columns, lists text."""
+    return as_text(_listed(given))
+
+
+def _listed(given: Frame) -> pl.DataFrame:
+    """The same with lists of text."""
     frame = unnested(given if isinstance(given, pl.DataFrame) else pl.from_pandas(given))
-    lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
-    return frame.with_columns(
-        *(named(name).list.eval(pl.element().cast(pl.String)).list.join(" ") for name in lists),
-        pl.Series(LINE, np.arange(1, len(frame) + 1)),
-    )
+    return texts_in_lists(frame).with_columns(pl.Series(LINE, np.arange(1, len(frame) + 1)))
 
 
 def unnested(frame: pl.DataFrame) -> pl.DataFrame:
-    """Fields of structures as columns of their own: `user.id`."""
-    while nested := [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Struct)]:
+    """Fields of structures as columns of their own: `user.id`; those of structures in a list as lists: `items.id`."""
+    while nested := [name for name, dtype in frame.schema.items() if fields_in(dtype)]:
         inner = [
-            frame[name].struct.field(part).alias(f"{name}.{part}")
+            _field(frame[name], part).alias(f"{name}.{part}")
             for name in nested
-            for part in frame[name].struct.fields
+            for part in fields_in(frame.schema[name])
         ]
         frame = frame.drop(nested)
         frame = frame.with_columns(one for one in inner if one.name not in frame.columns)
     return frame
 
 
+def fields_in(dtype: pl.DataType) -> list[str]:
+    """Fields of a structure, or of those in a list."""
+    inner = dtype.inner if isinstance(dtype, pl.List) else dtype
+    return [field.name for field in inner.fields] if isinstance(inner, pl.Struct) else []
+
+
+def _field(values: pl.Series, name: str) -> pl.Series:
+    if isinstance(values.dtype, pl.List):
+        return values.list.eval(pl.element().struct.field(name))
+    return values.struct.field(name)
+
+
 def click_columns(section: DataSection) -> dict[str, str]:
     """Columns of the clicks that a recipe names, by its key."""
-    keys = ("user_column", "item_column", "time_column", "rating_column", "event_column", "sequence_column")
+    keys = ["user_column", "item_column", "time_column", "rating_column", "event_column", "sequence_column"]
+    if section.format == "table" and section.sequence_column:
+        keys.remove("item_column")  # what the entries of the lists are called
     return {f"data.{key}": str(getattr(section, key)) for key in keys if getattr(section, key)}
 
 
@@ -215,17 +247,21 @@ def require(frame: pl.DataFrame, columns: list[tuple[str, str]], file: str) -> N
             raise DataError(file, f"no column {name!r}", f"one of {there}", f"Set {key} to the right one{empty}.")
 
 
-def parts_of(
-    section: DataSection, folder: Path, given: Frame | None, key: str, faults: Faults
+def parts_of(  # noqa: PLR0913
+    section: DataSection, folder: Path, given: Frame | None, key: str, faults: Faults, kept: Collection[str] | None = ()
 ) -> Iterator[tuple[pl.DataFrame, str]]:
-    """Each file of a glob (or the frame given in its place), and how messages name it."""
+    """Each file of a glob (or the frame given in its place), and how messages name it.
+
+    Args:
+        kept: columns whose lists stay lists, of text (None: all); others become text.
+    """
     if given is not None:
-        frame = frame_of(given)
+        frame = _listed(given)
         faults.rows += len(frame)
-        yield frame, f"the frame of {key}"
+        yield as_text(frame, kept), f"the frame of {key}"
         return
     for path in files_of(section, folder, key):
-        yield READERS.get(suffix_of(path), _delimited)(path, section, faults), label(path)
+        yield as_text(READERS.get(suffix_of(path), _delimited)(path, section, faults), kept), label(path)
         faults.check(section.max_refused)
 
 
@@ -270,77 +306,18 @@ def _delimited(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame
     return read_rows(path, faults, encoding=section.encoding)
 
 
-def _json_lines(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:
-    """Objects, one per line; a key that some lack is null there."""
-    columns: dict[str, list[str | None]] = {}
-    lines: list[int] = []
-    own = Faults()
-    with open_text(path, section.encoding) as file:
-        for line, text in enumerate(file, 1):
-            if not text.strip():
-                continue
-            own.rows += 1
-            content = _object(text, line, path, section.encoding, own)
-            if content is None:
-                continue
-            content = _flat(content)
-            for key in content:
-                if key not in columns:
-                    columns[key] = [None] * len(lines)
-            lines.append(line)
-            for key, column in columns.items():
-                column.append(_plain(content.get(key)))
-    faults.merge(own)
-    own.check_readable()
-    series = [pl.Series(key, column, dtype=pl.String) for key, column in columns.items()]
-    return pl.DataFrame([*series, pl.Series(LINE, lines, dtype=pl.Int64)])
-
-
-def _object(text: str, line: int, path: Path, encoding: str, faults: Faults) -> dict[str, Any] | None:
-    if is_broken(text):
-        reason = f"bytes that are not {encoding} (see data.encoding)"
-        faults.refuse(reason, label(path), [line], [shown(text, MOST_SHOWN)])
-        return None
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        content = None
-    if isinstance(content, dict):
-        return content
-    faults.refuse("no JSON object", label(path), [line], [shown(text.strip(), MOST_SHOWN)], "", "an object a line")
-    return None
-
-
-def _flat(content: dict[str, Any]) -> dict[str, Any]:
-    """Objects within an object as keys of their own: `user.id`; a key that is spelt so already stays."""
-    while any(isinstance(value, dict) for value in content.values()):
-        plain = {key: value for key, value in content.items() if not isinstance(value, dict)}
-        nested = {key: value for key, value in content.items() if isinstance(value, dict)}
-        content = {f"{key}.{name}": value for key, inner in nested.items() for name, value in inner.items()} | plain
-    return content
-
-
-def _plain(value: Any) -> str | None:
-    """A JSON value as text; lists are joined by blanks."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return " ".join(_plain(part) or "" for part in value)
-    return json.dumps(value)
-
-
 def _parquet(path: Path, section: DataSection, faults: Faults) -> pl.DataFrame:
     try:
         frame = read_frame(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(path, f"cannot be read: {error}", "a Parquet file") from error
     faults.rows += len(frame)
-    return frame_of(frame)
+    return _listed(frame)
 
 
 READERS: dict[str, Callable[[Path, DataSection, Faults], pl.DataFrame]] = {
     ".parquet": _parquet,
-    ".jsonl": _json_lines,
-    ".ndjson": _json_lines,
-    ".json": _json_lines,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".json": read_json_lines,
 }

@@ -90,9 +90,9 @@ def _refused(name: str, reason: str, fault: Fault, count: int) -> Finding:
 def _next(files: list[Path]) -> Finding:
     names, kinds = {path.name for path in files}, {path.suffix for path in files}
     if "behaviors.tsv" in names and "news.tsv" in names:
-        found, do = "MIND", 'data.format = "mind" in the recipe; students/static/mind is one to copy.'
+        found, do = "MIND", "distill-rec init --clicks FOLDER/train writes a recipe for them."
     elif ".inter" in kinds:
-        found, do = "RecBole's files", 'data.format = "recbole" in the recipe.'
+        found, do = "RecBole's files", "distill-rec init --clicks FOLDER writes a recipe for them."
     else:
         found = "tables"
         do = "distill-rec init --clicks FILE --items FILE (or --clicks FILE alone) writes a recipe for them."

@@ -14,7 +14,7 @@ from distill_rec.data.rows import find_files, suffix_of
 from distill_rec.data.table import distinct_items, has_no_items
 from distill_rec.estimates import TRAINING, Sizes
 from distill_rec.files import cache_folder
-from distill_rec.pipeline.users import heavy_of, rows_of_users, windows_of
+from distill_rec.pipeline.users import heavy_of, rows_of_lists, rows_of_users, windows_of
 from distill_rec.processes import usable_threads
 from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
@@ -48,10 +48,14 @@ def _counted(section: DataSection, base: Path) -> Sizes:
     n_items = sum(_rows(path, headed) for path in _files(folder, section, "items", items))
     if has_no_items(section) and files:
         n_items = distinct_items(section, folder)
-    if section.sequence_column:  # one row per user, the items of its list apart by blanks
-        return _unfiltered(section, Sizes(rows + sum(_count(path, b" ") for path in files), n_items, rows))
+    lists = bool(section.sequence_column) and section.format == "table"
+    if section.sequence_column and not lists:  # a row a user, the items of its list apart by blanks, one behind them
+        return _unfiltered(section, Sizes(2 * rows + sum(_count(path, b" ") for path in files), n_items, rows))
     counted = section.read_as != "impressions" or section.where
-    counts = rows_of_users(section, files, rows) if counted else None
+    counts = rows_of_users(section, files, rows) if counted and not lists else None
+    if lists and files:
+        counts = rows_of_lists(section, folder)
+        rows = int(counts["len"].sum())
     if counts is None:
         samples = rows if section.read_as == "impressions" else rows // USUAL_HISTORY
         return _unfiltered(section, Sizes(rows, n_items, samples))

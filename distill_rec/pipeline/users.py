@@ -12,6 +12,7 @@ from distill_rec.data.cautions import Caution, heavy_users
 from distill_rec.data.faults import Faults
 from distill_rec.data.recbole import FORM, typed
 from distill_rec.data.rows import stream_rows, suffix_of
+from distill_rec.data.table import click_parts
 from distill_rec.data.where import passes, where_columns
 from distill_rec.frames import read_frame
 from distill_rec.recipe import DataSection
@@ -36,21 +37,37 @@ def rows_of_users(section: DataSection, files: list[Path], rows: int) -> pl.Data
     if rows > MOST_COUNTED and suffixes != {".parquet"}:
         return None
     try:
-        parts = [part for path in files for part in _counts(path, section)]
+        parts = [part for path in files for part in _counts(_blocks(path, section, _columns(section)), section)]
     except (DistillRecError, pl.exceptions.PolarsError, OSError):
         return None  # the preparation says what is wrong
+    return _joined(parts)
+
+
+def rows_of_lists(section: DataSection, folder: Path) -> pl.DataFrame:
+    """The same of a table whose rows hold lists of items: each entry counts.
+
+    Raises:
+        DataError: a file or column is missing.
+    """
+    blocks = (part for part, _ in click_parts(section, folder, None, Faults()))
+    return _joined(_counts(blocks, section))
+
+
+def _joined(parts: list[pl.DataFrame]) -> pl.DataFrame:
     counts = pl.concat(parts).group_by("user").agg(pl.col("len", "clicks").sum()).drop_nulls("user")
     return counts.filter(pl.col("user") != "").sort("len", "user", descending=[True, False])
 
 
-def _counts(path: Path, section: DataSection) -> list[pl.DataFrame]:
+def _columns(section: DataSection) -> list[str]:
+    rating = [section.rating_column] if section.rating_column else []
+    return list(dict.fromkeys([section.user_column, *where_columns(section.where), *rating]))
+
+
+def _counts(blocks: Iterable[pl.DataFrame], section: DataSection) -> list[pl.DataFrame]:
     user, clicks = pl.col(section.user_column).cast(pl.String).alias("user"), pl.len()
-    columns = [section.user_column, *where_columns(section.where)]
-    if section.rating_column and not section.sequence_column:
+    if section.rating_column:
         clicks = (pl.col(section.rating_column).cast(pl.Float64, strict=False) >= section.min_rating).sum()
-        columns.append(section.rating_column)
     count = pl.len().alias("len"), clicks.cast(pl.UInt32).alias("clicks")
-    blocks = _blocks(path, section, list(dict.fromkeys(columns)))
     kept = (block.filter(passes(block, section.where)) if section.where else block for block in blocks)
     return [block.group_by(user).agg(*count) for block in kept]
 

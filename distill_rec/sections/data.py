@@ -59,7 +59,14 @@ class DataSection(Section):
     event_weights: dict[str, float] = Field(
         default_factory=dict, description="weight of each event type as a click; types not named are left out"
     )
-    sequence_column: str = Field("", description="recbole: column of the list of earlier items (sequence form)")
+    sequence_column: str = Field(
+        "",
+        description="column of a list of items. recbole (sequence form): the earlier ones, before that of item_column. "
+        "table: a row's clicks in order; times, ratings and events are lists of as many entries, or one for the row",
+    )
+    sequence_separator: str = Field(
+        " ", min_length=1, description="table: what separates the ids where the lists are text, as , or |"
+    )
     text: str = Field("{title}", description="template of an item's text, columns in braces")
     timezone: str = Field("UTC", description="zone of times that carry none")
     encoding: str = Field("utf-8", description="encoding of text files")

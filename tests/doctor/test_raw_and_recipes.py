@@ -45,7 +45,8 @@ def test_a_packed_file_that_was_cut_short_is_a_problem(tmp_path: Path) -> None:
 
 def test_recbole_files_are_known(tiny_data: Path) -> None:
     found = found_in(tiny_data, "raw data")
-    assert "recbole" in found["what they look like"].do
+    assert found["what they look like"].found == "RecBole's files"
+    assert "distill-rec init --clicks FOLDER" in found["what they look like"].do
     assert "user_id:token" in found["tiny.inter"].found
 
 

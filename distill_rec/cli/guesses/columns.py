@@ -70,7 +70,7 @@ def time_column(clicks: pl.DataFrame, names: list[str], form: str) -> str:
         if name not in named and is_time(clicks[name], form):
             return name
     for name in named[:1]:
-        values = _some(clicks[name])
+        values = some(clicks[name])
         times = _times(values, form)
         if len(values) and (times == MISSING).mean() > 1 - READ:
             value = shown(values.filter(pl.Series(times == MISSING))[0])
@@ -83,7 +83,8 @@ def time_column(clicks: pl.DataFrame, names: list[str], form: str) -> str:
 NONE = "or leave times out with --time-column ''"
 
 
-def _some(values: pl.Series) -> pl.Series:
+def some(values: pl.Series) -> pl.Series:
+    """At most `SAMPLE` of the values that are there, from all over the column."""
     present = values.drop_nulls()
     if present.dtype == pl.String:
         present = present.filter(present != "")
@@ -96,9 +97,9 @@ def _times(values: pl.Series, form: str) -> np.ndarray:
 
 def is_time(values: pl.Series, form: str = "") -> bool:
     """Whether most values are times of our days."""
-    some = _some(values)
-    if form in UNITS and not some.cast(pl.String).cast(pl.Float64, strict=False).is_not_null().any():
+    found = some(values)
+    if form in UNITS and not found.cast(pl.String).cast(pl.Float64, strict=False).is_not_null().any():
         return False
-    times = _times(some, form)
+    times = _times(found, form)
     inside = (times >= EARLIEST) & (times <= LATEST)
-    return bool(len(some)) and float(inside.mean()) >= READ
+    return bool(len(found)) and float(inside.mean()) >= READ

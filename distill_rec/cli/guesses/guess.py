@@ -2,83 +2,143 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import replace
 
 import polars as pl
 
-from distill_rec.cli.guesses import values
+from distill_rec.cli.guesses import recbole, values
+from distill_rec.cli.guesses.asked import Asked, Guess, refuse
 from distill_rec.cli.guesses.columns import item_columns, time_column
+from distill_rec.cli.guesses.formats import format_of
+from distill_rec.cli.guesses.lists import BASKETS, BLANK, Lists, find, perhaps
 from distill_rec.cli.guesses.look import look, pattern_in
+from distill_rec.cli.guesses.mind import guess_mind
 from distill_rec.cli.guesses.names import ITEM, MORE_TEXT, TEXT, USER
 from distill_rec.data.rows import OWN, named
+from distill_rec.data.sequences import as_text, check_form
+from distill_rec.data.shown import shown
+from distill_rec.recipe import DataSection
 from distill_rec.runtime.errors import DataError
 from distill_rec.runtime.template import field as field_of
 
 LETTERS = 0.5
 """Share of a text column's values that have a letter."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What somebody said of their files; None: guess.
-
-    Attributes:
-        clicks, items: a file, a folder or a glob; the clicks carry the texts where there are no items.
-    """
-
-    clicks: str
-    items: str | None = None
-    user_column: str | None = None
-    item_column: str | None = None
-    item_id_column: str | None = None
-    time_column: str | None = None
-    time_format: str | None = None
-    event_column: str | None = None
-    event_weights: dict[str, float] = field(default_factory=dict)
-    rating_column: str | None = None
-    min_rating: float | None = None
-    text: str | None = None
-    where: str | None = None
-    missing_user: str | None = None
-    encoding: str | None = None
-
-
-@dataclass
-class Guess:
-    """Keys of `[data]`, and what to know about them."""
-
-    data: dict[str, Any]
-    notes: list[str]
+UNORDERED = ("time_column", "time_format", "event_column", "event_weights", "rating_column", "min_rating")
 
 
 def guess(asked: Asked) -> Guess:
     """Look at all rows of the files.
 
     Raises:
-        DataError: a file cannot be read, or no user, item or text column can be told.
+        DataError: a file cannot be read, no user, item or text column can be told, or an option means nothing here.
     """
+    form = format_of(asked.clicks)
+    if form == "mind":
+        return guess_mind(asked)
+    refuse(asked, ("test",), "given for a log of clicks, of which data.split makes the test")
     encoding = asked.encoding or "utf-8"
-    found = Guess({"format": "table", "clicks": pattern_in(asked.clicks)}, [])
-    clicks = look(found.data["clicks"], encoding)
-    items = None
-    if asked.items is not None:
-        found.data["items"] = pattern_in(asked.items)
-        items = look(found.data["items"], encoding)
-    left = [name for name in clicks.columns if name not in OWN and name]
-    _check_names(asked, left, items)
-    _users_and_items(asked, found, clicks, items, left)
-    _times(asked, found, clicks, left)
-    _signals(asked, found, clicks, left)
-    _rows(asked, found, clicks, left)
-    found.data["text"] = asked.text if asked.text is not None else _template(found, clicks, items, left)
+    found = _recbole(asked, encoding) if form == "recbole" else _table(asked, encoding)
     if asked.encoding:
         found.data["encoding"] = asked.encoding
     return found
 
 
+def _table(asked: Asked, encoding: str) -> Guess:
+    """Of a table, a row a click or a list of clicks."""
+    found = Guess({"format": "table", "clicks": pattern_in(asked.clicks)}, [])
+    clicks, items = look(found.data["clicks"], encoding), None
+    if asked.items is not None:
+        found.data["items"] = pattern_in(asked.items)
+        items = as_text(look(found.data["items"], encoding))
+    names = _names(clicks)
+    recbole.refuse_typed(asked.clicks, names)
+    _check_names(asked, names, items)
+    lists = find(asked, clicks, items, found.notes)
+    if lists is None:
+        do = "Name their column with --sequence-column."
+        refuse(asked, ("sequence_separator",), "given, but no column of lists was found", do)
+        check_form(clicks, DataSection(item_column=asked.item_column or ""), asked.clicks)
+        clicks = as_text(clicks)
+    else:
+        asked, clicks = replace(asked, item_column=lists.column), lists.clicks()
+    _users_and_items(asked, found, clicks, items, names)
+    if lists is not None:
+        _lists(found, lists)
+    elif items is None and asked.sequence_column is None:
+        found.notes += perhaps(clicks[found.data["item_column"]], found.data["item_column"])
+    _times(asked, found, clicks, names, lists)
+    _signals(asked, found, clicks, names)
+    _rows(asked, found, clicks, names)
+    if lists is not None and items is None:  # a text beside a list is no item's own
+        names = [name for name in names if name in lists.beside]
+        _require_texts(asked, lists, clicks, names)
+    found.data["text"] = asked.text if asked.text is not None else _template(asked, found, clicks, items, names)
+    return found
+
+
+def _recbole(asked: Asked, encoding: str) -> Guess:
+    """Of RecBole's files, of the plain or the sequence form."""
+    refuse(asked, ("sequence_separator",), "given for RecBole's files, whose lists are separated by blanks")
+    found = Guess(recbole.files(asked), [])
+    clicks, items, lists = recbole.look(found, encoding)
+    names = _names(clicks)
+    _check_names(asked, names, items)
+    sequence = _sequence(asked, found, clicks, items, lists)
+    _take(names, sequence)
+    _users_and_items(asked, found, clicks, items, names)
+    if sequence:
+        _ordered(asked, found, sequence)
+    else:
+        _times(asked, found, clicks, names)
+        _signals(asked, found, clicks, names)
+    _rows(asked, found, clicks, names)
+    found.data["text"] = asked.text if asked.text is not None else _template(asked, found, clicks, items, names)
+    return found
+
+
+def _require_texts(asked: Asked, lists: Lists, clicks: pl.DataFrame, names: list[str]) -> None:
+    """Raise a DataError where nothing beside the lists, and no entry, can be a text of an item."""
+    if asked.text is None and not TEXT.ranked(names) and not _is_worded(clicks[lists.column]):
+        found = f"column {lists.column!r} holds lists of items, and no list beside it has their texts"
+        do = "Name the file that has them with --items. Where a row is one id: --sequence-column ''."
+        raise DataError(asked.clicks, found, "a file of items, or a list of titles", do)
+
+
+def _names(clicks: pl.DataFrame) -> list[str]:
+    return [name for name in clicks.columns if name not in OWN and name]
+
+
+def _lists(found: Guess, lists: Lists) -> None:
+    """What tells `prepare` of a table's lists."""
+    found.data["sequence_column"] = lists.column
+    if lists.separator != BLANK:
+        found.data["sequence_separator"] = lists.separator
+
+
+def _sequence(asked: Asked, found: Guess, clicks: pl.DataFrame, items: pl.DataFrame, lists: list[str]) -> str:
+    """The column of the list of earlier items, in RecBole's files."""
+    if asked.sequence_column is not None:
+        return asked.sequence_column
+    name = recbole.sequence_column(clicks, items, lists)
+    if other := [one for one in lists if one != name]:
+        found.notes.append(f"lists that are not read: {', '.join(map(shown, other))}")
+    return name
+
+
+def _ordered(asked: Asked, found: Guess, sequence: str) -> None:
+    """Clicks of the sequence form have an order, and nothing else."""
+    what = f"given for the sequence form ({sequence} is the list of earlier items), which has an order alone"
+    refuse(asked, UNORDERED, what, "Leave it out; --sequence-column '' reads a click a row.")
+    found.data |= {"sequence_column": sequence, "time_column": "", "rating_column": "", "split": "leave-last-out"}
+    item = shown(found.data["item_column"])
+    found.notes.append(
+        f"{shown(sequence)} and {item} behind it are a user's clicks in their order, without times; of "
+        "several rows of a user the longest is read (--sequence-column '': a click a row)"
+    )
+
+
 def _check_names(asked: Asked, names: list[str], items: pl.DataFrame | None) -> None:
-    for key in ("user_column", "item_column", "time_column", "event_column", "rating_column"):
+    for key in ("user_column", "item_column", "time_column", "event_column", "rating_column", "sequence_column"):
         _check_name(f"--{key.replace('_', '-')}", getattr(asked, key), names)
     if items is None and asked.item_id_column:
         raise DataError(
@@ -100,7 +160,7 @@ def _users_and_items(
 ) -> None:
     user = asked.user_column or next(iter(USER.ranked(name for name in left if name != asked.item_column)), None)
     if user is None:
-        raise _unknown(found.data["clicks"], "user", left, "--user-column")
+        raise _unknown(asked.clicks, "user", left, "--user-column")
     left.remove(user)
     if items is None:
         item = asked.item_column or next(iter(ITEM.ranked(left)), None)
@@ -109,16 +169,19 @@ def _users_and_items(
         pair = item_columns(clicks, items, left, asked.item_column, asked.item_id_column)
     if pair is None:
         options = "--item-column" if items is None else "--item-column (and --item-id-column, its name in the items)"
-        raise _unknown(found.data["clicks"], "item's id", left, options)
+        raise _unknown(asked.clicks, "item's id", left, options)
     left.remove(pair[0])
     found.data |= {"user_column": user, "item_column": pair[0]}
     if pair[0] != pair[1]:
         found.data["item_id_column"] = pair[1]
 
 
-def _times(asked: Asked, found: Guess, clicks: pl.DataFrame, left: list[str]) -> None:
-    form = asked.time_format or ""
+def _times(asked: Asked, found: Guess, clicks: pl.DataFrame, left: list[str], lists: Lists | None = None) -> None:
+    form, user = asked.time_format or "", found.data["user_column"]
     name = asked.time_column if asked.time_column is not None else time_column(clicks, left, form)
+    if lists is not None:
+        name = _time_of_lists(asked, found, lists, name)
+        found.notes += lists.notes(user, bool(name))
     found.data["time_column"] = name
     if form:
         found.data["time_format"] = form
@@ -126,12 +189,26 @@ def _times(asked: Asked, found: Guess, clicks: pl.DataFrame, left: list[str]) ->
         left.remove(name)
         return
     found.data["split"] = "leave-last-out"
-    if asked.time_column is None:
+    if asked.time_column is None and (lists is None or lists.rows_a_user(user) > 1):
         found.notes.append(
             "NO COLUMN OF TIMES was found: the order of the file's rows is taken for the order of time. Where it is "
             "another (rows sorted by item, say), results mean nothing. --time-column names the column; "
             "--time-column '' says that the order is right"
         )
+
+
+def _time_of_lists(asked: Asked, found: Guess, lists: Lists, name: str) -> str:
+    """The time of each entry, or of each row where a user has several; one time of all his clicks orders nothing."""
+    if not name or name in lists.beside:
+        return name
+    if asked.time_column is None and lists.rows_a_user(found.data["user_column"]) < BASKETS:
+        found.notes.append(
+            f"{shown(name)} is one time for all clicks of a row and is not read: most users have one row, and it "
+            f"does not tell its order (--time-column {shown(name)}: rows are baskets, bought at once)"
+        )
+        return ""
+    found.notes.append(f"{shown(name)} is the time of all clicks of a row: none of them stands in another's history")
+    return name
 
 
 def _signals(asked: Asked, found: Guess, clicks: pl.DataFrame, left: list[str]) -> None:
@@ -163,9 +240,9 @@ def _rows(asked: Asked, found: Guess, clicks: pl.DataFrame, left: list[str]) -> 
         found.data["missing_user"] = missing
 
 
-def _template(found: Guess, clicks: pl.DataFrame, items: pl.DataFrame | None, left: list[str]) -> str:
+def _template(asked: Asked, found: Guess, clicks: pl.DataFrame, items: pl.DataFrame | None, left: list[str]) -> str:
     """The title and, from a file of items, what else describes one; from clicks only what is the item's own."""
-    source, place = (clicks, "clicks") if items is None else (items, "items")
+    source = clicks if items is None else items
     own = found.data.get("item_id_column", found.data["item_column"])
     names = left if items is None else [name for name in items.columns if name not in OWN and name and name != own]
     titles = [name for name in TEXT.ranked(names) if _has_letters(source[name])]
@@ -173,7 +250,9 @@ def _template(found: Guess, clicks: pl.DataFrame, items: pl.DataFrame | None, le
         titles = [own]  # songs by their names
     if not titles:
         do = "--text" if items is not None else "--text (or --items, the file that has them)"
-        raise _unknown(found.data[place], "text", names, f"{do}, as --text '{{title}}'")
+        raise _unknown(
+            asked.clicks if items is None else asked.items or "the items", "text", names, f"{do}, as --text '{{title}}'"
+        )
     more = [name for name in MORE_TEXT.ranked(names) if name != titles[0]]
     if items is None:
         more = [name for name in more if _one_an_item(clicks, own, name)]

@@ -42,7 +42,7 @@ def _ending(name: str) -> str | None:
 
 
 def look(pattern: str, encoding: str) -> pl.DataFrame:
-    """All rows of some files, with file and line: values as text but for times that are dates already.
+    """All rows of some files, with file and line: values as text or lists of text, but for times that are dates.
 
     Raises:
         DataError: there is none, or they cannot be read.
@@ -50,13 +50,25 @@ def look(pattern: str, encoding: str) -> pl.DataFrame:
     section = DataSection(clicks=pattern, encoding=encoding)
     find_files(Path(), pattern)
     parts = []
-    for part, file in parts_of(section, Path(), None, "clicks", Faults()):
-        texts = [name for name, kind in part.schema.items() if kind not in (pl.Date, pl.Datetime) and name != LINE]
+    for part, file in parts_of(section, Path(), None, "clicks", Faults(), None):
+        kept = (pl.Date, pl.Datetime, pl.List)
+        texts = [name for name, kind in part.schema.items() if kind not in kept and name != LINE]
         whole = part.with_columns(named(name).cast(pl.String, strict=False) for name in texts)
         parts.append(whole.with_columns(pl.lit(file).alias(FILE)))
     if len({tuple(part.schema.items()) for part in parts}) > 1:
-        parts = [part.with_columns(pl.exclude(LINE).cast(pl.String)) for part in parts]
+        lists = {name for part in parts for name, kind in part.schema.items() if isinstance(kind, pl.List)}
+        parts = [_alike(part, lists) for part in parts]
     rows = pl.concat(parts, how="diagonal")
     if not len(rows):
         raise DataError(pattern, "no rows", "a header and rows, or lines of JSON")
     return rows
+
+
+def _alike(part: pl.DataFrame, lists: set[str]) -> pl.DataFrame:
+    """A file's rows as text, and as lists of text in these columns."""
+    texts = part.with_columns(pl.exclude(LINE, *(name for name in lists if name in part.columns)).cast(pl.String))
+    single = [name for name in lists if name in part.columns and not isinstance(part.schema[name], pl.List)]
+    value = {name: named(name).cast(pl.String) for name in single}
+    return texts.with_columns(
+        pl.when(one.is_not_null()).then(pl.concat_list(one)).alias(name) for name, one in value.items()
+    )

@@ -27,10 +27,16 @@ class Role:
 
     def ranked(self, columns: Iterable[str]) -> list[str]:
         """The columns that may be it, the surest first."""
-        found = [(rank, place, name) for place, name in enumerate(columns) if (rank := self._rank(name)) is not None]
+        found = [(rank, place, name) for place, name in enumerate(columns) if (rank := self.rank(name)) is not None]
         return [name for _, _, name in sorted(found)]
 
-    def _rank(self, name: str) -> tuple[int, bool] | None:
+    def surely(self, name: str) -> bool:
+        """Whether a name says it with one of the two surest words."""
+        rank = self.rank(name)
+        return rank is not None and rank[0] < 2
+
+    def rank(self, name: str) -> tuple[int, bool] | None:
+        """How sure a name is, the surest least; None where it says another thing."""
         words = words_of(name)
         if not words or set(words) & set(self.not_words):
             return None
@@ -51,6 +57,16 @@ USER = Role(("user|uid$", PEOPLE, "guest|household|patient|student", "email", "s
 ITEM = Role(
     ("item|iid$", THINGS, "stock|material|style|variant|recipe|course|hotel|restaurant|business", "id$"),
     ("name", "title", "description", "category", "type", "price", "url", "quantity", "brand", "time", "date", *COUNTED),
+    True,
+)
+NO_LISTS = (
+    *("time", "times", "timestamp", "timestamps", "date", "dates", "rating", "ratings"),
+    *("title", "titles", "name", "names", "price", "prices"),
+    *("quantity", "quantities", "qty", "amount", "category", "categories", "brand"),
+)
+LISTS = Role(
+    ("item|iid$", THINGS, "histor|sequence|seq$|list$|ids$|click|basket|cart|purchase|bought|watched|viewed|plays$"),
+    (*NO_LISTS, *COUNTED),
     True,
 )
 TIME = Role(

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from distill_rec.data.cautions import COME_BACK, REPEATED
+from distill_rec.data.divide import require_two_days
 from distill_rec.data.log import Log
 from distill_rec.data.prepare import read_log
 from distill_rec.data.shown import shown
@@ -36,6 +37,9 @@ def read_as_prepare_would(data: dict[str, Any], notes: list[str]) -> Log:
         if "(" in kind:
             notes.append(f"times: {count:,} {kind}; here --time-format, as %d/%m/%Y %H:%M")
     notes += log.faults.warnings
+    if log.impressions is not None:
+        require_two_days(log.impressions["train"])
+        return log
     assert log.clicks is not None
     clicked = log.clicks.filter("positive").select("user_id", "item_id")
     again = 1 - clicked.n_unique() / max(len(clicked), 1)
@@ -56,23 +60,33 @@ def _too_coarse(times: NDArray[np.int64], section: DataSection) -> bool:
 
 
 def parsed_rows(data: dict[str, Any], log: Log) -> list[dict[str, str]]:
-    """The first clicks: user, item, time, weight and text."""
+    """The first clicks: user, item, time, weight and text; of impressions what was shown in place of a weight."""
     section = DataSection.model_validate(data)
-    assert log.clicks is not None
-    first = log.clicks.filter("positive").head(ROWS)
+    first = _first_clicks(log)
     items = log.items.filter(pl.col("item_id").is_in(first["item_id"].implode()))
     items = unescape(items, fields(section.text)) if section.unescape_html else items
     texts = dict(zip(items["item_id"], render_column(items, section.text), strict=True))
     return [
         {
-            "user": row["user_id"],
+            "user": row.pop("user_id"),
             "item": row["item_id"],
-            "time": _time_in_words(row["time"]) if log.timed else f"row {row['time'] + 1}",
-            "weight": f"{row['weight']:g}",
+            "time": _time_in_words(row.pop("time")) if log.timed else f"row {row.pop('time') + 1}",
+            **{name: f"{value:g}" for name, value in row.items() if name != "item_id"},
             "text": texts[row["item_id"]],
         }
         for row in first.iter_rows(named=True)
     ]
+
+
+def _first_clicks(log: Log) -> pl.DataFrame:
+    """`user_id`, `item_id`, `time`, and the `weight`; of impressions the number of clicks before and of items shown."""
+    if log.impressions is None:
+        assert log.clicks is not None
+        return log.clicks.filter("positive").head(ROWS).select("user_id", "item_id", "time", "weight")
+    shown_rows = log.impressions["train"].filter(pl.col("labels").list.contains(1)).head(ROWS)
+    counts = [pl.col("history").list.len().alias("clicks before"), pl.col("candidates").list.len().alias("shown")]
+    entries = shown_rows.select("user_id", pl.col("candidates").alias("item_id"), "time", *counts, "labels")
+    return entries.explode("item_id", "labels").filter(pl.col("labels") == 1).drop("labels").head(ROWS)
 
 
 def _time_in_words(seconds: int) -> str:
