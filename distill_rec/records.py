@@ -28,6 +28,7 @@ RECORDS = {
     "teach/*/member.json": "distill_rec.ensemble.record:MemberRecord",
     "teach/*history.json": "distill_rec.training.outcome:Outcome",
     "teach/*knowledge/manifest.json": "distill_rec.knowledge:KnowledgeRecord",
+    "teach/*trained/model.json": "distill_rec.model_records:StudentRecord",
     "teach/*/model.json": "distill_rec.model_records:TeacherRecord",
     "teach/model.json": "distill_rec.model_records:TeacherRecord",
     "distill/*teacher/model.json": "distill_rec.model_records:TeacherRecord",

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
 
 from distill_rec.folds import Fold
-from distill_rec.kinds import ENSEMBLE, validated
+from distill_rec.kinds import ENSEMBLE, kinds_with, validated
 from distill_rec.losses.spec import ITEM_VECTORS
 from distill_rec.recipe import TeacherSection
 from distill_rec.registry import TEACHERS, find
@@ -30,6 +30,7 @@ TAKEN = frozenset(
         "popularity",
         "transitions",
         "knowledge",
+        "trained",
         "variants",
     }
     | {"members", "weights", "folds", *TeacherSection.model_fields}
@@ -143,7 +144,8 @@ def with_changes(
     for name, change in changes.items():
         if name not in members or not isinstance(change, Mapping):
             first = next(iter(members))
-            key = next(iter(change), "dim") if isinstance(change, Mapping) else name
+            inner = next(iter(change), "dim") if isinstance(change, Mapping) else ""
+            key = inner if inner and not kinds_with("teacher", name) else ".".join(filter(None, (name, inner)))
             raise RecipeError(
                 f"key teacher.{name}",
                 "the recipe has several teachers, and none of this name",

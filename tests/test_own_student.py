@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,16 @@ def test_its_changes_by_name_stay_on_top() -> None:
 def test_a_wrong_key_of_the_student_is_told_as_the_students() -> None:
     with pytest.raises(RecipeError, match=r"student\.dims"):
         load_recipe(recipe(student=STUDENT | {"dims": 3}))
+
+
+@pytest.mark.parametrize(
+    ("change", "right"),
+    [
+        ("teacher.dim=8", "teacher.text.dim"),
+        ("teacher.optimizer.max_updates=8", "teacher.text.optimizer.max_updates"),
+        ("teacher.txt.dim=8", "teacher.text.dim"),
+    ],
+)
+def test_a_key_without_the_teachers_name_is_answered_with_it(change: str, right: str) -> None:
+    with pytest.raises(RecipeError, match=rf"Write the name before the key, as {re.escape(right)}\."):
+        load_recipe(recipe(), [change])

@@ -27,12 +27,22 @@ OF_IMPRESSIONS = ("max_history",)
 TRAINED = ("batch_size", "window", "learning_rate", "decay", "max_epochs", "max_updates", "max_seconds", "patience")
 
 TEACHER, STUDENT = (settings_of(section, kind) for section, kind in DEFAULT.items())
+OF_TEACHER = ("trunk", "tuning", "dim", "user_encoder", "repeat_term", "offsets", "whiten", "max_tokens", "seed")
+TWO = """
+# Two teachers, whose scores are summed by weights that validation data give: what texts say, and below what clicks alone
+# do. `--set teacher.text.dim=32` changes the first.
+[[teacher]]
+name = "text"\
+"""
+OTHER = """
+# The second is the student itself, as it learns from clicks alone: the report's undistilled student, trained once.
+[[teacher]]
+name = "clicks"
+kind = "student"\
+"""
+SEVERAL = {"student.loss": {"item_cosine": 0.0, "user_cosine": 0.0}}
+"""Keys that a student of several teachers has otherwise: their vectors are side by side, wider than its own."""
 SHOWN: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
-    "teacher": (
-        TEACHER,
-        ("trunk", "tuning", "dim", "user_encoder", "repeat_term", "offsets", "whiten", "max_tokens", "seed"),
-    ),
-    "teacher.optimizer": (OptimizerSection, TRAINED),
     "student": (
         STUDENT,
         ("kind", "dim", "table_dim", "repeat_term", "offsets", "projection", "undistilled", "initialised"),
@@ -80,9 +90,18 @@ def recipe_text(data: Mapping[str, Any], folder: Path, notes: Sequence[str] = ()
     others = OF_IMPRESSIONS if data["format"] == "mind" else OF_CLICKS
     lines += [_line(DataSection, key, value) for key, value in given.items()]
     lines += [_line(DataSection, key) for key in others if key not in given]
+    several = data["format"] != "mind"
+    lines += [TWO] if several else ["", "[teacher]"]
+    lines += [*_lines(TEACHER, OF_TEACHER), "", "[teacher.optimizer]", *_lines(OptimizerSection, TRAINED)]
+    lines += [OTHER] if several else []
     for section, (model, keys) in SHOWN.items():
-        lines += ["", f"[{section}]", *(_line(model, key) for key in keys)]
+        set_here = SEVERAL.get(section, {}) if several else {}
+        lines += ["", f"[{section}]", *_lines(model, keys, set_here)]
     return "\n".join(lines) + "\n"
+
+
+def _lines(model: type[BaseModel], keys: Sequence[str], given: Mapping[str, Any] | None = None) -> list[str]:
+    return [_line(model, key, (given or {}).get(key)) for key in keys]
 
 
 def _line(model: type[BaseModel], key: str, value: Any = None) -> str:

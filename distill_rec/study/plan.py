@@ -21,6 +21,8 @@ Source = str | Path | Mapping[str, Any]
 HEAD = "head"
 PLAIN, OTHERS = re.compile(r"[\w.=,+-]+"), re.compile(r"[^\w.=,+-]+")
 """Names of rows that can be a folder's as they are, and what of others cannot."""
+TUNED = {"tuning", "optimizer", "trunk_optimizer"}
+"""Keys of a teacher whose PLM can be tuned."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,7 @@ def plan_study(  # noqa: PLR0913
     Raises:
         RecipeError: a recipe without one bi-encoder, or a wrong key, value, tuning or variation.
     """
-    base = load_recipe(recipe, changes)
-    _require_one_tuned(base)
+    base = _of_one(load_recipe(recipe, changes))
     _check_budget(budget)
     for text in only_for:
         _check_only_for(text, tunings)
@@ -150,7 +151,7 @@ def _varied(text: str) -> tuple[str, list[str]]:
     if not sign or not key.strip() or len(found) < 2 or not all(found):
         do = "For example --vary data.max_history=20,50 or --vary 'data.text={title}|{title} {genres}'."
         raise RecipeError(f"--vary {text}", "no key with several values", "KEY=VALUE,VALUE or KEY=VALUE|VALUE", do)
-    if key.strip() in ("teacher.tuning", "teacher.seed"):
+    if key.startswith("teacher.") and key.strip().rpartition(".")[2] in ("tuning", "seed"):
         raise RecipeError(f"--vary {text}", "a key that a study sets itself", "", "Use --tunings and --seeds.")
     return key.strip(), found
 
@@ -165,8 +166,9 @@ def _row(  # noqa: PLR0913
 ) -> PlannedRow:
     own = [change for one, change in map(_parts_of, only_for) if one in (tuning, tuning.partition(":")[0])]
     varied = [f"{key}={value}" for key, value in variation.items()]
-    found = load_recipe(recipe, [*changes, f"teacher.tuning={tuning}", *varied, *own])
-    _require_one_tuned(found)
+    name = _tuned_of_several(load_recipe(recipe, changes))
+    key = f"teacher.{name}.tuning" if name else "teacher.tuning"
+    found = _of_one(load_recipe(recipe, [*changes, f"{key}={tuning}", *varied, *own]))
     name = " ".join([tuning, *(f"{short[key]}={value}" for key, value in variation.items())])
     assert found.teacher is not None
     return PlannedRow(name, tuning, variation, found.model_copy(update={"teacher": with_rates(found.teacher)}))
@@ -186,14 +188,33 @@ def with_rates(section: Any) -> Any:
     return section.model_copy(update={"trunk_optimizer": optimizer})
 
 
+def _tuned_of_several(recipe: Recipe) -> str:
+    """Of several teachers the one whose PLM can be tuned, by its name; "" where that is none or not one alone."""
+    parts = {} if recipe.teacher is None else recipe.teacher.parts()
+    tuned = [name for name, one in parts.items() if TUNED <= set(type(one).model_fields)]
+    return tuned[0] if len(tuned) == 1 else ""
+
+
+def _of_one(recipe: Recipe) -> Recipe:
+    """The recipe with the one teacher that a study tunes, which may stand among others that have no PLM to tune.
+
+    Raises:
+        RecipeError: there is no such teacher, or more than one, or it has keys that a study sets itself.
+    """
+    if name := _tuned_of_several(recipe):
+        assert recipe.teacher is not None
+        recipe = recipe.model_copy(update={"teacher": recipe.teacher.parts()[name]})
+    _require_one_tuned(recipe)
+    return recipe
+
+
 def _require_one_tuned(recipe: Recipe) -> None:
     teacher: Any = recipe.teacher
     do = "Name a recipe with one, as teachers/head."
     if teacher is None or teacher.parts():
         found = "no [teacher]" if teacher is None else f"several teachers ({', '.join(teacher.parts())})"
         raise RecipeError("teacher", found, "one teacher with a PLM, whose tuning is studied", do)
-    fields = type(teacher).model_fields
-    if not {"tuning", "optimizer", "trunk_optimizer"} <= set(fields):
+    if not set(type(teacher).model_fields) >= TUNED:
         raise RecipeError("teacher.kind", f"{teacher.kind!r}, which has no PLM to tune", "bi_encoder", do)
     if getattr(teacher, "choose", []):
         raise RecipeError("teacher.choose", "variants", "none: a study's rows are these", "Use --tunings and --vary.")

@@ -269,7 +269,7 @@ def test_refused_rows_warnings_and_where_the_list_lies_are_printed(tmp_path: Pat
     init("--clicks", SECOND / "events.csv", "--items", SECOND / "items.csv", "--out", tmp_path / "recipe.toml")
     odd = [(SECOND / "events.csv").read_text(), "u1,99\x07,view,1600000000\n", "u1,21,odd,soon\n" * 10]
     (tmp_path / "odd.csv").write_text("".join(odd))
-    settings = {"data.clicks": tmp_path / "odd.csv", "teacher.trunk": tmp_path}
+    settings = {"data.clicks": tmp_path / "odd.csv", "teacher.text.trunk": tmp_path}
     flags = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     run = ["prepare", str(tmp_path / "recipe.toml"), "--out", str(tmp_path / "run"), *flags]
     shown = CliRunner().invoke(app, run, env={"COLUMNS": "200"}).output

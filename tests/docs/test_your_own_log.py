@@ -20,10 +20,10 @@ def commands() -> list[list[str]]:
 
 def test_the_commands_of_the_page_lead_to_a_student(tmp_path: Path, tiny_trunk: Path, cli: Cli) -> None:
     (tmp_path / "tests").symlink_to(ROOT / "tests")
-    small = [f"{part}.optimizer.{one}" for part in ("teacher", "student") for one in BUDGET]
+    small = [f"{part}.optimizer.{one}" for part in ("teacher.text", "student") for one in BUDGET]
     changes = [
-        f"teacher.trunk={tiny_trunk}",
-        "teacher.dim=8",
+        f"teacher.text.trunk={tiny_trunk}",
+        "teacher.text.dim=8",
         "student.dim=8",
         "student.undistilled=false",
         "evaluate.cost=false",
