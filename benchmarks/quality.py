@@ -114,7 +114,7 @@ TRUNK_TRIES: tuple[dict[str, Any], ...] = (
     {"trunk_learning_rate": 3e-5, "learning_rate": 2e-4},
     {"trunk_learning_rate": 3e-4, "learning_rate": 1e-3, "decay": "linear", "max_updates": 600},
 )
-OF_SEVERAL: dict[str, Any] = {"loss": {"kl": 1.0, "click": 0.3, "item_cosine": 0.0, "user_cosine": 0.0}}
+OF_SEVERAL: dict[str, Any] = {"loss": {"click": 0.3}}
 PROTOCOLS = {
     "movielens": Protocol(
         DataSection(

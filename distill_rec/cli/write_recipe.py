@@ -40,8 +40,8 @@ OTHER = """
 name = "clicks"
 kind = "student"\
 """
-SEVERAL = {"student.loss": {"item_cosine": 0.0, "user_cosine": 0.0}}
-"""Keys that a student of several teachers has otherwise: their vectors are side by side, wider than its own."""
+SEVERAL = {"student.loss": {"click": 0.3}}
+"""Keys that a student of several teachers has otherwise: what they say together is worth more beside the clicks."""
 SHOWN: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "student": (
         STUDENT,

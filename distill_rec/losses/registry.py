@@ -46,7 +46,7 @@ BUILT_IN = (
         "click",
         "cross-entropy of the clicks",
         frozenset({CLICKS}),
-        weight=0.0,
+        weight=0.5,
         impressions="distill_rec.losses.click:impression_click_loss",
         catalogue="distill_rec.losses.click:catalogue_click",
         joins=True,

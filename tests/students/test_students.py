@@ -12,6 +12,7 @@ from distill_rec.files import read_json
 from distill_rec.knowledge import Knowledge
 from distill_rec.nn.projection import Projection, ridge
 from distill_rec.recipe import LossSection, OptimizerSection
+from distill_rec.sections.taught import TaughtSection
 from distill_rec.student_model import load_student
 from distill_rec.training.optimizers import make_optimizers
 from students.static.encoder import StaticEncoder
@@ -76,12 +77,31 @@ def test_an_initialised_student_starts_as_the_distilled_one_and_learns_from_clic
     train = partial(distill, section, folder / "teach" / "knowledge", dataset, trunk=trunk)
     train(folder=folder / "student")
     train(folder=folder / "initialised", clicks_only=True)
-    losses = section.model_copy(update={"loss": LossSection(kl=0, item_cosine=0, user_cosine=0, click=1)})
+    held = {key: getattr(section, key) for key in TaughtSection.model_fields}
+    clicks = {"loss": LossSection(kl=0, item_cosine=0, user_cosine=0, click=1), "taught": TaughtSection(**held)}
+    losses = section.model_copy(update=clicks)
     distill(losses, folder / "teach" / "knowledge", dataset, folder / "other", trunk=trunk)
     distilled, initialised, other = (read_json(folder / n / "history.json")["history"] for n in NAMES)
     assert distilled[0]["ndcg@10"] == initialised[0]["ndcg@10"]  # the start
     assert distilled[-1]["loss"] != initialised[-1]["loss"]
     assert initialised[-1]["ndcg@10"] == pytest.approx(other[-1]["ndcg@10"], abs=1e-3)
+
+
+def test_what_holds_few_clicks_down_is_not_the_taught_students(world):
+    """`taught` is in force with a teacher and nowhere else, whatever the student's own keys say."""
+    dataset, trunk, folder = world
+    knowledge, free = folder / "teach" / "knowledge", {"dropout": 0.0, "offset_dropout": 0.0, "offset_decay": 0.0}
+    held = {"dropout": 0.5, "offset_dropout": 0.5, "offset_decay": 0.5}
+
+    def losses(own, taught, clicks_only=False, knowledge=knowledge):
+        place = folder / "taught" / f"{own is held}-{taught is held}-{clicks_only}-{knowledge is None}"
+        section = student_section(optimizer=QUICK, **own, taught=taught)
+        distill(section, knowledge, dataset, place, trunk=trunk, clicks_only=clicks_only)
+        return [record["loss"] for record in read_json(place / "history.json")["history"]]
+
+    assert losses(held, free) == losses(free, free) != losses(held, held)
+    for start in ({"clicks_only": True}, {"knowledge": None}):
+        assert losses(held, free, **start) == losses(held, held, **start) != losses(free, free, **start)
 
 
 def test_ridge_finds_a_linear_map():
