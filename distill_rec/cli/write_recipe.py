@@ -29,8 +29,8 @@ TRAINED = ("batch_size", "window", "learning_rate", "decay", "max_epochs", "max_
 TEACHER, STUDENT = (settings_of(section, kind) for section, kind in DEFAULT.items())
 OF_TEACHER = ("trunk", "tuning", "dim", "user_encoder", "repeat_term", "offsets", "whiten", "max_tokens", "seed")
 TWO = """
-# Two teachers, whose scores are summed by weights that validation data give: what texts say, and below what clicks alone
-# do. `--set teacher.text.dim=32` changes the first.
+# Two teachers, whose scores are summed by weights that validation data give: what texts say, and below it what clicks
+# alone do. `--set teacher.text.dim=32` changes the first.
 [[teacher]]
 name = "text"\
 """

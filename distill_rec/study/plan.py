@@ -191,7 +191,7 @@ def with_rates(section: Any) -> Any:
 def _tuned_of_several(recipe: Recipe) -> str:
     """Of several teachers the one whose PLM can be tuned, by its name; "" where that is none or not one alone."""
     parts = {} if recipe.teacher is None else recipe.teacher.parts()
-    tuned = [name for name, one in parts.items() if TUNED <= set(type(one).model_fields)]
+    tuned = [name for name, one in parts.items() if set(type(one).model_fields) >= TUNED]
     return tuned[0] if len(tuned) == 1 else ""
 
 

@@ -27,14 +27,14 @@ def test_the_commands_of_the_example_publish_a_refreshed_student(
     small = {
         "data.path": tiny_data,
         "data.text": "{title}",
-        "teacher.trunk": tiny_trunk,
-        "teacher.dim": 8,
+        "teacher.text.trunk": tiny_trunk,
+        "teacher.text.dim": 8,
         "student.dim": 8,
         "evaluate.bootstrap": 100,
         "evaluate.max_users": 20,
     }
-    small |= {f"{part}.optimizer.batch_size": 16 for part in ("teacher", "student")}
-    small |= {f"{part}.optimizer.min_updates": 0 for part in ("teacher", "student")}
+    small |= {f"{part}.optimizer.batch_size": 16 for part in ("teacher.text", "student")}
+    small |= {f"{part}.optimizer.min_updates": 0 for part in ("teacher.text", "student")}
     flags = [text for key, value in small.items() for text in ("--set", f"{key}={value}")]
     said = []
     for program, *arguments in commands():

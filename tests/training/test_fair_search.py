@@ -5,6 +5,7 @@ import json
 import pytest
 from conftest import ROOT
 
+from distill_rec.pipeline.stages.distill import twin_of
 from distill_rec.recipe_io import load_recipe
 
 RECORDED = ROOT / "benchmarks" / "recorded"
@@ -28,15 +29,15 @@ def test_the_recorded_columns_had_the_same_tries(name):
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason="a source distribution has no benchmarks")
-def test_the_demo_has_the_settings_that_won_and_its_columns_share_rule_and_floor():
+def test_the_demo_has_rates_that_won_and_its_students_the_same_schedule():
     columns = json.loads((RECORDED / "movielens-search.json").read_text())
     recipe = load_recipe("students/static/demo")
-    for section, sharing in ((recipe.teacher, ("head",)), (recipe.student, ("student", "undistilled"))):
-        tries = [columns[column]["tries"] for column in sharing]
-        ended = [number for number, one in enumerate(tries[0]) if one["changes"].get("decay", "none") == "none"]
-        won = tries[0][max(ended, key=lambda number: sum(column[number]["best"] for column in tries))]["changes"]
-        assert {key: getattr(section.optimizer, key) for key in won} == won, sharing
-    both = [
-        one.optimizer.model_dump(exclude={"learning_rate", "batch_size"}) for one in (recipe.teacher, recipe.student)
-    ]
-    assert both[0] == both[1] and recipe.student.undistilled
+    text, clicks = recipe.teacher.parts().values()
+    tries = columns["head"]["tries"]
+    ended = [one for one in tries if one["changes"].get("decay", "none") == "none"]
+    won = max(ended, key=lambda one: one["best"])["changes"]
+    assert {key: getattr(text.optimizer, key) for key in won} == won
+    falling = [one for one in columns["undistilled"]["tries"] if one["changes"].get("decay") == "linear"]
+    won = max(falling, key=lambda one: one["best"])["changes"] | {"max_updates": 400}
+    assert {key: getattr(recipe.student.optimizer, key) for key in won} == won
+    assert clicks.model.optimizer == recipe.student.optimizer and twin_of(recipe) is not None

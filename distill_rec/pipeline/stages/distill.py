@@ -23,8 +23,8 @@ class Distill(Stage):
     name = "distill"
     section = "student"
     version = 4
-    # 2 lets small logs, whose epochs have few updates, train to the floor and beyond; 3 starts `static` elsewhere; 4 holds
-    # a student that is taught down as `student.taught` says
+    # 2 lets small logs, whose epochs have few updates, train to the floor and beyond; 3 starts `static` elsewhere; of 4
+    # `student.taught` is what holds a student with a teacher down
     still_good = frozenset({1, 2, 3})
     no_effect = frozenset({"student.trunk", "student.begin", "student.device"})
     help = "Train the student from the teacher (after the stages before, where they are not finished)."
