@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
-from typer.testing import CliRunner
+from init_called import accepted, call
 
-from distill_rec.cli.main import app
-from distill_rec.data import Dataset, prepare
+from distill_rec.data import Dataset
 from distill_rec.recipe_io import load_recipe
 
 SEQUENCES = "user_id:token\titem_id_list:token_seq\titem_id:token\n" + "".join(
@@ -21,25 +19,6 @@ RATED = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n" + "".joi
     f"u{n % 9}\ti{n % 7}\t{n % 10 + 1}\t{1_600_000_000 + n * 86400}\n" for n in range(90)
 )
 ITEMS = "item_id:token\ttitle:token_seq\tclass:token_seq\n" + "".join(f"i{n}\tThing {n}\tred blue\n" for n in range(7))
-
-
-def call(*arguments: object, code: int = 0) -> str:
-    done = CliRunner().invoke(app, list(map(str, arguments)), env={"COLUMNS": "200"})
-    assert done.exit_code == code, done.output
-    return done.output
-
-
-def accepted(folder: Path, *arguments: object) -> tuple[dict[str, Any], Any, str]:
-    """Keys of the recipe that `init` writes, what `prepare` makes of it, and what was printed; a dry run takes it."""
-    recipe = folder / "recipe.toml"
-    said = call("init", *arguments, "--out", recipe, "--force")
-    call("prepare", recipe, "--out", folder / "run", "--restart", "prepare")
-    planned = call("run", recipe, "--dry-run")
-    section = load_recipe(recipe).data
-    summary = prepare(section, folder / "out", base=folder)
-    if section.format == "recbole" and not section.where and "read as one log" not in said:
-        assert f" {summary.interactions:,} clicks" in planned
-    return section.model_dump(exclude_defaults=True), summary, said
 
 
 def recbole(folder: Path, **files: str) -> Path:
