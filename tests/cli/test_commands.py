@@ -119,7 +119,7 @@ def test_init_guesses_columns_and_its_recipe_runs(tmp_path: Path, cli: Cli, tiny
     ):
         assert line in text
     assert "# column of the user's id in the clicks" in text
-    done = cli("prepare", "recipe.toml", "--set", f"teacher.trunk={tiny_trunk}", "--json", cwd=tmp_path)
+    done = cli("prepare", "recipe.toml", "--set", f"teacher.text.trunk={tiny_trunk}", "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["summary"]["users"] == 30
     assert cli("init", "--clicks", "clicks.csv", "--items", "items.csv", cwd=tmp_path).returncode == 1

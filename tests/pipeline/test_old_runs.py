@@ -41,12 +41,12 @@ def test_nor_do_those_of_a_student_that_is_one_of_several_teachers() -> None:
     recipe = load_recipe("students/static/amazon-beauty", [])
     teach = stage_named("teach")
     settings, usual = settings_of(teach, recipe), defaults_of(teach, recipe)
-    of_its_kind = {"teacher.static.model.vocabulary", "teacher.static.model.table_dim", "teacher.text.prefix"}
+    of_its_kind = {"teacher.clicks.model.vocabulary", "teacher.clicks.model.table_dim", "teacher.text.prefix"}
     assert of_its_kind <= set(settings)
     before = {key: value for key, value in settings.items() if key not in of_its_kind}
     assert changes(settings, before, usual) == {}
-    before["teacher.static.model.table_dim"] = 64
-    assert changes(settings, before, usual) == {"teacher.static.model.table_dim": (128, 64)}
+    before["teacher.clicks.model.table_dim"] = 64
+    assert changes(settings, before, usual) == {"teacher.clicks.model.table_dim": (128, 64)}
 
 
 def test_a_key_that_nothing_reads_hides_no_run_that_was_made_with_it(

@@ -18,6 +18,8 @@ from teachers.bi_encoder.spec import BiEncoderSection
 from teachers.bi_encoder.teach import teach
 
 QUICK = OptimizerSection(batch_size=32, window=2, max_epochs=2, weight_decay=0.0)
+HELD = {"dropout": 0.3, "offset_dropout": 0.3, "offset_decay": 0.05}
+"""So that two epochs better the start, whose weights would be kept."""
 TABLE = "text_encoder.table"
 
 
@@ -36,7 +38,7 @@ def optimizer(rate):
 def learned(world, name, **settings):
     """Weights by name after training."""
     dataset, trunk, folder = world
-    section = student_section(**{"optimizer": QUICK, **settings})
+    section = student_section(**{"optimizer": QUICK, "taught": HELD, **settings})
     distill(section, folder / "teach" / "knowledge", dataset, folder / name, trunk=trunk)
     return load_file(folder / name / "weights.safetensors")
 
