@@ -94,12 +94,13 @@ def plan_study(  # noqa: PLR0913
     Raises:
         RecipeError: a recipe without one bi-encoder, or a wrong key, value, tuning or variation.
     """
-    base = _of_one(load_recipe(recipe, changes))
+    whole = load_recipe(recipe, changes)
+    base, studied = _of_one(whole), _tuned_of_several(whole)
     _check_budget(budget)
     for text in only_for:
         _check_only_for(text, tunings)
     rows = [
-        _row(recipe, changes, tuning, variation, only_for, short_names(vary))
+        _row(recipe, changes, studied, tuning, variation, only_for, short_names(vary))
         for variation in variations_of(vary)
         for tuning in tunings
     ]
@@ -151,7 +152,7 @@ def _varied(text: str) -> tuple[str, list[str]]:
     if not sign or not key.strip() or len(found) < 2 or not all(found):
         do = "For example --vary data.max_history=20,50 or --vary 'data.text={title}|{title} {genres}'."
         raise RecipeError(f"--vary {text}", "no key with several values", "KEY=VALUE,VALUE or KEY=VALUE|VALUE", do)
-    if key.startswith("teacher.") and key.strip().rpartition(".")[2] in ("tuning", "seed"):
+    if key.strip().startswith("teacher.") and key.strip().rpartition(".")[2] in ("tuning", "seed"):
         raise RecipeError(f"--vary {text}", "a key that a study sets itself", "", "Use --tunings and --seeds.")
     return key.strip(), found
 
@@ -159,6 +160,7 @@ def _varied(text: str) -> tuple[str, list[str]]:
 def _row(  # noqa: PLR0913
     recipe: Source,
     changes: Sequence[str],
+    studied: str,
     tuning: str,
     variation: dict[str, str],
     only_for: Sequence[str],
@@ -166,8 +168,7 @@ def _row(  # noqa: PLR0913
 ) -> PlannedRow:
     own = [change for one, change in map(_parts_of, only_for) if one in (tuning, tuning.partition(":")[0])]
     varied = [f"{key}={value}" for key, value in variation.items()]
-    name = _tuned_of_several(load_recipe(recipe, changes))
-    key = f"teacher.{name}.tuning" if name else "teacher.tuning"
+    key = f"teacher.{studied}.tuning" if studied else "teacher.tuning"
     found = _of_one(load_recipe(recipe, [*changes, f"{key}={tuning}", *varied, *own]))
     name = " ".join([tuning, *(f"{short[key]}={value}" for key, value in variation.items())])
     assert found.teacher is not None
