@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from distill_rec.cli.guesses.formats import BEHAVIORS
 from distill_rec.data.shown import shown
 from distill_rec.kinds import DEFAULT, kinds_in_words, settings_of
 from distill_rec.recipe import (
@@ -20,7 +21,6 @@ from distill_rec.recipe import (
 from distill_rec.recipe_toml import toml_of
 
 NOTE = 1000
-BEHAVIORS = "behaviors.tsv"
 OF_CLICKS = ("min_rating", "split", "test_share", "validation_share", "new_items", "repeats", "min_user_clicks")
 OF_IMPRESSIONS = ("max_history",)
 """Keys of `[data]` that are shown beside those that were guessed."""
