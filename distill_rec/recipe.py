@@ -82,6 +82,13 @@ class ModelSection(UserSection):
     offsets: bool = Field(True, description="a free offset for each item with a training click")
     offset_dropout: float = Field(0.3, ge=0, lt=1, description="share of items without their offset in a batch")
     offset_decay: float = Field(0.05, ge=0, description="AdamW's decay of offsets")
+    unclicked_cost: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="share of nDCG@10 that items without a click may cost by standing among the others: where on "
+        "validation data they cost more, the scores of all of them are lowered together; 1: they stay as learned",
+    )
     projection: Literal["linear", "mlp"] = Field("linear", description="linear, or two layers")
     hidden: int = Field(256, ge=1, description="width of the two-layer projection")
 

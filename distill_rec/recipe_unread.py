@@ -83,7 +83,7 @@ def _of_model(section: BaseModel, at: str) -> Iterator[Unread]:
                 found = f"{at}.user_encoder is {section.user_encoder!r}"
                 yield f"{at}.{key}", found, f"Leave it out; {' and '.join(encoders[:2])} have it."
     if isinstance(section, ModelSection) and not section.offsets:
-        for key in ("offset_dropout", "offset_decay"):
+        for key in ("offset_dropout", "offset_decay", "unclicked_cost"):
             if _given(section, key):
                 yield f"{at}.{key}", f"{at}.offsets is false", f"Leave it out, or set {at}.offsets = true."
     optimizer = getattr(section, "optimizer", None)

@@ -105,6 +105,7 @@ class StudentTraining:
             seed=self.section.seed,
             name=name,
             offset_decay=self.section.offset_decay,
+            unclicked_cost=self.section.unclicked_cost,
             settings=self.decides(clicks_only),
             progress=self.progress,
             ranks=ranks,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from distill_rec.nn.recommender import TextEncoder
 from distill_rec.nn.text_head import TextHead
@@ -25,6 +25,10 @@ class PooledEncoder(TextEncoder):
         self.head = head
         with torch.no_grad():
             self.register_buffer("normalised", head.normalise(pooled), persistent=False)
+
+    @property
+    def bias(self) -> nn.Parameter:
+        return self.head.projection.linear.bias
 
     def forward(self, rows: Tensor) -> Tensor:
         return self.head.projection(torch.nn.functional.embedding(rows, self.normalised))  # type: ignore[no-any-return]

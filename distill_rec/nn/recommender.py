@@ -37,6 +37,11 @@ class TextEncoder(nn.Module):
         """The rows in pieces that may be encoded with a graph in bounded memory."""
         return list(rows.split(16384)) if len(rows) else []
 
+    @property
+    def bias(self) -> nn.Parameter | None:
+        """`[dim]`, what is added last to the vector of every text; None where nothing is."""
+        return None
+
     def trunk_parameters(self) -> list[nn.Parameter]:
         """Pre-trained weights that learn (at the trunk's own rate)."""
         return []

@@ -20,6 +20,7 @@ from distill_rec.evaluation.protocol import validation_means, validation_metric
 from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.files import fingerprint
 from distill_rec.journal import Journal
+from distill_rec.nn.pair import Pair
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress, Quiet, tell
 from distill_rec.ranks import ALONE, Ranks
@@ -37,6 +38,7 @@ from distill_rec.training.plateau import Plateau
 from distill_rec.training.repeat_level import lower_repeats
 from distill_rec.training.replay import replayed
 from distill_rec.training.task import Task
+from distill_rec.training.unclicked_level import lower_unclicked
 from distill_rec.training.window import choose_rows, run_window, window_items
 
 RESAMPLES = 2000
@@ -58,6 +60,7 @@ class Training:
             `history.json` after.
         settings: what else decides the result, for the checkpoint's fingerprint.
         offset_decay: AdamW's decay of offsets.
+        unclicked_cost: see `lower_unclicked`.
         ranks: processes that each have a part of every batch; the first alone validates and writes.
         task: what it learns from and is judged by; the data set's clicks where not given.
         keep: updates after which the weights are kept as they are then; see `kept_at`.
@@ -74,13 +77,14 @@ class Training:
         seed: int,
         name: str,
         offset_decay: float = 0.0,
+        unclicked_cost: float = 1.0,
         settings: object = None,
         progress: Progress | None = None,
         ranks: Ranks = ALONE,
         task: Task | None = None,
         keep: Sequence[int] = (),
     ) -> None:
-        self.ranks, self.task, self.keep = ranks, task, keep
+        self.ranks, self.task, self.keep, self.unclicked_cost = ranks, task, keep, unclicked_cost
         self.model, self.objective, self.dataset, self.section = model, objective, dataset, section
         self.folder, self.name, self.progress = folder, name, progress or Quiet()
         self.device = model.item_text.device
@@ -353,7 +357,8 @@ class Training:
         if kept_start:
             save_weights(self.folder / "best.safetensors", load_file(self._start))
         load_trainable(load_file(self.folder / "best.safetensors"), *self._modules)
-        lowered = self._lower_repeats()
+        moved = self._moved()
+        levels = {} if self.task else self._levels()
         plateau = Plateau.from_state(self.state.plateau)
         patience = 1 if self.section.decay == "linear" else plateau.patience
         outcome = Outcome(
@@ -365,26 +370,32 @@ class Training:
             reproducible=stopped != "max_seconds",
             rising=stopped != "plateau" and plateau.stale < patience,
             steps={"batch": self.state.update, "window": self.state.window if self.optimizers.window else 0},
-            moved=self._moved(),
+            moved=moved,
             moved_last=moved_last,
             rates=self.state.rates,
             gain=gain,
             kept_start=kept_start,
             by=self._by,
-            repeat_level=lowered,
+            **levels,
         )
         write_record(self.folder / "history.json", outcome)
         self._start.unlink(missing_ok=True)
         self.model.eval()
         return outcome
 
-    def _lower_repeats(self) -> float | None:
-        """See `lower_repeats`; the weights that are kept have it."""
+    def _levels(self) -> dict[str, float]:
+        """See `lower_repeats` and `lower_unclicked`, by the outcome's names; the weights that are kept have them."""
         scorer = partial(scorer_of, name=self.name)
-        lowered = None if self.task else lower_repeats(self.model, scorer, self.validation, self.dataset)
-        if lowered is not None:
+        judged = self.model.student if isinstance(self.model, Pair) else self.model
+        width = min((own for own, _ in self.objective.nested), default=None)
+        found = {
+            "repeat_level": lower_repeats(self.model, scorer, self.validation, self.dataset),
+            "unclicked_level": lower_unclicked(judged, self.validation, self.dataset, self.unclicked_cost, width),
+        }
+        levels = {name: level for name, level in found.items() if level is not None}
+        if levels:
             save_weights(self.folder / "best.safetensors", trainable(*self._modules))
-        return lowered
+        return levels
 
     def _moved(self) -> dict[str, float]:
         if not self._start.exists():  # begun by an earlier release, which kept it only where it was asked to

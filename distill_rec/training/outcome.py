@@ -73,6 +73,7 @@ class Outcome(Record):
         latest: of weights that are judged alike the latest were kept, not the first (an older release).
         by: figure of the history that weights were kept by, the larger the better.
         repeat_level: mean of the repeat term's numbers where validation data lowered it below what was learned.
+        unclicked_level: what validation data had added to the scores of items without a click, where it was anything.
         tries, chosen_try: trainings that it was chosen from; None where there was one.
         before: how trainings that it goes on from ended, by name ("post-training" of a teacher's trunk, "first stage"
             of a student); their figures are of texts.
@@ -95,6 +96,7 @@ class Outcome(Record):
     latest: bool = False
     by: str = "ndcg@10"
     repeat_level: float | None = None
+    unclicked_level: float | None = None
     tries: list[Try] | None = None
     chosen_try: int | None = None
     before: dict[str, Outcome] = Field(default_factory=dict)

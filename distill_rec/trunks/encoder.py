@@ -90,6 +90,10 @@ class TrunkEncoder(TextEncoder):
             return self.head.attention(hidden, mask)  # type: ignore[no-any-return]
         return pool(hidden, mask, self.trunk.pooling)
 
+    @property
+    def bias(self) -> nn.Parameter:
+        return self.head.projection.linear.bias
+
     def forward(self, rows: Tensor) -> Tensor:
         return self.head(self.pooled(rows))  # type: ignore[no-any-return]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -27,6 +28,12 @@ class SequentialSection(StaticSection):
     )
     offset_decay: float = Field(0.05, ge=0, description="AdamW's decay of item vectors, towards where they started")
     projection: Literal["linear"] = Field("linear", description="from texts to item vectors: a ridge fit")
+
+    def unread(self) -> Iterator[tuple[str, str, str]]:
+        yield from super().unread()
+        if self.unclicked_cost != type(self).model_fields["unclicked_cost"].default:
+            found = "the items of a sequential student are a table, and texts are fitted to it after training"
+            yield "student.unclicked_cost", found, "Leave it out."
 
 
 _build: Late[BuildStudent] = Late("students.sequential.build:build")

@@ -77,6 +77,10 @@ class StaticEncoder(TextEncoder):
         empty = torch.from_numpy(part.lengths == 0).to(rows.device)
         return torch.where(empty[:, None], self.no_tokens, means)
 
+    @property
+    def bias(self) -> nn.Parameter:
+        return self.projection.linear.bias
+
     def forward(self, rows: Tensor) -> Tensor:
         mean = self.mean(rows)
         unit = mean / mean.norm(dim=1, keepdim=True).clamp_min(1e-12)

@@ -240,6 +240,7 @@ def train_model(  # noqa: PLR0913
         seed=variant.seed,
         name=name,
         offset_decay=variant.offset_decay,
+        unclicked_cost=variant.unclicked_cost,
         settings=decides,
         progress=progress,
         ranks=ranks,

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from tiny import make_dataset, student_section, write_trunk
 
+from distill_rec.data.ragged import Ragged
 from distill_rec.distillation import distill
 from distill_rec.export import export_student
 from distill_rec.recipe import ExportSection, OptimizerSection
@@ -41,19 +42,21 @@ def made(kind, dataset, folder, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["static", "transformer"])
-def test_a_text_that_says_nothing_has_the_mean_of_the_catalogue(tmp_path, monkeypatch, kind):
+def test_a_text_that_says_nothing_has_the_mean_of_the_texts(tmp_path, monkeypatch, kind):
     teacher, model, student = made(kind, with_empty(COLD), tmp_path, monkeypatch)
     known = np.arange(60) != COLD
     catalogues = (np.asarray(teacher.knowledge.item_vectors), model.item_vectors, student.item_vectors)
+    offsets = (np.asarray(teacher.knowledge.offsets), model.offsets, model.offsets)
     encoders = (teacher.encode_items, model.encode_texts, student.encode_items)
-    for catalogue, encode in zip(catalogues, encoders, strict=True):
-        mean = catalogue[known].mean(0)
+    for catalogue, offset, encode in zip(catalogues, offsets, encoders, strict=True):
+        mean = (catalogue - offset)[known].mean(0)
         np.testing.assert_allclose(catalogue[COLD], mean, atol=1e-5)
         vectors = encode(["red cat", "", " ", "\x07"])
         np.testing.assert_allclose(vectors[1:], [mean] * 3, atol=1e-5)
         assert np.abs(vectors[0] - mean).max() > 1e-3
     scores = student.rank(["i1", "i2"], student.item_ids)
-    assert scores[COLD] == pytest.approx(scores[known].mean(), abs=1e-4)
+    of_offsets = np.asarray(scores) - model.offsets @ model.user_vectors(Ragged.from_rows([[1, 2]]))[0]
+    assert scores[COLD] == pytest.approx(of_offsets[known].mean(), abs=1e-4)
 
 
 def test_where_an_item_without_text_was_clicked_its_vector_is_the_learned_one(tmp_path, monkeypatch):

@@ -1,0 +1,87 @@
+"""How high the items stand that nobody has clicked, by validation data.
+
+The softmax of a training is over the items that were clicked, so nothing says where the others belong beside them: on
+MovieLens-100k an undistilled student gives a sixth of its probability to films that one click in 130 falls on, and they
+crowd its lists. One number, by how much the scores of all of them are lowered together, is fitted on validation data.
+How these items rank among each other stays as it was learned, and so does everything of the others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from distill_rec.data.dataset import Dataset, Queries
+from distill_rec.evaluation.protocol import Samples, validation_metric
+from distill_rec.evaluation.scorer import DotScorer
+from distill_rec.nn.offsets import ItemOffsets
+from distill_rec.nn.recommender import Recommender
+
+LEVELS = (0.0, -0.125, -0.25, -0.375, -0.5, -0.625, -0.75, -0.875, -1.0, -1.25, -1.5, -2.0, -3.0)
+"""What is added to the scores of items without a click, highest first."""
+
+OUT = -20.0
+"""Where they are as good as left out."""
+
+RIDGE = 1e-3
+
+
+def lower_unclicked(
+    model: Recommender, samples: Samples, dataset: Dataset, cost: float, width: int | None = None
+) -> float | None:
+    """Lower the items without a training click, in place, until they cost no more than they may.
+
+    What the text encoder adds to every text goes down, and the offsets of clicked items go up by the same, so that
+    their vectors stay. Done a second time it changes nothing.
+
+    Args:
+        model: trained.
+        samples: validation queries.
+        cost: share of the nDCG@10 without any of these items that having them in the ranking may cost; 1: any.
+        width: numbers of a vector that work alone, where fewer than all do.
+
+    Returns:
+        What was added to their scores, on the mean over users; None where they stay: they cost no more than that as
+        they were learned, there are none, or the model has no offsets (or no text) to tell them by.
+    """
+    bias, offsets = model.text_encoder.bias, model.offsets
+    unclicked = torch.from_numpy(~dataset.warm).to(model.item_text.device)
+    if bias is None or not isinstance(offsets, ItemOffsets) or not isinstance(samples, Queries) or not len(samples):
+        return None
+    if cost >= 1 or not (~dataset.warm & ~dataset.new).any():
+        return None
+    model.eval()
+    items = model.item_vectors()
+    along = constant_direction(model, samples, items, width)
+
+    def ranked(level: float) -> float:
+        vectors = items + unclicked[:, None] * (level * along)
+        of_items = vectors.float().cpu().numpy()
+        scorer = DotScorer("", of_items, lambda history: model.user_vectors(history, vectors), model.repeat)
+        return validation_metric(scorer, samples, dataset)
+
+    least = (1 - cost) * ranked(OUT)
+    level = next((one for one in LEVELS if ranked(one) >= least), LEVELS[-1])
+    if level == 0:
+        return None
+    with torch.no_grad():
+        bias.add_(level * along)
+        offsets.weight.sub_(offsets.warm[:, None] * (level * along))
+    return level
+
+
+def constant_direction(model: Recommender, samples: Queries, items: Tensor, width: int | None = None) -> Tensor:
+    """The vector `[dim]` whose product with user vectors is nearest to 1, by least squares over those of the samples.
+
+    Args:
+        items: all item vectors.
+        width: only so many of its first numbers are not zero.
+    """
+    users = torch.from_numpy(model.user_vectors(samples.history.take(np.arange(len(samples))), items))[:, :width]
+    users = users.double()
+    gram = users.t() @ users / len(users)
+    gram += torch.eye(len(gram), dtype=gram.dtype) * gram.diagonal().mean() * RIDGE
+    along = items.new_zeros(items.shape[1])
+    along[: len(gram)] = torch.linalg.solve(gram, users.mean(0)).to(along)
+    return along

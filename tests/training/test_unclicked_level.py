@@ -1,0 +1,96 @@
+"""Items that nobody has clicked are lowered together where they crowd the ranking, and nothing else changes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tiny import make_dataset
+
+from distill_rec.nn.offsets import ItemOffsets
+from distill_rec.nn.pooled_encoder import NoText, PooledEncoder
+from distill_rec.nn.recommender import Recommender
+from distill_rec.nn.text_head import TextHead
+from distill_rec.nn.user_encoders import make_user_encoder
+from distill_rec.training.unclicked_level import LEVELS, constant_direction, lower_unclicked
+
+
+def model_of(dataset, raised):
+    """A model that scores what was clicked alike, and the others so much higher."""
+    torch.manual_seed(0)
+    head = TextHead(6, 8)
+    encoder = PooledEncoder(torch.randn(len(dataset.texts), 6), head)
+    users = make_user_encoder("attention", 8, dataset.max_history)
+    offsets = ItemOffsets(torch.from_numpy(dataset.warm.copy()), 8)
+    torch.nn.init.normal_(offsets.weight, std=0.2)
+    model = Recommender(encoder, users, torch.from_numpy(dataset.item_text.astype(np.int64)), offsets).eval()
+    with torch.no_grad():
+        head.projection.linear.weight *= 0.2
+        head.projection.linear.bias += 0.4  # so that users have something in common
+        along = constant_direction(model, dataset.validation, model.item_vectors())
+        head.projection.linear.bias += raised * along
+        offsets.weight -= raised * along
+    return model
+
+
+def ndcg(model, dataset, among):
+    """nDCG@10 of validation over users, from its definition; items that are not `among` are no candidates."""
+    items, queries, by_user = model.item_vectors(), dataset.validation, {}
+    users = model.user_vectors(queries.history.take(np.arange(len(queries))), items)
+    scores = users @ items.numpy().T
+    for row, target in enumerate(queries.target):
+        left = among.copy()
+        left[queries.seen.take(np.array([row])).values] = False
+        left[target] = among[target]
+        above = int((scores[row, left] > scores[row, target]).sum())
+        gain = 1 / np.log2(above + 2) if left[target] and above < 10 else 0.0
+        by_user.setdefault(int(queries.user[row]), []).append(gain)
+    return float(np.mean([np.mean(gains) for gains in by_user.values()]))
+
+
+@pytest.mark.parametrize("cost", [0.0, 0.02, 0.1])
+def test_they_cost_no_more_than_they_may_and_clicked_items_stay(cost):
+    dataset = make_dataset()
+    model, everything = model_of(dataset, 2.0), np.ones(dataset.n_items, np.bool_)
+    unclicked = np.flatnonzero(~dataset.warm)
+    before, without = model.item_vectors(), ndcg(model, dataset, dataset.warm)
+    assert len(unclicked) > 1 and ndcg(model, dataset, everything) < (1 - cost) * without
+    level = lower_unclicked(model, dataset.validation, dataset, cost)
+    after = model.item_vectors()
+    assert level in LEVELS[1:]
+    assert ndcg(model, dataset, everything) >= (1 - cost) * without - 1e-9
+    torch.testing.assert_close(after[torch.from_numpy(dataset.warm)], before[torch.from_numpy(dataset.warm)])
+    lowered = after[unclicked] - before[unclicked]
+    torch.testing.assert_close(lowered, lowered[:1].expand_as(lowered))  # so their order among themselves stays
+    higher = LEVELS[LEVELS.index(level) - 1]
+    assert lower_unclicked(model_of(dataset, 2.0 + higher), dataset.validation, dataset, cost) is not None
+    assert lower_unclicked(model, dataset.validation, dataset, cost) is None
+    torch.testing.assert_close(model.item_vectors(), after)
+
+
+def test_the_more_they_may_cost_the_higher_they_stay():
+    dataset = make_dataset()
+    levels = [lower_unclicked(model_of(dataset, 2.0), dataset.validation, dataset, cost) for cost in (0, 0.05, 0.3, 1)]
+    assert levels[-1] is None
+    assert levels[0] < levels[2] and sorted(levels[:3]) == levels[:3]
+
+
+def test_where_all_that_is_there_was_clicked_or_nothing_tells_them_apart_they_stay():
+    dataset = make_dataset()
+    model = model_of(dataset, 2.0)
+    of_all = replace(dataset, train_clicks=np.ones_like(dataset.train_clicks))
+    of_impressions = make_dataset("impressions")
+    assert lower_unclicked(model, of_all.validation, of_all, 0.01) is None
+    assert lower_unclicked(model, of_impressions.validation, of_impressions, 0.01) is None
+    model.offsets = None
+    assert lower_unclicked(model, dataset.validation, dataset, 0.01) is None
+    by_id = model_of(dataset, 2.0)
+    by_id.text_encoder = NoText(len(dataset.texts), 8)
+    assert lower_unclicked(by_id, dataset.validation, dataset, 0.01) is None
+
+
+def test_where_fewer_numbers_work_alone_these_are_what_is_lowered():
+    dataset = make_dataset()
+    model = model_of(dataset, 0.0)
+    along = constant_direction(model, dataset.validation, model.item_vectors(), 3)
+    assert (along[:3] != 0).all() and (along[3:] == 0).all()
