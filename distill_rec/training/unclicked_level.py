@@ -1,7 +1,7 @@
 """How high the items stand that nobody has clicked, by validation data.
 
 The softmax of a training is over the items that were clicked, so nothing says where the others belong beside them: on
-MovieLens-100k an undistilled student gives a sixth of its probability to films that one click in 130 falls on, and they
+MovieLens-100k an undistilled student gives a sixth of its probability to films that one click in sixty falls on, and they
 crowd its lists. One number, by how much the scores of all of them are lowered together, is fitted on validation data.
 How these items rank among each other stays as it was learned, and so does everything of the others.
 """
