@@ -33,6 +33,17 @@ def summary_of(endings: Mapping[str, Sequence[Ending]]) -> str:
     return f"Trainings were ended: {'; '.join(parts)}." if parts else ""
 
 
+def levels_told(endings: Mapping[str, Sequence[Ending]]) -> str:
+    """One sentence on whose items without a click were lowered, and by how much; "" where nobody's were."""
+    parts = []
+    for who, ends in _by_training(endings).items():
+        by = sorted(-end.unclicked_level for end in ends if end.unclicked_level is not None)
+        if by:
+            parts.append(f"{who} by {by[0]:g}{f' to {by[-1]:g}' if by[-1] > by[0] else ''}")
+    why = "because on validation data they cost more nDCG@10 than unclicked_cost lets them"
+    return f"Scores of items without a click were lowered, {why}: {', '.join(parts)}." if parts else ""
+
+
 def _by_training(endings: Mapping[str, Sequence[Ending]]) -> dict[str, list[Ending]]:
     """Endings by what was trained, each of several teachers apart."""
     out: dict[str, list[Ending]] = {}

@@ -237,6 +237,7 @@ class Ending(Part):
     Attributes:
         name: of several teachers, which of them.
         kept: update whose weights were kept, 0 for the start; None where an older release did not say.
+        unclicked_level: what was added to the scores of items without a click; None where nothing was.
     """
 
     stopped: Literal["plateau", "max_epochs", "max_updates", "max_seconds"]
@@ -244,6 +245,7 @@ class Ending(Part):
     updates: int
     name: str = ""
     kept: int | None = None
+    unclicked_level: float | None = None
 
     @property
     def settled(self) -> bool:

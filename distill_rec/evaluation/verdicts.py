@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from distill_rec.artifact.repeat import NAMES
 from distill_rec.evaluation.columns import COLUMNS, title_of
-from distill_rec.evaluation.endings import summary_of, unsettled
+from distill_rec.evaluation.endings import levels_told, summary_of, unsettled
 from distill_rec.evaluation.kinds_told import FEWEST, gains_told, kinds_told
 from distill_rec.evaluation.numerals import signed
 from distill_rec.evaluation.results import POPULARITY, Difference, Results, Table, Verdict
@@ -38,7 +38,7 @@ def verdicts(results: Results) -> list[Verdict]:
         *gains_told(results),
         *kinds_told(results),
         _cost(results),
-        _endings(results),
+        *_endings(results),
     ]
     return [verdict for verdict in out if verdict is not None]
 
@@ -256,6 +256,6 @@ def _cost(results: Results) -> Verdict | None:
     return Verdict(tone="note", text=f"The student {' and '.join(parts)}{request}.")
 
 
-def _endings(results: Results) -> Verdict | None:
-    text = summary_of(results.endings)
-    return Verdict(tone="note", text=text) if text else None
+def _endings(results: Results) -> list[Verdict]:
+    told = (summary_of(results.endings), levels_told(results.endings))
+    return [Verdict(tone="note", text=text) for text in told if text]

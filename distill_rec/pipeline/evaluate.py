@@ -160,7 +160,8 @@ def endings_of(path: Path) -> dict[str, list[Ending]]:
     out: dict[str, list[Ending]] = {}
     for name, one in found.items():  # several teachers' are the teacher's, each one of them
         member = name if name in names else ""
-        ending = Ending(stopped=one.stopped, rising=one.rising, updates=one.updates, name=member, kept=one.kept)
+        fields = {key: getattr(one, key) for key in ("stopped", "rising", "updates", "kept", "unclicked_level")}
+        ending = Ending(name=member, **fields)
         out.setdefault(names.get(name, name), []).append(ending)
     if (path / JOINT_FOLDER / "model.json").exists():  # one training, so one end
         out[JOINT] = out["student"]

@@ -169,6 +169,16 @@ def test_each_of_several_teachers_is_named_with_its_end_and_the_weights_that_wer
     assert "the teacher 'ids' was still rising" in rival.text
 
 
+def test_whose_items_without_a_click_were_lowered_is_told() -> None:
+    dataset, scorers = build_world({"popularity": 0.0, "undistilled": 0.4, "student": 0.9, "teacher": 1.0})
+    text = Ending(stopped="plateau", rising=False, updates=900, name="text", unclicked_level=-0.5)
+    alone = [ended().model_copy(update={"unclicked_level": -one}) for one in (1.25, 0.875)]
+    ends = {"teacher": [text, ended()], "undistilled": alone, "student": [ended()]}
+    told = compare(scorers, dataset, SECTION, endings=ends).verdicts[-1].text
+    assert told.endswith("the undistilled student by 0.875 to 1.25.") and "the teacher 'text' by 0.5" in told
+    assert told.startswith("Scores of items without a click were lowered") and "the student by" not in told
+
+
 def test_a_teacher_without_weight_is_named_with_what_to_do() -> None:
     dataset, scorers = build_world({"popularity": 0.0, "text": 0.9, "ids": 0.4, "teacher": 1.0})
     found = compare(scorers, dataset, SECTION, shares={"text": (1.0, None), "ids": (0.0, None)})
