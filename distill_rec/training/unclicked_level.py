@@ -1,9 +1,9 @@
 """How high the items stand that nobody has clicked, by validation data.
 
 The softmax of a training is over the items that were clicked, so nothing says where the others belong beside them: on
-MovieLens-100k an undistilled student gives a sixth of its probability to films that one click in sixty falls on, and they
-crowd its lists. One number, by how much the scores of all of them are lowered together, is fitted on validation data.
-How these items rank among each other stays as it was learned, and so does everything of the others.
+MovieLens-100k an undistilled student gives a sixth of its probability to films that one click in sixty falls on, and
+they crowd its lists. One number, by how much the scores of all of them are lowered together, is fitted on validation
+data. How these items rank among each other stays as it was learned, and so does everything of the others.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def lower_unclicked(
     """Lower the items without a training click, in place, until they cost no more than they may.
 
     What the text encoder adds to every text goes down, and the offsets of clicked items go up by the same, so that
-    their vectors stay. Done a second time it changes nothing.
+    their vectors stay. Done a second time it changes nothing. New items (`data.new_items`), whose clicks validation
+    data do not have, have no say in it and are lowered with the others.
 
     Args:
         model: trained.
@@ -46,17 +47,18 @@ def lower_unclicked(
         they were learned, there are none, or the model has no offsets (or no text) to tell them by.
     """
     bias, offsets = model.text_encoder.bias, model.offsets
-    unclicked = torch.from_numpy(~dataset.warm).to(model.item_text.device)
+    unclicked = ~dataset.warm & ~dataset.new
     if bias is None or not isinstance(offsets, ItemOffsets) or not isinstance(samples, Queries) or not len(samples):
         return None
-    if cost >= 1 or not (~dataset.warm & ~dataset.new).any():
+    if cost >= 1 or not unclicked.any():
         return None
     model.eval()
     items = model.item_vectors()
     along = constant_direction(model, samples, items, width)
+    lowered, left_out = (torch.from_numpy(which).to(items)[:, None] for which in (unclicked, dataset.new))
 
     def ranked(level: float) -> float:
-        vectors = items + unclicked[:, None] * (level * along)
+        vectors = items + (lowered * level + left_out * OUT) * along
         of_items = vectors.float().cpu().numpy()
         scorer = DotScorer("", of_items, lambda history: model.user_vectors(history, vectors), model.repeat)
         return validation_metric(scorer, samples, dataset)

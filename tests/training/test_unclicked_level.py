@@ -89,6 +89,22 @@ def test_where_all_that_is_there_was_clicked_or_nothing_tells_them_apart_they_st
     assert lower_unclicked(by_id, dataset.validation, dataset, 0.01) is None
 
 
+def test_new_items_have_no_say_and_are_lowered_with_the_others():
+    dataset = make_dataset()
+    new = ~dataset.warm & (np.cumsum(~dataset.warm) > 2)
+    with_new, crowding = replace(dataset, new=new), model_of(dataset, -2.0)
+    items = crowding.item_vectors()
+    raised = items + torch.from_numpy(new)[:, None] * 5.0 * constant_direction(crowding, dataset.validation, items)
+    crowding.item_vectors = lambda: raised
+    assert lower_unclicked(crowding, with_new.validation, with_new, 0.0) is None
+    assert lower_unclicked(crowding, dataset.validation, dataset, 0.0) is not None
+    model = model_of(dataset, 2.0)
+    before = model.item_vectors()
+    assert lower_unclicked(model, with_new.validation, with_new, 0.0) is not None
+    moved = (model.item_vectors() - before)[torch.from_numpy(~dataset.warm)]
+    torch.testing.assert_close(moved, moved[:1].expand_as(moved))
+
+
 def test_where_fewer_numbers_work_alone_these_are_what_is_lowered():
     dataset = make_dataset()
     model = model_of(dataset, 0.0)
