@@ -199,7 +199,7 @@ PROTOCOLS = {
         BEAUTY,
         data=AMAZON.model_copy(update={"new_items": 0.1}),
         rows=("popularity", "untrained", "undistilled", "head", "head+undistilled", "student-of-head+undistilled"),
-        optimizer={"batch_size": 512, "window": 2, **FALLING, "max_epochs": 8},
+        optimizer={"batch_size": 512, "window": 2, **FALLING, "max_epochs": 16},
         shared={"repeat_term": "recency", "dim": 64},
         of_sum=OF_SHORT,
     ),
@@ -369,7 +369,7 @@ def main() -> None:
         found[row] = [measured(bench, row, seed) for seed in range(seeds if repeated else 1)]
     write_json(folder / "search.json", recorded_search(folder))
     # The comparison's own names decide which differences are taken.
-    roles = {protocol.main: "teacher", args.student: "student"}
+    roles = {"student": f"{OF_SUM}head", protocol.main: "teacher", args.student: "student"}
     named = {roles.get(row, row): found[row] for row in rows}
     endings = {roles.get(row, row): bench.endings(row, len(found[row])) for row in rows}
     endings = {name: ends for name, ends in endings.items() if ends}

@@ -18,7 +18,7 @@ from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.nn.offsets import ItemOffsets
 from distill_rec.nn.recommender import Recommender
 
-LEVELS = (0.0, -0.125, -0.25, -0.375, -0.5, -0.625, -0.75, -0.875, -1.0, -1.25, -1.5, -2.0, -3.0)
+LEVELS = (0.0, -0.125, -0.25, -0.375, -0.5, -0.625, -0.75, -0.875, -1.0, -1.25, -1.5, -2.0)
 """What is added to the scores of items without a click, highest first."""
 
 OUT = -20.0
@@ -33,13 +33,14 @@ def lower_unclicked(
     """Lower the items without a training click, in place, until they cost no more than they may.
 
     What the text encoder adds to every text goes down, and the offsets of clicked items go up by the same, so that
-    their vectors stay. Done a second time it changes nothing. New items (`data.new_items`), whose clicks validation
-    data do not have, have no say in it and are lowered with the others.
+    their vectors stay. New items (`data.new_items`), whose clicks validation data do not have, have no say in it and
+    are lowered with the others.
 
     Args:
         model: trained.
         samples: validation queries.
-        cost: share of the nDCG@10 without any of these items that having them in the ranking may cost; 1: any.
+        cost: share of nDCG@10 that they may cost: the level is the highest that has as much less than the best one; 1:
+            any.
         width: numbers of a vector that work alone, where fewer than all do.
 
     Returns:
@@ -57,14 +58,18 @@ def lower_unclicked(
     along = constant_direction(model, samples, items, width)
     lowered, left_out = (torch.from_numpy(which).to(items)[:, None] for which in (unclicked, dataset.new))
 
-    def ranked(level: float) -> float:
+    def ranked(level: float, read: Tensor | None = None) -> float:
         vectors = items + (lowered * level + left_out * OUT) * along
         of_items = vectors.float().cpu().numpy()
-        scorer = DotScorer("", of_items, lambda history: model.user_vectors(history, vectors), model.repeat)
+        in_histories = vectors if read is None else read
+        scorer = DotScorer("", of_items, lambda history: model.user_vectors(history, in_histories), model.repeat)
         return validation_metric(scorer, samples, dataset)
 
-    least = (1 - cost) * ranked(OUT)
-    level = next((one for one in LEVELS if ranked(one) >= least), LEVELS[-1])
+    # Lowered vectors are read in histories too, and so far down as to leave them out as nothing that was ever trained on.
+    if ranked(0.0) >= (1 - cost) * ranked(OUT, items):
+        return None
+    found = {level: ranked(level) for level in LEVELS}
+    level = next(level for level, value in found.items() if value >= (1 - cost) * max(found.values()))
     if level == 0:
         return None
     with torch.no_grad():
