@@ -65,7 +65,7 @@ def lower_unclicked(
         scorer = DotScorer("", of_items, lambda history: model.user_vectors(history, in_histories), model.repeat)
         return validation_metric(scorer, samples, dataset)
 
-    # Lowered vectors are read in histories too, and so far down as to leave them out as nothing that was ever trained on.
+    # Lowered vectors are read in histories too; so far down as to leave them out, they are like nothing trained on.
     if ranked(0.0) >= (1 - cost) * ranked(OUT, items):
         return None
     found = {level: ranked(level) for level in LEVELS}
