@@ -37,9 +37,13 @@ from distill_rec.training.outcome import Outcome, Stopped
 from distill_rec.training.plateau import Plateau
 from distill_rec.training.repeat_level import lower_repeats
 from distill_rec.training.replay import replayed
+from distill_rec.training.search import place_of_chosen
 from distill_rec.training.task import Task
 from distill_rec.training.unclicked_level import lower_unclicked
 from distill_rec.training.window import choose_rows, run_window, window_items
+
+BEST, LEARNED = "best.safetensors", "learned.safetensors"
+"""Weights that are kept; and the same before their levels were fitted, where any was."""
 
 RESAMPLES = 2000
 
@@ -50,6 +54,12 @@ def scorer_of(model: Recommender, name: str, texts: Tensor | None = None) -> Dot
     items = model.item_vectors(texts)
     vectors = items.float().cpu().numpy()
     return DotScorer(name, vectors, lambda history: model.user_vectors(history, items), model.repeat)
+
+
+def learned_weights(folder: Path) -> Path:
+    """Of a finished training the weights that another begins from: those that were kept, as they were learned."""
+    place = place_of_chosen(folder)
+    return place / LEARNED if (place / LEARNED).exists() else place / BEST
 
 
 class Training:
@@ -319,7 +329,7 @@ class Training:
         value, figures = self.ranks.same(self._judged() if self.ranks.first else (0.0, {}))
         plateau = Plateau.from_state(state.plateau)
         if plateau.update(value, self._slowest_step) and self.ranks.first:
-            save_weights(self.folder / "best.safetensors", trainable(*self._modules))
+            save_weights(self.folder / BEST, trainable(*self._modules))
         state.plateau = plateau.state()
         loss = state.loss_sum / max(state.loss_windows, 1)
         record = {"update": state.update, "seconds": round(state.seconds, 2), "loss": loss, self._by: value}
@@ -351,12 +361,14 @@ class Training:
         return "ndcg@10" if self.task is None else self.task.by
 
     def _finish(self, stopped: Stopped | None) -> Outcome:
+        if (self.folder / LEARNED).exists():  # a run that was killed here had changed their levels
+            save_weights(self.folder / BEST, load_file(self.folder / LEARNED))
         moved_last = self._moved()
         gain = self._gain_over_start() if self.section.keep_start else None
         kept_start = gain is not None and gain[1] <= 0
         if kept_start:
-            save_weights(self.folder / "best.safetensors", load_file(self._start))
-        load_trainable(load_file(self.folder / "best.safetensors"), *self._modules)
+            save_weights(self.folder / BEST, load_file(self._start))
+        load_trainable(load_file(self.folder / BEST), *self._modules)
         moved = self._moved()
         levels = {} if self.task else self._levels()
         plateau = Plateau.from_state(self.state.plateau)
@@ -384,7 +396,11 @@ class Training:
         return outcome
 
     def _levels(self) -> dict[str, float]:
-        """See `lower_repeats` and `lower_unclicked`, by the outcome's names; the weights that are kept have them."""
+        """See `lower_repeats` and `lower_unclicked`, by the outcome's names; the weights that are kept have them.
+
+        What goes on from here begins without them (`learned_weights`): else its start would be fitted to validation
+        data once more than what it learns.
+        """
         scorer = partial(scorer_of, name=self.name)
         judged = self.model.student if isinstance(self.model, Pair) else self.model
         width = min((own for own, _ in self.objective.nested), default=None)
@@ -394,7 +410,8 @@ class Training:
         }
         levels = {name: level for name, level in found.items() if level is not None}
         if levels:
-            save_weights(self.folder / "best.safetensors", trainable(*self._modules))
+            save_weights(self.folder / LEARNED, load_file(self.folder / BEST))
+            save_weights(self.folder / BEST, trainable(*self._modules))
         return levels
 
     def _moved(self) -> dict[str, float]:
@@ -406,7 +423,7 @@ class Training:
     def _gain_over_start(self) -> list[float]:
         """Mean, low and high of what the best weights gained on validation data, paired over users."""
         found = []
-        for path in (self._start, self.folder / "best.safetensors"):
+        for path in (self._start, self.folder / BEST):
             load_trainable(load_file(path), *self._modules)
             if self.task is None:
                 found.append(validation_means(scorer_of(self.model, self.name), self.validation, self.dataset))

@@ -56,7 +56,7 @@ def lower_unclicked(
     model.eval()
     items = model.item_vectors()
     along = constant_direction(model, samples, items, width)
-    lowered, left_out = (torch.from_numpy(which).to(items)[:, None] for which in (unclicked, dataset.new))
+    lowered, left_out = (torch.from_numpy(which.copy()).to(items)[:, None] for which in (unclicked, dataset.new))
 
     def ranked(level: float, read: Tensor | None = None) -> float:
         vectors = items + (lowered * level + left_out * OUT) * along

@@ -24,6 +24,7 @@ from distill_rec.together import joint
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, trainable
 from distill_rec.training.histories import click_histories
+from distill_rec.training.loop import learned_weights
 from distill_rec.training.outcome import Outcome, Variant
 from distill_rec.training.search import search
 from teachers.bi_encoder.build import Source, build_teacher, open_source
@@ -107,7 +108,7 @@ def _train(variant: BiEncoderSection, dataset: Dataset, root: Path, progress: Pr
     if (folder / "history.json").exists():
         return folder
     before = _before(variant)
-    warm_start = None if before is None else _train(before, dataset, root, progress, learned) / "best.safetensors"
+    warm_start = None if before is None else learned_weights(_train(before, dataset, root, progress, learned))
     tunes = warm_start is not None or (bool(variant.begin) and variant.tuning != "head")
     optimizer = (variant.trunk_optimizer if tunes else None) or variant.optimizer
     if variant.preference is not None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from tiny import make_dataset
 
 from distill_rec.nn.offsets import ItemOffsets
@@ -12,6 +13,9 @@ from distill_rec.nn.pooled_encoder import NoText, PooledEncoder
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.text_head import TextHead
 from distill_rec.nn.user_encoders import make_user_encoder
+from distill_rec.recipe import OptimizerSection
+from distill_rec.training import Objective, Training
+from distill_rec.training.loop import learned_weights
 from distill_rec.training.unclicked_level import LEVELS, constant_direction, lower_unclicked
 
 
@@ -110,3 +114,18 @@ def test_where_fewer_numbers_work_alone_these_are_what_is_lowered():
     model = model_of(dataset, 0.0)
     along = constant_direction(model, dataset.validation, model.item_vectors(), 3)
     assert (along[:3] != 0).all() and (along[3:] == 0).all()
+
+
+def test_what_goes_on_from_a_training_begins_before_its_level(tmp_path):
+    dataset, quick = make_dataset(), OptimizerSection(batch_size=32, window=1, max_epochs=1, min_updates=0)
+    model = model_of(dataset, 3.0)
+    training = Training(model, Objective(), dataset, quick, tmp_path, seed=0, name="head", unclicked_cost=0.0)
+    outcome = training.run()
+    learned = learned_weights(tmp_path)
+    assert outcome.unclicked_level is not None and learned.name == "learned.safetensors"
+    kept, before = load_file(tmp_path / "best.safetensors"), load_file(learned)
+    changed = {name for name in kept if not torch.equal(kept[name], before[name])}
+    assert {name.split(".")[-1] for name in changed} == {"bias", "weight"} and len(changed) == 2
+    again = training._finish("plateau")  # as a run does that was killed after it had lowered them
+    assert again.unclicked_level == outcome.unclicked_level
+    assert all(torch.equal(kept[name], value) for name, value in load_file(tmp_path / "best.safetensors").items())
