@@ -27,7 +27,8 @@ TABLE = "text_encoder.table"
 def world(tmp_path, monkeypatch):
     monkeypatch.setenv("DISTILL_REC_CACHE", str(tmp_path / "cache"))
     trunk, dataset = str(write_trunk(tmp_path / "trunk")), make_dataset()
-    teach(BiEncoderSection(trunk=trunk, dim=8, optimizer=QUICK), dataset, tmp_path / "teach")
+    # As learned: a student that begins as a teacher whose level was fitted would keep that start here.
+    teach(BiEncoderSection(trunk=trunk, dim=8, optimizer=QUICK, unclicked_cost=1.0), dataset, tmp_path / "teach")
     return dataset, trunk, tmp_path
 
 
