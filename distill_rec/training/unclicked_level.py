@@ -66,9 +66,10 @@ def lower_unclicked(
         return validation_metric(scorer, samples, dataset)
 
     # Lowered vectors are read in histories too; so far down as to leave them out, they are like nothing trained on.
-    if ranked(0.0) >= (1 - cost) * ranked(OUT, items):
+    as_learned = ranked(0.0)
+    if as_learned >= (1 - cost) * ranked(OUT, items):
         return None
-    found = {level: ranked(level) for level in LEVELS}
+    found = {0.0: as_learned} | {level: ranked(level) for level in LEVELS[1:]}
     level = next(level for level, value in found.items() if value >= (1 - cost) * max(found.values()))
     if level == 0:
         return None
