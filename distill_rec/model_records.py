@@ -8,6 +8,9 @@ from pydantic import ConfigDict, Field
 
 from distill_rec.records import Record
 
+LATER = "later"
+"""What comes before the names of a student's tensors that encode texts which come after its training."""
+
 
 class TeacherRecord(Record):
     """A teacher's.

@@ -17,7 +17,7 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.files import write_text
 from distill_rec.handover import marks_of
 from distill_rec.knowledge import Knowledge
-from distill_rec.model_records import StudentRecord
+from distill_rec.model_records import LATER, StudentRecord
 from distill_rec.nn.from_recipe import make_offsets, make_repeat, training_texts, user_settings
 from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.offsets import ItemOffsets
@@ -45,6 +45,9 @@ class Built:
         encoder_tensors: the text encoder's tensors as they are written; its own state where not given.
         go_on: takes over the text encoder of a trained student of the kind; None of a kind that cannot.
         own_vectors: bool `[n_items]`, items that learn vectors of their own from no text; None where texts are encoded.
+        fit_later: the encoder of texts that come after the training, given the finished model; None where it is the
+            one that was trained.
+        later: that one, once it is there.
     """
 
     model: Recommender
@@ -55,6 +58,8 @@ class Built:
     encoder_tensors: Callable[[], dict[str, Tensor]] | None = None
     own_vectors: NDArray[np.bool_] | None = None
     go_on: Callable[[Earlier], None] | None = None
+    fit_later: Callable[[Recommender], TextEncoder | None] = lambda model: None
+    later: TextEncoder | None = None
 
     def begin_as(self, earlier: Earlier, dataset: Dataset) -> None:
         """Begin as a trained student of an earlier run.
@@ -70,9 +75,12 @@ class Built:
         self.go_on(earlier)
 
     def finish(self, dataset: Dataset) -> None:
-        """What remains after training: its kind's own part, and the vector of a text that says nothing."""
+        """What remains after training: its kind's own part, the encoder of later texts, the vector of one that says
+        nothing."""
         self.after()
-        set_neutral(self.model, self.empty, dataset)
+        self.later = self.fit_later(self.model.eval())
+        for encoder in filter(None, (self.model.text_encoder, self.later)):
+            set_neutral(encoder, self.empty, dataset)
 
 
 @dataclass(frozen=True)
@@ -198,8 +206,13 @@ def under_text_encoder(model: Recommender) -> dict[str, Tensor]:
     return {f"text_encoder.{name}": value for name, value in model.text_encoder.state_dict().items()}
 
 
-def write_student(built: Built, folder: Path) -> None:
-    """Write a trained student: tokenizer, weights with its catalogue's vectors, and `model.json` last."""
+def write_student(built: Built, dataset: Dataset, folder: Path) -> None:
+    """Write a trained student: tokenizer, weights with its catalogue's vectors, and `model.json` last.
+
+    Beside the weights that were trained, from which another training may go on, those of the encoder of later texts
+    are under `later`, with offsets that give every item of the catalogue the vector it has. New items have none: they
+    came later.
+    """
     model = built.model.eval()
     tensors: dict[str, Tensor] = {
         f"user_encoder.{name}": value for name, value in model.user_encoder.state_dict().items()
@@ -212,6 +225,17 @@ def write_student(built: Built, folder: Path) -> None:
         tensors["repeat"] = model.repeat_term().detach()
     if model.text_encoder.neutral is not None:
         tensors["neutral"] = model.text_encoder.neutral
+    if built.later is not None:
+        tensors |= _of_later(built.later, tensors["item_vectors"], dataset)
     write_text(folder / "tokenizer.json", built.tokenizer_json)
     save_weights(folder / "weights.safetensors", tensors)
     write_record(folder / "model.json", StudentRecord.model_validate(built.config))
+
+
+def _of_later(encoder: TextEncoder, vectors: Tensor, dataset: Dataset) -> dict[str, Tensor]:
+    """Tensors of the encoder of later texts, and item vectors in which new items have theirs from it."""
+    texts = encoder.encode()[torch.from_numpy(dataset.item_text.astype(np.int64))]
+    new = torch.from_numpy(dataset.new.copy())[:, None]
+    tensors = {f"{LATER}.text_encoder.{name}": value for name, value in encoder.state_dict().items()}
+    tensors |= {"item_vectors": torch.where(new, texts, vectors), f"{LATER}.offsets": (vectors - texts) * ~new}
+    return tensors if encoder.neutral is None else tensors | {f"{LATER}.neutral": encoder.neutral}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from distill_rec.artifact.layout import Layout
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.scorer import DotScorer
-from distill_rec.model_records import StudentRecord
+from distill_rec.model_records import LATER, StudentRecord
 from distill_rec.nn.recommender import TextEncoder, user_vectors
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
 from distill_rec.records import read_content
@@ -69,9 +69,25 @@ class StudentModel:
         return self.tensors["item_vectors"].numpy()
 
     @property
+    def as_learned(self) -> StudentModel:
+        """The same with the text encoder that was trained, where there is another for texts that come later."""
+        learned = {name: one for name, one in self.tensors.items() if not name.startswith(f"{LATER}.")}
+        return replace(self, tensors=learned)
+
+    @property
+    def of_texts(self) -> dict[str, Tensor]:
+        """Tensors of the text encoder, by their names in it."""
+        return under(self.tensors, f"{LATER}.text_encoder") or under(self.tensors, "text_encoder")
+
+    def _beside_texts(self, name: str) -> Tensor | None:
+        """What belongs to the text encoder and is no weight of it."""
+        has_later = any(one.startswith(f"{LATER}.") for one in self.tensors)
+        return self.tensors.get(f"{LATER}.{name}" if has_later else name)
+
+    @property
     def offsets(self) -> NDArray[np.float32] | None:
-        """`[n_items, d]`."""
-        offsets = self.tensors.get("offsets")
+        """`[n_items, d]`, what an item's vector has beside its text's."""
+        offsets = self._beside_texts("offsets")
         return None if offsets is None else offsets.numpy()
 
     @property
@@ -89,7 +105,7 @@ class StudentModel:
     @property
     def neutral(self) -> Tensor | None:
         """`[d]`, the vector of a text that says nothing; None where it was learned, or by an older release."""
-        return self.tensors.get("neutral")
+        return self._beside_texts("neutral")
 
     @cached_property
     def user_encoder(self) -> UserEncoder:

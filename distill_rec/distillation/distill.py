@@ -97,7 +97,7 @@ def distill(  # noqa: PLR0913
         training.learner.write(folder / FOLDER)
     built.finish(dataset)
     built.model.cpu()
-    write_student(built, folder)
+    write_student(built, dataset, folder)
     for path in sorted(folder.glob("**/checkpoint-*")):
         path.unlink()
 

@@ -139,13 +139,15 @@ def check_settings(student: Distilled) -> None:
 
 
 def check_loaded(student: Distilled) -> None:
-    """Read back, it encodes its catalogue as it was trained; only clicked items have offsets."""
+    """Read back, it encodes its catalogue as it was trained; only clicked items learned offsets."""
     model, dataset = student.model, student.dataset
     assert model.kind == student.spec.kind, f"{student.name}: model.json is of kind {model.kind!r}"
     vectors = model.encode_texts(dataset.texts)[dataset.item_text]
     if model.offsets is not None:
         vectors = vectors + model.offsets
-        assert not model.offsets[~dataset.warm].any(), f"{student.name}: offsets of items that nobody clicked"
+    learned = model.as_learned.offsets
+    if learned is not None:
+        assert not learned[~dataset.warm].any(), f"{student.name}: learned offsets of items that nobody clicked"
     _same(student, "vectors of its catalogue", vectors, model.item_vectors, NEAR)
     _require(student, "user vectors", model.user_vectors(histories_of(dataset)), model.config["dim"])
 

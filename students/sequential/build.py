@@ -15,7 +15,7 @@ from distill_rec.trunks.load import open_trunk
 from students.sequential.spec import SequentialSection
 from students.sequential.table import ItemTable, go_on, start_of
 from students.sequential.texts import add_texts
-from students.static.start import start_static, sub_words
+from students.static.start import sub_words
 
 
 def build(
@@ -25,13 +25,13 @@ def build(
     torch.manual_seed(section.seed)
     plm = open_trunk(trunk, max_tokens=section.max_tokens)
     words = sub_words(section, plm, dataset, progress)
-    encoder = start_static(section, words, dataset, None)
     start = start_of(knowledge, dataset.warm, section.dim)
     table = ItemTable(torch.from_numpy(dataset.warm.copy()), start, section.offset_dropout)
     model, users = assemble(section, NoText(len(dataset.texts), section.dim), dataset, knowledge, table)
-    parameters = sum(p.numel() for part in (model, encoder) for p in part.parameters()) + encoder.fallback.numel()
+    of_texts = len(words.weight) * section.table_dim + (section.table_dim + 1) * section.dim
+    parameters = sum(p.numel() for p in model.parameters()) + of_texts
     config = config_of(section, plm, dataset, users, parameters) | {"table_dim": section.table_dim}
     empty = words.reads_empty(section.max_tokens)
-    after = partial(add_texts, model, encoder, dataset)
+    after = partial(add_texts, model, words, dataset, section)
     own = partial(go_on, table, dataset)
     return Built(model, config, words.tokenizer_json, empty, after=after, own_vectors=dataset.warm, go_on=own)

@@ -27,6 +27,9 @@ class SequentialSection(StaticSection):
         description="share of items that stand where they started (the teacher's projected vector, or zero) in a batch",
     )
     offset_decay: float = Field(0.05, ge=0, description="AdamW's decay of item vectors, towards where they started")
+    new_texts: Literal["fitted"] = Field(
+        "fitted", description="texts are fitted to the table of items, because it learns from none"
+    )
     projection: Literal["linear"] = Field("linear", description="from texts to item vectors: a ridge fit")
 
     def unread(self) -> Iterator[tuple[str, str, str]]:

@@ -16,7 +16,6 @@ from distill_rec.nn.projection import Projection
 from distill_rec.nn.recommender import TextEncoder
 from distill_rec.runtime.tokenizer import TextTokenizer
 from distill_rec.student_model import StudentModel
-from distill_rec.training.checkpoint import under
 from students.static.encoder import StaticEncoder
 from students.static.start import static_tokenizer
 
@@ -29,9 +28,10 @@ class StaticStudent(StudentModel):
         return static_tokenizer(self.tokenizer_file.read_text(encoding="utf-8"), self.config["max_tokens"])
 
     def text_encoder(self) -> StaticEncoder:
-        weights = under(self.tensors, "text_encoder")
-        projection = Projection(self.config["table_dim"], self.config["dim"], self.config["hidden"])
+        weights = self.of_texts
         table, others = weights["table"], weights["fallback"].float()
+        hidden = self.config["hidden"] if "projection.up.weight" in weights else 0
+        projection = Projection(table.shape[1], self.config["dim"], hidden)
         encoder = StaticEncoder(weights["vocabulary"], table.clone(), others, projection, Ragged.from_rows([]))
         encoder.load_state_dict(weights)
         return encoder

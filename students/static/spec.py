@@ -42,11 +42,18 @@ class StaticSection(StudentSection):
         0, ge=0, description="pairs of neighbouring words, those that come together most beyond chance: the same"
     )
     word_texts: int = Field(5, ge=1, description="texts that hold such a word or pair, at least")
+    new_texts: Literal["fitted", "learned"] = Field(
+        "fitted",
+        description="what encodes texts that come after the training: fitted (to the vectors that the clicked items "
+        "ended with, from where the PLM put the sub-words), or learned (the encoder as it was trained)",
+    )
 
     def unread(self) -> Iterator[tuple[str, str, str]]:
         if not (self.words or self.pairs) and self.word_texts != type(self).model_fields["word_texts"].default:
             do = "Leave it out, or set student.words or student.pairs."
             yield "student.word_texts", "neither student.words nor student.pairs asks for any", do
+        if not self.offsets and self.new_texts != type(self).model_fields["new_texts"].default:
+            yield "student.new_texts", "student.offsets is false", "Leave it out, or set student.offsets = true."
 
 
 _build: Late[BuildStudent] = Late("students.static.build:build")

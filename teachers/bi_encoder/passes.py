@@ -53,7 +53,7 @@ def as_trained(model: Recommender, source: Source, dataset: Dataset, weights: Pa
     load_trainable(load_file(weights), model, Objective())
     model.eval()
     if source.trunk is not None:
-        set_neutral(model, empty_texts(source.trunk, dataset), dataset)
+        set_neutral(model.text_encoder, empty_texts(source.trunk, dataset), dataset)
 
 
 def vectors_job(encoder: TextEncoder, folder: Path, weights: Path, source: Source) -> Job:

@@ -71,7 +71,7 @@ def write_teacher(  # noqa: PLR0913
     """
     model.eval()
     if source.trunk is not None:
-        set_neutral(model, empty_texts(source.trunk, dataset), dataset)
+        set_neutral(model.text_encoder, empty_texts(source.trunk, dataset), dataset)
     with progress.task("teacher's knowledge") as task:
         texts = model.text_encoder.encode().float().cpu().numpy()
         task.advance()

@@ -47,6 +47,7 @@ def teach(section: StudentTeacherSection, dataset: Dataset, folder: Path, *, pro
 
 def knowledge_of(student: StudentModel, dataset: Dataset) -> Knowledge:
     """What a student would hand over as a teacher."""
+    student = student.as_learned
     texts = student.encode_texts(dataset.texts)
     return Knowledge(
         student.item_vectors,

@@ -144,6 +144,7 @@ def test_a_student_whose_new_items_are_all_alike_is_refused_though_its_offsets_d
     _, dataset, root, _ = world
     folder = shutil.copytree(root / "student", tmp_path / "student")
     tensors = load_file(folder / "weights.safetensors")
+    tensors = {name: one for name, one in tensors.items() if not name.startswith("later.")}
     names = [name for name in tensors if name.startswith("text_encoder.projection.")]
     tensors |= {name: np.zeros_like(tensors[name]) for name in names}
     tensors["text_encoder.projection.linear.bias"] += 1

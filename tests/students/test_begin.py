@@ -39,7 +39,7 @@ def test_it_begins_where_the_earlier_one_ended(run: tuple[Path, str], kind: str,
     before, dataset = load_student(folder / "distill" / "student"), grown(old)
     begun = section.model_copy(update={"begin": str(before.folder)})
     model = StudentTraining(begun, dataset, trunk, None, Quiet()).built.model.eval()
-    vectors = earlier_vectors(before, old, dataset)
+    vectors = earlier_vectors(before.as_learned, old, dataset)
     found = model.item_vectors().numpy()
     kept = dataset.warm if kind == "sequential" else np.ones(len(found), np.bool_)
     near = 0.02 if kind == "static" else 1e-5  # sub-words that were in no text are stored in int8

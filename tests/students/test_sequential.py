@@ -20,18 +20,14 @@ from safetensors.torch import load_file
 from test_layers import BLOCK
 from tiny import make_dataset, student_section, write_trunk
 
-from distill_rec.data.ragged import Ragged
 from distill_rec.distillation import distill
 from distill_rec.export import export_student
 from distill_rec.knowledge import Knowledge
-from distill_rec.nn.projection import Projection
 from distill_rec.recipe import ExportSection, LossSection, OptimizerSection
 from distill_rec.runtime import Student
 from distill_rec.scoring import Settings, score
 from distill_rec.student_model import load_student
 from students.sequential.table import ItemTable, start_of
-from students.sequential.texts import fit_map
-from students.static.encoder import StaticEncoder
 from teachers.item_ids.spec import ItemIdsSection
 from teachers.item_ids.teach import teach
 
@@ -113,29 +109,8 @@ def test_losses_of_item_vectors_pull_the_table_to_the_teachers_items(world: Any)
     assert cosine("pulled", 10.0) > max(0.8, cosine("unpulled", 0.0) + 0.3)
 
 
-def test_texts_are_mapped_by_what_they_say_of_vectors_and_to_the_mean_where_they_say_nothing() -> None:
-    dataset, generator = make_dataset(), torch.Generator().manual_seed(0)
-    rows = torch.randn(40, 6, generator=generator)
-    tokens = Ragged.from_rows([list(np.random.default_rng(n).integers(0, 40, 5)) for n in range(len(dataset.texts))])
-    vocabulary = torch.arange(40, dtype=torch.int32)
-    encoder = StaticEncoder(vocabulary, rows, rows[:0], Projection(6, 3), tokens)
-    true = Projection(6, 3)
-    torch.nn.init.ones_(true.linear.bias)
-    noise = torch.randn(60, 3, generator=generator)
-    with torch.no_grad():
-        mean = encoder.mean(torch.arange(len(dataset.texts)))
-        told = true(mean / mean.norm(dim=1, keepdim=True))[dataset.item_text]
-        told[~dataset.warm] += 7  # of no weight
-        fit_map(encoder, told, dataset)
-        cold = encoder.encode()[dataset.item_text[~dataset.warm]]
-        torch.testing.assert_close(cold, told[~dataset.warm] - 7, atol=0.02, rtol=0)
-        fit_map(encoder, noise, dataset)
-        spread = encoder.encode().std(0) / noise.std(0)
-    assert bool((spread < 0.4).all())
-
-
 def test_keys_that_would_do_nothing_are_refused() -> None:
-    for wrong in ({"offsets": False}, {"projection": "mlp"}):
+    for wrong in ({"offsets": False}, {"projection": "mlp"}, {"new_texts": "learned"}):
         with pytest.raises(ValidationError, match=next(iter(wrong))):
             student_section("sequential", **wrong)
 

@@ -1,0 +1,168 @@
+"""The encoder of texts that come after a training, fitted to where the clicks put the items.
+
+While a student learns, an item's offset takes what its text does not say, so that nothing asks of the text alone to
+say where an item belongs; and the vectors of sub-words remember the titles that they were trained on. A text that comes
+later has no offset. Here it is predicted: a ridge regression from texts to the finished vectors of the items that were
+clicked (as attributes are mapped to factors in Gantner et al. 2010, "Learning attribute-to-feature mappings for
+cold-start recommendations", ICDM, section IV), from where the PLM put the sub-words and not from where training did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+
+from distill_rec.data.dataset import Dataset
+from distill_rec.data.ragged import Ragged
+from distill_rec.nn.projection import Projection, principal_directions
+from students.static.encoder import StaticEncoder
+from students.static.start import SubWords
+
+Floats = NDArray[np.float64]
+
+SHARED, OWN = 3.0, 1.0
+"""Variances, the noise's being 1, of what the PLM's vectors of sub-words say and of what each sub-word says itself."""
+
+FEW = 5
+"""Clicks that count as much as what no clicks would tell."""
+
+LENGTHS = 4
+"""One in so many numbers of a row says how much text there is, and nothing of the item."""
+
+SIZE = 0.25
+"""Of a row's part that is the item's, beside the other."""
+
+STEPS, CLOSE = 100, 1e-4
+"""Of conjugate gradients at most, and the share of the residual at which they end."""
+
+
+def fit_later(words: SubWords, vectors: Tensor, dataset: Dataset, table_dim: int, seed: int) -> StaticEncoder:
+    """An encoder whose vectors of texts are near those of the clicked items that have them.
+
+    A text's vector is `c + sum_t w_t y_t / sqrt(sum_t w_t^2)` over its sub-words t, with the weights that training
+    began with and `y_t = P x_t + d_t`: x_t the PLM's vector, P shared by all, d_t the sub-word's own, zero for those
+    that no clicked item has. An item counts c / (c + 5), c its clicks, because a vector that few made is mostly chance.
+
+    A static encoder divides by the length of the sum of its rows, so that a row is `y_t` (its principal directions,
+    where it has not enough numbers) beside a random direction, alike for no two sub-words, whose sum is about as long
+    as that root. The second of two fits is with the lengths that the rows of the first have.
+
+    Args:
+        vectors: of all items `[n_items, dim]`, as they were learned.
+        table_dim: numbers of a row.
+        seed: of the random directions.
+
+    Returns:
+        The encoder, set to the catalogue's texts.
+    """
+    warm = np.flatnonzero(dataset.warm)
+    bags = _bags(words.tokens, len(words.weight))[dataset.item_text[warm]]
+    target = vectors[torch.from_numpy(warm)].double().cpu().numpy()
+    # A text without sub-words reads as one that has a sub-word of its own, of which the PLM knows nothing.
+    weight = np.append(words.weight.double().numpy(), 1.0)
+    x = np.vstack([words.vectors.double().numpy(), np.zeros(words.vectors.shape[1])])
+    directions = _directions(len(weight), max(table_dim // LENGTHS, 1), seed)
+    clicks = dataset.train_clicks[warm].astype(np.float64)
+    weighted = bags @ sparse.diags(weight)
+    lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel())
+    for _ in range(2):
+        features = sparse.diags(1 / lengths) @ weighted
+        of_words, constant = _ridge(features, x, target, clicks / (clicks + FEW))
+        rows, back = _rows(of_words, weight, directions, table_dim, features @ of_words)
+        lengths = np.maximum(np.linalg.norm(bags @ rows, axis=1), 1e-12)
+    return _encoder(words, rows, back, constant)
+
+
+def _bags(tokens: Ragged, n_tokens: int) -> Any:
+    """How often each text has each sub-word, sparse `[n_texts, n_tokens + 1]`; the last: that it has none."""
+    row = np.repeat(np.arange(len(tokens)), tokens.lengths)
+    empty = np.flatnonzero(tokens.lengths == 0)
+    column = np.concatenate([tokens.values, np.full(len(empty), n_tokens)])
+    ones = np.ones(len(column))
+    return sparse.csr_matrix((ones, (np.concatenate([row, empty]), column)), shape=(len(tokens), n_tokens + 1))
+
+
+def _directions(count: int, width: int, seed: int) -> Floats:
+    """So many random directions `[count, width]`."""
+    drawn = np.random.default_rng(seed).standard_normal((count, width))
+    return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True))
+
+
+def _ridge(features: Any, x: Floats, target: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    """`y_t` of each sub-word `[n_tokens, dim]`, and the constant `[dim]`.
+
+    Args:
+        features: what each sub-word counts in each text, sparse `[n, n_tokens]`.
+        x: `[n_tokens, width]`.
+        target: `[n, dim]`.
+        counts: `[n]`, how much each counts.
+    """
+    shared, own = features @ x, features.tocsr()
+    of_shared = max(np.sqrt(np.square(shared).sum(1).mean()), 1e-12)
+    of_own = np.sqrt(own.multiply(own).sum(1).mean())
+    shared, own = shared / of_shared, own / of_own
+    counts = counts / counts.mean()
+    mean, constant = (np.average(one, axis=0, weights=counts) for one in (shared, target))
+    shared, back = shared - mean, own.T.tocsr()
+
+    def gram(dual: Floats) -> Floats:
+        return np.asarray(SHARED * (shared @ (shared.T @ dual)) + OWN * (own @ (back @ dual)) + dual / counts[:, None])
+
+    dual = _solve(gram, target - constant)
+    common = SHARED * (shared.T @ dual)
+    return x @ common / of_shared + OWN * (back @ dual) / of_own, constant - mean @ common
+
+
+def _solve(gram: Callable[[Floats], Floats], target: Floats) -> Floats:
+    """Conjugate gradients (Hestenes and Stiefel 1952) for all columns of `gram(x) = target` side by side."""
+    found, left = np.zeros_like(target), target.copy()
+    toward, size = left.copy(), np.square(left).sum(0)
+    enough = CLOSE**2 * size.sum()
+    for _ in range(STEPS):
+        if size.sum() <= enough:
+            break
+        turned = gram(toward)
+        step = size / np.maximum((toward * turned).sum(0), 1e-300)
+        found += step * toward
+        left -= step * turned
+        before, size = size, np.square(left).sum(0)
+        toward = left + size / np.maximum(before, 1e-300) * toward
+    return found
+
+
+def _rows(
+    of_words: Floats, weight: Floats, directions: Floats, table_dim: int, predicted: Floats
+) -> tuple[Floats, Floats]:
+    """Rows of a static encoder's table `[n_tokens, table_dim]`, and the map back `[table_dim, dim]`.
+
+    Args:
+        of_words: `y_t` `[n_tokens, dim]`.
+        predicted: vectors of texts `[n, dim]`, whose principal directions are kept.
+    """
+    kept = min(of_words.shape[1], table_dim - directions.shape[1])
+    centred = torch.from_numpy(np.asarray(predicted - predicted.mean(0)))
+    basis = principal_directions(centred, kept).numpy()
+    own = of_words @ basis
+    size = SIZE * np.sqrt(kept / directions.shape[1]) / max(np.sqrt(np.square(own).sum(1).mean()), 1e-12)
+    spare = np.zeros((len(own), table_dim - directions.shape[1] - kept))
+    rows = weight[:, None] * np.concatenate([size * own, spare, directions], axis=1)
+    back = np.zeros((table_dim, of_words.shape[1]))
+    back[:kept] = basis.T / size
+    return rows, back
+
+
+def _encoder(words: SubWords, rows: Floats, back: Floats, constant: Floats) -> StaticEncoder:
+    table = torch.from_numpy(rows).float()
+    projection = Projection(table.shape[1], back.shape[1])
+    encoder = StaticEncoder(words.vocabulary, table[words.used], table[words.others], projection, words.tokens)
+    with torch.no_grad():
+        encoder.no_tokens.copy_(table[-1])
+        projection.linear.weight.copy_(torch.from_numpy(back.T))
+        projection.linear.bias.copy_(torch.from_numpy(constant))
+    return encoder.eval()
