@@ -4,7 +4,7 @@ While a student learns, an item's offset takes what its text does not say, so th
 say where an item belongs; and the vectors of sub-words remember the titles that they were trained on. A text that comes
 later has no offset. Here it is predicted: a ridge regression from texts to the finished vectors of the items that were
 clicked (as attributes are mapped to factors in Gantner et al. 2010, "Learning attribute-to-feature mappings for
-cold-start recommendations", ICDM, section IV), from where the PLM put the sub-words and not from where training did.
+cold-start recommendations", ICDM), from where the PLM put the sub-words and not from where training did.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ from distill_rec.nn.projection import Projection, principal_directions
 from students.static.encoder import StaticEncoder
 from students.static.start import SubWords
 
-Floats = NDArray[np.float64]
+Floats = NDArray[np.float32]
 
 SHARED, OWN = 3.0, 1.0
 """Variances, the noise's being 1, of what the PLM's vectors of sub-words say and of what each sub-word says itself."""
 
 FEW = 5
 """Clicks that count as much as what no clicks would tell."""
+
+MOST = 100_000
+"""Items that are fitted to, those of most clicks; memory and time are bounded by them."""
 
 LENGTHS = 4
 """One in so many numbers of a row says how much text there is, and nothing of the item."""
@@ -62,13 +65,14 @@ def fit_later(words: SubWords, vectors: Tensor, dataset: Dataset, table_dim: int
         The encoder, set to the catalogue's texts.
     """
     warm = np.flatnonzero(dataset.warm)
+    warm = np.sort(warm[np.argsort(-dataset.train_clicks[warm], kind="stable")[:MOST]])
     bags = _bags(words.tokens, len(words.weight))[dataset.item_text[warm]]
-    target = vectors[torch.from_numpy(warm)].double().cpu().numpy()
+    target = vectors[torch.from_numpy(warm)].float().cpu().numpy()
     # A text without sub-words reads as one that has a sub-word of its own, of which the PLM knows nothing.
-    weight = np.append(words.weight.double().numpy(), 1.0)
-    x = np.vstack([words.vectors.double().numpy(), np.zeros(words.vectors.shape[1])])
+    weight = np.append(words.weight.float().numpy(), np.float32(1))
+    x = np.vstack([words.vectors.float().numpy(), np.zeros((1, words.vectors.shape[1]), np.float32)])
     directions = _directions(len(weight), max(table_dim // LENGTHS, 1), seed)
-    clicks = dataset.train_clicks[warm].astype(np.float64)
+    clicks = dataset.train_clicks[warm].astype(np.float32)
     weighted = bags @ sparse.diags(weight)
     lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel())
     for _ in range(2):
@@ -84,14 +88,14 @@ def _bags(tokens: Ragged, n_tokens: int) -> Any:
     row = np.repeat(np.arange(len(tokens)), tokens.lengths)
     empty = np.flatnonzero(tokens.lengths == 0)
     column = np.concatenate([tokens.values, np.full(len(empty), n_tokens)])
-    ones = np.ones(len(column))
+    ones = np.ones(len(column), np.float32)
     return sparse.csr_matrix((ones, (np.concatenate([row, empty]), column)), shape=(len(tokens), n_tokens + 1))
 
 
 def _directions(count: int, width: int, seed: int) -> Floats:
     """So many random directions `[count, width]`."""
-    drawn = np.random.default_rng(seed).standard_normal((count, width))
-    return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True))
+    drawn = np.random.default_rng(seed).standard_normal((count, width), np.float32)
+    return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), dtype=np.float32)
 
 
 def _ridge(features: Any, x: Floats, target: Floats, counts: Floats) -> tuple[Floats, Floats]:
@@ -108,7 +112,7 @@ def _ridge(features: Any, x: Floats, target: Floats, counts: Floats) -> tuple[Fl
     of_own = np.sqrt(own.multiply(own).sum(1).mean())
     shared, own = shared / of_shared, own / of_own
     counts = counts / counts.mean()
-    mean, constant = (np.average(one, axis=0, weights=counts) for one in (shared, target))
+    mean, constant = ((counts @ one) / counts.sum() for one in (shared, target))
     shared, back = shared - mean, own.T.tocsr()
 
     def gram(dual: Floats) -> Floats:
@@ -128,11 +132,11 @@ def _solve(gram: Callable[[Floats], Floats], target: Floats) -> Floats:
         if size.sum() <= enough:
             break
         turned = gram(toward)
-        step = size / np.maximum((toward * turned).sum(0), 1e-300)
+        step = size / np.maximum((toward * turned).sum(0), 1e-30)
         found += step * toward
         left -= step * turned
         before, size = size, np.square(left).sum(0)
-        toward = left + size / np.maximum(before, 1e-300) * toward
+        toward = left + size / np.maximum(before, 1e-30) * toward
     return found
 
 
@@ -149,10 +153,10 @@ def _rows(
     centred = torch.from_numpy(np.asarray(predicted - predicted.mean(0)))
     basis = principal_directions(centred, kept).numpy()
     own = of_words @ basis
-    size = SIZE * np.sqrt(kept / directions.shape[1]) / max(np.sqrt(np.square(own).sum(1).mean()), 1e-12)
-    spare = np.zeros((len(own), table_dim - directions.shape[1] - kept))
+    size = float(SIZE * np.sqrt(kept / directions.shape[1]) / max(np.sqrt(np.square(own).sum(1).mean()), 1e-12))
+    spare = np.zeros((len(own), table_dim - directions.shape[1] - kept), np.float32)
     rows = weight[:, None] * np.concatenate([size * own, spare, directions], axis=1)
-    back = np.zeros((table_dim, of_words.shape[1]))
+    back = np.zeros((table_dim, of_words.shape[1]), np.float32)
     back[:kept] = basis.T / size
     return rows, back
 

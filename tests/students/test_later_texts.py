@@ -79,6 +79,19 @@ def test_an_item_of_few_clicks_moves_the_fit_less() -> None:
     assert moved[0] < 0.5 * moved[1]
 
 
+def test_of_very_many_items_those_of_most_clicks_are_fitted_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, words, told = world_of(300)
+    warm = np.flatnonzero(dataset.warm)
+    dataset.train_clicks[warm[::2]] += 50
+    monkeypatch.setattr(later, "MOST", len(warm[::2]))
+    other = told.clone()
+    other[warm[1::2]] += 10
+    fits = [later.fit_later(words, one, dataset, 24, 0).encode() for one in (told, other)]
+    torch.testing.assert_close(*fits)
+    other[warm[0]] += 10
+    assert not torch.allclose(later.fit_later(words, other, dataset, 24, 0).encode(), fits[0])
+
+
 def test_the_fit_is_ridge_regression_by_another_hand() -> None:
     random = np.random.default_rng(5)
     features = sparse.random(80, 30, 0.2, random_state=0, format="csr") + sparse.eye(80, 30)
