@@ -191,8 +191,10 @@ PROTOCOLS = {
     # Smaller and shorter, so that all rows of all data sets fit in a few hours.
     "amazon-new": Protocol(
         AMAZON.model_copy(update={"new_items": 0.1}),
-        AMAZON_ROWS,
-        {"batch_size": 512, "window": 2, "max_epochs": 8},
+        (*AMAZON_ROWS, "head+undistilled", "student-of-head+undistilled"),
+        {"batch_size": 512, "window": 2, **FALLING, "max_epochs": 8},
+        of_sum=OF_SEVERAL,
+        main="head+undistilled",
         **AMAZON_SETTINGS,
     ),
     "beauty-new": replace(

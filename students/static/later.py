@@ -38,8 +38,8 @@ MOST = 100_000
 LENGTHS = 4
 """One in so many numbers of a row says how much text there is, and nothing of the item."""
 
-SIZE = 0.25
-"""Of a row's part that is the item's, beside the other."""
+SIZE = 0.5
+"""Of a row's part that is the item's, beside the other: the smaller, the more of it is lost where rows are int8."""
 
 STEPS, CLOSE = 100, 1e-4
 """Of conjugate gradients at most, and the share of the residual at which they end."""

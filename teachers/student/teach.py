@@ -61,4 +61,4 @@ def knowledge_of(student: StudentModel, dataset: Dataset) -> Knowledge:
 
 def open_encoder(teacher: Teacher) -> Callable[[list[str]], NDArray[np.float32]]:
     """See `contracts.OpenEncoder`."""
-    return load_student(teacher.folder / TRAINED).encode_texts
+    return load_student(teacher.folder / TRAINED).as_learned.encode_texts
