@@ -25,7 +25,7 @@ from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, trainable
 
 UNTRAINED: dict[str, Any] = {
-    **dict.fromkeys(("optimizer", "undistilled", "initialised", "taught", "new_texts"), True),
+    **dict.fromkeys(("optimizer", "undistilled", "initialised", "taught", "new_texts", "new_level"), True),
     "first": {"optimizer": True},
 }
 """Keys of a student that a checkpoint of it does not belong to; what `taught` says stands in the keys that it names."""

@@ -55,7 +55,9 @@ def lower_unclicked(
         return None
     model.eval()
     items = model.item_vectors()
-    along = constant_direction(model, samples, items, width)
+    users = model.user_vectors(samples.history.take(np.arange(len(samples))), items)
+    along = torch.zeros_like(items[0])
+    along[:width] = constant_direction(torch.from_numpy(users)[:, :width]).to(along)
     lowered, left_out = (torch.from_numpy(which.copy()).to(items)[:, None] for which in (unclicked, dataset.new))
 
     def ranked(level: float, read: Tensor | None = None) -> float:
@@ -79,17 +81,10 @@ def lower_unclicked(
     return level
 
 
-def constant_direction(model: Recommender, samples: Queries, items: Tensor, width: int | None = None) -> Tensor:
-    """The vector `[dim]` whose product with user vectors is nearest to 1, by least squares over those of the samples.
-
-    Args:
-        items: all item vectors.
-        width: only so many of its first numbers are not zero.
-    """
-    users = torch.from_numpy(model.user_vectors(samples.history.take(np.arange(len(samples))), items))[:, :width]
-    users = users.double()
-    gram = users.t() @ users / len(users)
+def constant_direction(users: Tensor) -> Tensor:
+    """The vector `[dim]` whose product with user vectors `[n, dim]` is nearest to 1, by least squares."""
+    wide = users.double()
+    gram = wide.t() @ wide / len(wide)
     gram += torch.eye(len(gram), dtype=gram.dtype) * gram.diagonal().mean() * RIDGE
-    along = items.new_zeros(items.shape[1])
-    along[: len(gram)] = torch.linalg.solve(gram, users.mean(0)).to(along)
-    return along
+    along: Tensor = torch.linalg.solve(gram, wide.mean(0))
+    return along.to(users)

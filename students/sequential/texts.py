@@ -18,7 +18,7 @@ def add_texts(model: Recommender, words: SubWords, dataset: Dataset, section: Se
     model.eval()
     with torch.no_grad():
         table = model.offsets().cpu()
-        encoder = fit_later(words, table, dataset, section.table_dim, section.seed)
+        encoder = fit_later(words, model, dataset, section)
         warm = torch.from_numpy(dataset.warm.copy())
         offsets = ItemOffsets(warm, table.shape[1])
         texts = encoder.encode()[model.item_text.cpu()]

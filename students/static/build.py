@@ -8,14 +8,12 @@ import torch
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.knowledge import Knowledge
-from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress
 from distill_rec.student_build import Built, TextTarget, assemble, config_of
 from distill_rec.trunks.load import open_trunk
-from students.static.encoder import StaticEncoder
 from students.static.later import fit_later
 from students.static.spec import StaticSection
-from students.static.start import SubWords, fit_fallback, go_on, start_static, sub_words
+from students.static.start import fit_fallback, go_on, start_static, sub_words
 
 
 def build(
@@ -33,12 +31,8 @@ def build(
     built = Built(model, config, words.tokenizer_json, empty, go_on=partial(go_on, encoder))
     built.after = partial(fit_fallback, encoder, words)
     if section.offsets and section.new_texts == "fitted":
-        built.fit_later = partial(_later, words, dataset, section)
+        built.fit_later = partial(fit_later, words, dataset=dataset, section=section)
     return built
-
-
-def _later(words: SubWords, dataset: Dataset, section: StaticSection, model: Recommender) -> StaticEncoder:
-    return fit_later(words, model.item_vectors(), dataset, section.table_dim, section.seed)
 
 
 def warm(section: StaticSection, trunk: str, dataset: Dataset, progress: Progress) -> None:

@@ -16,12 +16,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
-from torch import Tensor
+from scipy.special import logsumexp
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.nn.projection import Projection, principal_directions
+from distill_rec.nn.recommender import Recommender
+from distill_rec.training.unclicked_level import constant_direction
 from students.static.encoder import StaticEncoder
+from students.static.spec import StaticSection
 from students.static.start import SubWords
 
 Floats = NDArray[np.float32]
@@ -35,6 +38,9 @@ FEW = 5
 MOST = 100_000
 """Items that are fitted to, those of most clicks; memory and time are bounded by them."""
 
+HISTORIES = 1000
+"""Of validation data, that say what level is missing."""
+
 LENGTHS = 4
 """One in so many numbers of a row says how much text there is, and nothing of the item."""
 
@@ -45,7 +51,7 @@ STEPS, CLOSE = 100, 1e-4
 """Of conjugate gradients at most, and the share of the residual at which they end."""
 
 
-def fit_later(words: SubWords, vectors: Tensor, dataset: Dataset, table_dim: int, seed: int) -> StaticEncoder:
+def fit_later(words: SubWords, model: Recommender, dataset: Dataset, section: StaticSection) -> StaticEncoder:
     """An encoder whose vectors of texts are near those of the clicked items that have them.
 
     A text's vector is `c + sum_t w_t y_t / sqrt(sum_t w_t^2)` over its sub-words t, with the weights that training
@@ -56,14 +62,17 @@ def fit_later(words: SubWords, vectors: Tensor, dataset: Dataset, table_dim: int
     where it has not enough numbers) beside a random direction, alike for no two sub-words, whose sum is about as long
     as that root. The second of two fits is with the lengths that the rows of the first have.
 
+    A prediction is drawn to the middle, so that predicted items stand lower, on the whole, than they would had they
+    been clicked. All are raised together, by `section.new_level` of what they lack: see `missing_level`, of items that
+    are predicted by a fit to the others.
+
     Args:
-        vectors: of all items `[n_items, dim]`, as they were learned.
-        table_dim: numbers of a row.
-        seed: of the random directions.
+        model: trained; the item vectors that it has are the target.
 
     Returns:
         The encoder, set to the catalogue's texts.
     """
+    vectors, table_dim = model.item_vectors(), section.table_dim
     warm = np.flatnonzero(dataset.warm)
     warm = np.sort(warm[np.argsort(-dataset.train_clicks[warm], kind="stable")[:MOST]])
     bags = _bags(words.tokens, len(words.weight))[dataset.item_text[warm]]
@@ -71,7 +80,7 @@ def fit_later(words: SubWords, vectors: Tensor, dataset: Dataset, table_dim: int
     # A text without sub-words reads as one that has a sub-word of its own, of which the PLM knows nothing.
     weight = np.append(words.weight.float().numpy(), np.float32(1))
     x = np.vstack([words.vectors.float().numpy(), np.zeros((1, words.vectors.shape[1]), np.float32)])
-    directions = _directions(len(weight), max(table_dim // LENGTHS, 1), seed)
+    directions = _directions(len(weight), max(table_dim // LENGTHS, 1), section.seed)
     clicks = dataset.train_clicks[warm].astype(np.float32)
     weighted = bags @ sparse.diags(weight)
     lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel())
@@ -80,7 +89,35 @@ def fit_later(words: SubWords, vectors: Tensor, dataset: Dataset, table_dim: int
         of_words, constant = _ridge(features, x, target, clicks / (clicks + FEW))
         rows, back = _rows(of_words, weight, directions, table_dim, features @ of_words)
         lengths = np.maximum(np.linalg.norm(bags @ rows, axis=1), 1e-12)
+    some = np.arange(min(len(dataset.validation), HISTORIES))
+    if section.new_level and len(some):
+        users = model.user_vectors(dataset.validation.history.take(some), vectors)
+        predicted = _from_other_half(features, x, target, clicks / (clicks + FEW), section.seed)
+        width = min(section.nested, default=users.shape[1])
+        along = constant_direction(torch.from_numpy(users[:, :width])).numpy()
+        constant[:width] += section.new_level * missing_level(target, predicted, users) * along
     return _encoder(words, rows, back, constant)
+
+
+def _from_other_half(features: Any, x: Floats, target: Floats, counts: Floats, seed: int) -> Floats:
+    """Each item's vector `[n, dim]` as it is predicted by a fit to the half that it is not in."""
+    first = np.random.default_rng(seed).random(len(target)) < 0.5
+    predicted = target.copy()
+    for half in (first, ~first):
+        if half.any() and not half.all():
+            of_words, constant = _ridge(features[~half], x, target[~half], counts[~half])
+            predicted[half] = features[half] @ of_words + constant
+    return predicted
+
+
+def missing_level(vectors: Floats, predicted: Floats, users: Floats) -> float:
+    """What scores of predicted vectors lack: the mean over users of `log sum exp(u.v) - log sum exp(u.p)`.
+
+    Args:
+        vectors, predicted: of the same items `[n, dim]`.
+        users: `[n_users, dim]`.
+    """
+    return float((logsumexp(users @ vectors.T, axis=1) - logsumexp(users @ predicted.T, axis=1)).mean())
 
 
 def _bags(tokens: Ragged, n_tokens: int) -> Any:

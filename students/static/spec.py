@@ -47,6 +47,12 @@ class StaticSection(StudentSection):
         description="what encodes texts that come after the training: fitted (to the vectors that the clicked items "
         "ended with, from where the PLM put the sub-words), or learned (the encoder as it was trained)",
     )
+    new_level: float = Field(
+        0.5,
+        ge=0,
+        description="how high fitted texts stand: 0 as they are predicted, which is low, 1 as high on the whole as "
+        "clicked items; the higher, the sooner new items are found, and the more places in lists they take",
+    )
 
     def unread(self) -> Iterator[tuple[str, str, str]]:
         if not (self.words or self.pairs) and self.word_texts != type(self).model_fields["word_texts"].default:
@@ -54,6 +60,10 @@ class StaticSection(StudentSection):
             yield "student.word_texts", "neither student.words nor student.pairs asks for any", do
         if not self.offsets and self.new_texts != type(self).model_fields["new_texts"].default:
             yield "student.new_texts", "student.offsets is false", "Leave it out, or set student.offsets = true."
+        fitted = self.offsets and self.new_texts == "fitted"
+        if not fitted and self.new_level != type(self).model_fields["new_level"].default:
+            why = "student.offsets is false" if not self.offsets else "student.new_texts is 'learned'"
+            yield "student.new_level", why, "Leave it out, or let later texts be fitted."
 
 
 _build: Late[BuildStudent] = Late("students.static.build:build")

@@ -22,6 +22,7 @@ from distill_rec.recipe import ExportSection, OptimizerSection
 from distill_rec.runtime import Student
 from distill_rec.student_model import load_student
 from students.static import later
+from students.static.spec import StaticSection
 from students.static.start import SubWords
 from teachers.student.teach import knowledge_of
 
@@ -39,13 +40,33 @@ def words_of(tokens: Ragged, seed: int = 0) -> SubWords:
     return SubWords(vocabulary, used, others, weight, vectors, tokens, "")
 
 
+class Histories:
+    """So many validation samples."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.history = count, self
+
+    def __len__(self) -> int:
+        return self.count
+
+    def take(self, rows: Any) -> Any:
+        return rows
+
+
+def fit(words: SubWords, told: torch.Tensor, dataset: Any, table_dim: int = 24, **settings: Any) -> Any:
+    """The fit to these vectors of items; users like them all alike, but for chance."""
+    users = np.random.default_rng(4).standard_normal((50, DIM)).astype(np.float32) * 0.3 + 0.5
+    model: Any = SimpleNamespace(item_vectors=lambda: told, user_vectors=lambda history, items: users[: len(history)])
+    return later.fit_later(words, model, dataset, StaticSection(table_dim=table_dim, dim=DIM, **settings))
+
+
 def world_of(n_items: int) -> tuple[Any, SubWords, torch.Tensor]:
     """Items whose vectors are what their sub-words say, of which a fifth was never clicked."""
     random = np.random.default_rng(1)
     tokens = Ragged.from_rows([list(random.integers(0, TOKENS - 2, random.integers(3, 9))) for _ in range(n_items)])
     warm = random.random(n_items) > 0.2
     clicks = np.where(warm, 50, 0)
-    dataset = SimpleNamespace(warm=warm, train_clicks=clicks, item_text=np.arange(n_items))
+    dataset = SimpleNamespace(warm=warm, train_clicks=clicks, item_text=np.arange(n_items), validation=Histories(0))
     words = words_of(tokens)
     say = words.vectors @ torch.randn(WIDTH, DIM, generator=torch.Generator().manual_seed(2))
     weighted = [(words.weight[row, None] * say[row]).sum(0) / words.weight[row].norm() for row in map(list, tokens)]
@@ -57,11 +78,11 @@ def test_a_text_without_clicks_is_predicted_and_one_of_chance_is_not(table_dim: 
     dataset, words, told = world_of(600)
     cold = ~dataset.warm
     told[cold] += 7  # of no weight
-    vectors = later.fit_later(words, told, dataset, table_dim, 0).encode()
+    vectors = fit(words, told, dataset, table_dim).encode()
     wrong = (vectors[cold] - told[cold] + 7).norm(dim=1).mean() / told[cold].std(0).norm()
     assert wrong < 0.35
     noise = torch.randn(600, DIM, generator=torch.Generator().manual_seed(3))
-    spread = later.fit_later(words, noise, dataset, table_dim, 0).encode()[cold].std(0) / noise.std(0)
+    spread = fit(words, noise, dataset, table_dim).encode()[cold].std(0) / noise.std(0)
     assert bool((spread < 0.6).all())
 
 
@@ -71,10 +92,10 @@ def test_an_item_of_few_clicks_moves_the_fit_less() -> None:
     for clicks in (1, 500):
         counts = dataset.train_clicks.copy()
         counts[odd] = clicks
-        there = SimpleNamespace(warm=dataset.warm, train_clicks=counts, item_text=dataset.item_text)
+        there = SimpleNamespace(**vars(dataset) | {"train_clicks": counts})
         else_where = told.clone()
         else_where[odd] += 10
-        fits = [later.fit_later(words, one, there, 24, 0).encode()[odd] for one in (told, else_where)]
+        fits = [fit(words, one, there).encode()[odd] for one in (told, else_where)]
         moved.append(float((fits[1] - fits[0]).norm()))
     assert moved[0] < 0.5 * moved[1]
 
@@ -86,10 +107,10 @@ def test_of_very_many_items_those_of_most_clicks_are_fitted_to(monkeypatch: pyte
     monkeypatch.setattr(later, "MOST", len(warm[::2]))
     other = told.clone()
     other[warm[1::2]] += 10
-    fits = [later.fit_later(words, one, dataset, 24, 0).encode() for one in (told, other)]
+    fits = [fit(words, one, dataset).encode() for one in (told, other)]
     torch.testing.assert_close(*fits)
     other[warm[0]] += 10
-    assert not torch.allclose(later.fit_later(words, other, dataset, 24, 0).encode(), fits[0])
+    assert not torch.allclose(fit(words, other, dataset).encode(), fits[0])
 
 
 def test_the_fit_is_ridge_regression_by_another_hand() -> None:
@@ -108,9 +129,24 @@ def test_the_fit_is_ridge_regression_by_another_hand() -> None:
     np.testing.assert_allclose(features @ of_words + constant, other.predict(known) + mean, atol=2e-3)
 
 
+def test_predicted_items_are_raised_to_where_they_would_stand_had_they_been_clicked() -> None:
+    dataset, words, told = world_of(600)
+    told += torch.randn(told.shape, generator=torch.Generator().manual_seed(6)) * 2  # what texts do not say
+    dataset.validation = Histories(50)
+    cold = torch.from_numpy(~dataset.warm)
+    users = np.random.default_rng(4).standard_normal((50, DIM)).astype(np.float32) * 0.3 + 0.5
+    by_share = {share: fit(words, told, dataset, new_level=share).encode() for share in (0.0, 0.5, 1.0)}
+    lack = {share: later.missing_level(told[cold].numpy(), one[cold].numpy(), users) for share, one in by_share.items()}
+    assert lack[0.0] > 0.5
+    assert abs(lack[1.0]) < 0.35 * lack[0.0]
+    assert lack[0.5] == pytest.approx((lack[0.0] + lack[1.0]) / 2, abs=0.1)
+    moved = by_share[1.0] - by_share[0.0]
+    torch.testing.assert_close(moved, moved[:1].expand_as(moved))  # all alike
+
+
 def test_sub_words_that_no_text_has_are_read_by_what_the_plm_knows_of_them() -> None:
     dataset, words, told = world_of(600)
-    encoder = later.fit_later(words, told, dataset, 24, 0)
+    encoder = fit(words, told, dataset)
     encoder.set_texts(Ragged.from_rows([[TOKENS - 1, 3], [TOKENS - 2, 3], []]))
     say = words.vectors @ torch.randn(WIDTH, DIM, generator=torch.Generator().manual_seed(2))
     right = torch.stack([words.weight[[t, 3]] @ say[[t, 3]] / words.weight[[t, 3]].norm() for t in (39, 38)])

@@ -19,6 +19,11 @@ from distill_rec.training.loop import learned_weights
 from distill_rec.training.unclicked_level import LEVELS, constant_direction, lower_unclicked
 
 
+def users_of(model, dataset):
+    histories = dataset.validation.history.take(np.arange(len(dataset.validation)))
+    return torch.from_numpy(model.user_vectors(histories, model.item_vectors()))
+
+
 def model_of(dataset, raised):
     """A model that scores what was clicked alike, and the others so much higher."""
     torch.manual_seed(0)
@@ -31,7 +36,7 @@ def model_of(dataset, raised):
     with torch.no_grad():
         head.projection.linear.weight *= 0.2
         head.projection.linear.bias += 0.4  # so that users have something in common
-        along = constant_direction(model, dataset.validation, model.item_vectors())
+        along = constant_direction(users_of(model, dataset))
         head.projection.linear.bias += raised * along
         offsets.weight -= raised * along
     return model
@@ -98,7 +103,7 @@ def test_new_items_have_no_say_and_are_lowered_with_the_others():
     new = ~dataset.warm & (np.cumsum(~dataset.warm) > 2)
     with_new, crowding = replace(dataset, new=new), model_of(dataset, -2.0)
     items = crowding.item_vectors()
-    raised = items + torch.from_numpy(new)[:, None] * 5.0 * constant_direction(crowding, dataset.validation, items)
+    raised = items + torch.from_numpy(new)[:, None] * 5.0 * constant_direction(users_of(crowding, dataset))
     crowding.item_vectors = lambda: raised
     assert lower_unclicked(crowding, with_new.validation, with_new, 0.0) is None
     assert lower_unclicked(crowding, dataset.validation, dataset, 0.0) is not None
@@ -111,9 +116,11 @@ def test_new_items_have_no_say_and_are_lowered_with_the_others():
 
 def test_where_fewer_numbers_work_alone_these_are_what_is_lowered():
     dataset = make_dataset()
-    model = model_of(dataset, 0.0)
-    along = constant_direction(model, dataset.validation, model.item_vectors(), 3)
-    assert (along[:3] != 0).all() and (along[3:] == 0).all()
+    model = model_of(dataset, 2.0)
+    before = model.item_vectors()
+    assert lower_unclicked(model, dataset.validation, dataset, 0.0, width=3) is not None
+    moved = (model.item_vectors() - before)[torch.from_numpy(~dataset.warm)]
+    assert (moved[:, :3].abs() > 1e-6).all() and (moved[:, 3:] == 0).all()
 
 
 def test_what_goes_on_from_a_training_begins_before_its_level(tmp_path):
