@@ -75,19 +75,19 @@ class StudentModel:
         return replace(self, tensors=learned)
 
     @property
-    def of_texts(self) -> dict[str, Tensor]:
-        """Tensors of the text encoder, by their names in it."""
-        return under(self.tensors, f"{LATER}.text_encoder") or under(self.tensors, "text_encoder")
+    def _of_texts(self) -> dict[str, Tensor]:
+        """What encodes texts and what belongs to it; of later texts where those have their own."""
+        return under(self.tensors, LATER) or self.tensors
 
-    def _beside_texts(self, name: str) -> Tensor | None:
-        """What belongs to the text encoder and is no weight of it."""
-        has_later = any(one.startswith(f"{LATER}.") for one in self.tensors)
-        return self.tensors.get(f"{LATER}.{name}" if has_later else name)
+    @property
+    def encoder_tensors(self) -> dict[str, Tensor]:
+        """Tensors of the text encoder, by their names in it."""
+        return under(self._of_texts, "text_encoder")
 
     @property
     def offsets(self) -> NDArray[np.float32] | None:
         """`[n_items, d]`, what an item's vector has beside its text's."""
-        offsets = self._beside_texts("offsets")
+        offsets = self._of_texts.get("offsets")
         return None if offsets is None else offsets.numpy()
 
     @property
@@ -105,7 +105,7 @@ class StudentModel:
     @property
     def neutral(self) -> Tensor | None:
         """`[d]`, the vector of a text that says nothing; None where it was learned, or by an older release."""
-        return self._beside_texts("neutral")
+        return self._of_texts.get("neutral")
 
     @cached_property
     def user_encoder(self) -> UserEncoder:

@@ -18,7 +18,7 @@ def set_neutral(encoder: TextEncoder, empty: NDArray[np.bool_], dataset: Dataset
     Nothing is done where an item with a training click has such a text, for then its vector was learned.
 
     Args:
-        encoder: trained, set to the catalogue's texts; the mean is over those of the items that are not new.
+        encoder: trained, set to the catalogue's texts; the mean is over those of items that are not new and have one.
         empty: `[n_texts]`, texts that read as the empty one.
     """
     says_nothing = empty[dataset.item_text]

@@ -82,17 +82,18 @@ def fit_later(words: SubWords, model: Recommender, dataset: Dataset, section: St
     x = np.vstack([words.vectors.float().numpy(), np.zeros((1, words.vectors.shape[1]), np.float32)])
     directions = _directions(len(weight), max(table_dim // LENGTHS, 1), section.seed)
     clicks = dataset.train_clicks[warm].astype(np.float32)
+    counts = clicks / (clicks + FEW)
     weighted = bags @ sparse.diags(weight)
     lengths = np.sqrt(np.asarray(weighted.multiply(weighted).sum(1)).ravel())
     for _ in range(2):
         features = sparse.diags(1 / lengths) @ weighted
-        of_words, constant = _ridge(features, x, target, clicks / (clicks + FEW))
+        of_words, constant = _ridge(features, x, target, counts)
         rows, back = _rows(of_words, weight, directions, table_dim, features @ of_words)
         lengths = np.maximum(np.linalg.norm(bags @ rows, axis=1), 1e-12)
     some = np.arange(min(len(dataset.validation), HISTORIES))
     if section.new_level and len(some):
         users = model.user_vectors(dataset.validation.history.take(some), vectors)
-        predicted = _from_other_half(features, x, target, clicks / (clicks + FEW), section.seed)
+        predicted = _from_other_half(features, x, target, counts, section.seed)
         width = min(section.nested, default=users.shape[1])
         along = constant_direction(torch.from_numpy(users[:, :width])).numpy()
         constant[:width] += section.new_level * missing_level(target, predicted, users) * along

@@ -28,7 +28,7 @@ class StaticStudent(StudentModel):
         return static_tokenizer(self.tokenizer_file.read_text(encoding="utf-8"), self.config["max_tokens"])
 
     def text_encoder(self) -> StaticEncoder:
-        weights = self.of_texts
+        weights = self.encoder_tensors
         table, others = weights["table"], weights["fallback"].float()
         hidden = self.config["hidden"] if "projection.up.weight" in weights else 0
         projection = Projection(table.shape[1], self.config["dim"], hidden)
