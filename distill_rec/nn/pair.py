@@ -42,9 +42,9 @@ class Pair(Recommender):
     def teacher(self) -> Recommender:
         return self.both[1]
 
-    def item_vectors(self, texts: Tensor | None = None) -> Tensor:
+    def item_vectors(self, texts: Tensor | None = None, only: Tensor | None = None) -> Tensor:
         """The student's; see `Recommender.item_vectors`."""
-        return self.student.item_vectors(texts)
+        return self.student.item_vectors(texts, only)
 
     def part_of(self, name: str) -> str:
         """See `Recommender.part_of`."""

@@ -97,14 +97,20 @@ class Recommender(nn.Module):
         self.repeat_term = repeat_term
         self.register_buffer("item_text", item_text, persistent=False)
 
-    def item_vectors(self, texts: Tensor | None = None) -> Tensor:
+    def item_vectors(self, texts: Tensor | None = None, only: Tensor | None = None) -> Tensor:
         """All item vectors `[n_items, dim]`, offsets included, without a graph.
 
         Args:
             texts: vectors of all texts, where the caller has them.
+            only: items `[m]` whose texts are encoded, where others are not asked about: their text part is zero then.
         """
         with torch.no_grad():
-            texts = self.text_encoder.encode() if texts is None else texts
+            if texts is None and only is None:
+                texts = self.text_encoder.encode()
+            elif texts is None:
+                rows = torch.unique(self.item_text[only])
+                encoded = self.text_encoder.encode(rows)
+                texts = encoded.new_zeros(self.text_encoder.n_texts, encoded.shape[1]).index_copy_(0, rows, encoded)
             vectors = functional.embedding(self.item_text, texts)
             return vectors if self.offsets is None else vectors + self.offsets()
 

@@ -32,14 +32,14 @@ def train_cell(section: Any, dataset: Dataset, folder: Path, budget: Budget, pro
     """
     teach = teacher_spec(section.kind).teach.get()
     if section.tuning == HEAD:
-        teach(_limited(section, "optimizer", budget, budget.amount), dataset, folder, progress=progress)
+        teach(limited(section, "optimizer", budget, budget.amount), dataset, folder, progress=progress)
         return
-    section = _limited(section, "optimizer", budget, budget.amount * budget.warm_up)
+    section = limited(section, "optimizer", budget, budget.amount * budget.warm_up)
     teach(section.model_copy(update={"tuning": HEAD, "trunk_optimizer": None}), dataset, folder, progress=progress)
     warm_up = warm_up_of(folder)
     assert warm_up is not None
     spent = warm_up.seconds if budget.unit == "max_seconds" else warm_up.updates
-    section = _limited(section, "trunk_optimizer", budget, max(budget.amount - spent, 0))
+    section = limited(section, "trunk_optimizer", budget, max(budget.amount - spent, 0))
     teach(section, dataset, folder, progress=progress)
 
 
@@ -49,7 +49,7 @@ def warm_up_of(folder: Path) -> Outcome | None:
     return read_record(Outcome, found[0]) if found else None
 
 
-def _limited(section: Any, key: str, budget: Budget, amount: float) -> Any:
+def limited(section: Any, key: str, budget: Budget, amount: float) -> Any:
     """The section with one of its optimizers under a limit."""
     limit = amount if budget.unit == "max_seconds" else int(amount)
     optimizer = getattr(section, key).model_copy(update={budget.unit: limit})

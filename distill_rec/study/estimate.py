@@ -8,6 +8,7 @@ from typing import Any
 
 from distill_rec.contracts import teacher_spec
 from distill_rec.pipeline.sizes import sizes_of
+from distill_rec.study.cell import limited
 from distill_rec.study.cells import is_finished
 from distill_rec.study.plan import HEAD, Plan, PlannedRow
 
@@ -44,11 +45,7 @@ def _seconds(plan: Plan, row: PlannedRow, base: Path) -> float:
     """Of one training: at most its budget of seconds; by its updates what its kind of teacher estimates."""
     section: Any = row.teacher
     shares = {"optimizer": 1.0} if row.tuning == HEAD else {"optimizer": plan.budget.warm_up, "trunk_optimizer": 1.0}
-    limits = {
-        key: getattr(section, key).model_copy(update={plan.budget.unit: share * plan.budget.amount})
-        for key, share in shares.items()
-    }
-    seconds = teacher_spec(section.kind).estimate.get()(
-        section.model_copy(update=limits), sizes_of(row.recipe.data, base)
-    )[1]
+    for key, share in shares.items():
+        section = limited(section, key, plan.budget, share * plan.budget.amount)
+    seconds = teacher_spec(section.kind).estimate.get()(section, sizes_of(row.recipe.data, base))[1]
     return min(seconds, plan.budget.amount + OPENING) if plan.budget.unit == "max_seconds" else seconds

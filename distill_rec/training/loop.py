@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -48,10 +49,15 @@ BEST, LEARNED = "best.safetensors", "learned.safetensors"
 RESAMPLES = 2000
 
 
-def scorer_of(model: Recommender, name: str, texts: Tensor | None = None) -> DotScorer:
-    """A model as the evaluation sees it, in evaluation mode."""
+def scorer_of(model: Recommender, name: str, texts: Tensor | None = None, only: Tensor | None = None) -> DotScorer:
+    """A model as the evaluation sees it, in evaluation mode.
+
+    Args:
+        texts: vectors of all texts, where the caller has them.
+        only: items `[m]` that are asked about, where not all are; no others are encoded, and theirs are no vectors.
+    """
     model.eval()
-    items = model.item_vectors(texts)
+    items = model.item_vectors(texts, only)
     vectors = items.float().cpu().numpy()
     return DotScorer(name, vectors, lambda history: model.user_vectors(history, items), model.repeat)
 
@@ -112,6 +118,8 @@ class Training:
         )
         self.generator = torch.Generator().manual_seed(seed + 1)
         self.validation = _sample(dataset.validation, section.validation_users, seed)
+        read = items_read(self.validation, dataset.n_items, model.user_encoder.max_history)
+        self.read = None if read is None else torch.from_numpy(read).to(self.device)
         self.warm = torch.from_numpy(np.flatnonzero(dataset.warm)).to(self.device)
         encoder = model.text_encoder
         self.table = torch.zeros(encoder.n_texts, encoder.dim, device=self.device, dtype=model.user_encoder.empty.dtype)
@@ -350,7 +358,7 @@ class Training:
     def _judged(self) -> tuple[float, dict[str, float]]:
         """The validation's figure that weights are kept by, and what else is noted of it."""
         if self.task is None:
-            scorer = scorer_of(self.model, self.name)
+            scorer = scorer_of(self.model, self.name, only=self.read)
             figures = self.objective.judged(scorer, self.validation)
             return validation_metric(scorer, self.validation, self.dataset), figures
         found = self.task.judge(self.model.eval())
@@ -426,7 +434,8 @@ class Training:
         for path in (self._start, self.folder / BEST):
             load_trainable(load_file(path), *self._modules)
             if self.task is None:
-                found.append(validation_means(scorer_of(self.model, self.name), self.validation, self.dataset))
+                scorer = scorer_of(self.model, self.name, only=self.read)
+                found.append(validation_means(scorer, self.validation, self.dataset))
             else:
                 found.append(self.task.judge(self.model.eval()).values)
         difference = (found[1] - found[0])[:, None]
@@ -458,3 +467,14 @@ def _sample(samples: Queries | Impressions, most: int, seed: int) -> Queries | I
     if len(samples) <= most:
         return samples
     return samples.take(np.sort(np.random.default_rng(seed).choice(len(samples), most, replace=False)))
+
+
+def items_read(samples: Queries | Impressions, n_items: int, last: int) -> NDArray[np.int64] | None:
+    """Candidates of impressions and the `last` clicks of their histories, ascending; None of a ranked catalogue."""
+    if isinstance(samples, Queries):
+        return None
+    read = np.zeros(n_items, dtype=np.bool_)
+    read[samples.candidates.values] = True
+    for history in samples.history:
+        read[history[-last:]] = True
+    return np.flatnonzero(read)
