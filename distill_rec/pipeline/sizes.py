@@ -17,6 +17,7 @@ from distill_rec.files import cache_folder
 from distill_rec.pipeline.users import heavy_of, rows_of_lists, rows_of_users, windows_of
 from distill_rec.processes import usable_threads
 from distill_rec.recipe import DataSection
+from distill_rec.recipe_io import kind_of
 from distill_rec.runtime.errors import DataError
 
 USUAL_HISTORY = 40
@@ -51,17 +52,17 @@ def _counted(section: DataSection, base: Path) -> Sizes:
     lists = bool(section.sequence_column) and section.format == "table"
     if section.sequence_column and not lists:  # a row a user, the items of its list apart by blanks, one behind them
         return _unfiltered(section, Sizes(2 * rows + sum(_count(path, b" ") for path in files), n_items, rows))
-    counted = section.read_as != "impressions" or section.where
+    shown = kind_of(section) == "impressions"
+    counted = not shown or section.where
     counts = rows_of_users(section, files, rows) if counted and not lists else None
     if lists and files:
         counts = rows_of_lists(section, folder)
         rows = int(counts["len"].sum())
     if counts is None:
-        samples = rows if section.read_as == "impressions" else rows // USUAL_HISTORY
-        return _unfiltered(section, Sizes(rows, n_items, samples))
+        return _unfiltered(section, Sizes(rows, n_items, rows if shown else rows // USUAL_HISTORY, impressions=shown))
     kept = int(counts["len"].sum()) if section.where else rows
-    if section.read_as == "impressions":
-        return Sizes(kept, n_items, kept, rows=rows)
+    if shown:
+        return Sizes(kept, n_items, kept, rows=rows, impressions=True)
     if not counts["clicks"].sum():  # ratings that only the preparation can read
         counts = counts.with_columns(clicks=pl.col("len"))
     rated, users = int(counts["clicks"].sum()), int((counts["clicks"] > 0).sum())

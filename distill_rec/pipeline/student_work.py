@@ -6,7 +6,14 @@ from dataclasses import replace
 
 from distill_rec.contracts import student_spec, teacher_spec
 from distill_rec.demo import place_of
-from distill_rec.estimates import TEXTS_A_SECOND, Sizes, seconds_beside, training_seconds, updates
+from distill_rec.estimates import (
+    TEXTS_A_SECOND,
+    Sizes,
+    items_of_window,
+    seconds_beside,
+    training_seconds,
+    updates,
+)
 from distill_rec.pipeline.stages.distill import share_of, trunk_of, twin_of
 from distill_rec.plm_config import config_here
 from distill_rec.recipe import OptimizerSection, Recipe, StudentSection, TeacherSection
@@ -67,8 +74,9 @@ def _joint(section: StudentSection, teacher: TeacherSection, sizes: Sizes) -> tu
 
 
 def _layers_seconds(optimizer: OptimizerSection, sizes: Sizes, layers: float) -> float:
-    """Of all tries: every window passes the catalogue through the student's layers, there and back."""
-    texts = [THERE_AND_BACK * sizes.items * updates(one, sizes) / one.window for one in optimizer.each_try()]
+    """Of all tries: every window passes what it reads through the student's layers, there and back."""
+    windows = [updates(one, sizes) / one.window * items_of_window(one, sizes) for one in optimizer.each_try()]
+    texts = [THERE_AND_BACK * count for count in windows]
     each = [layers / USUAL_LAYERS * count / TEXTS_A_SECOND for count in texts]
     return sum(min(seconds, optimizer.max_seconds or seconds) for seconds in each)
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from distill_rec.contracts import tuning_of
-from distill_rec.estimates import TEXTS_A_SECOND, Sizes, training_seconds, updates
+from distill_rec.estimates import TEXTS_A_SECOND, Sizes, items_of_window, training_seconds, updates
 from distill_rec.recipe import OptimizerSection
 from teachers.bi_encoder.spec import BiEncoderSection
 from teachers.bi_encoder.variants import merged_variants
@@ -75,13 +75,14 @@ def _preference_seconds(variant: BiEncoderSection, sizes: Sizes) -> float:
 
 
 def _tuning_seconds(variant: BiEncoderSection, optimizer: OptimizerSection, sizes: Sizes) -> float:
-    """Every window passes the catalogue through the layers from the lowest that learns on, forwards and back."""
+    """Every window passes what it reads through the layers from the lowest that learns on, there, again, and back."""
     depth = depth_of(variant.trunk)
     lowest = variant.how.lowest(depth)
     if lowest == depth:
         return 0.0
     share = 1.0 if lowest is None else (depth - lowest) / depth
-    seconds = updates(optimizer, sizes) / optimizer.window * 3 * sizes.items / TEXTS_A_SECOND * share
+    texts = updates(optimizer, sizes) / optimizer.window * items_of_window(optimizer, sizes)
+    seconds = 3 * texts / TEXTS_A_SECOND * share
     return min(seconds, optimizer.max_seconds or seconds)
 
 
