@@ -35,6 +35,15 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def threads_to_share(name: str) -> int:
+    """Threads that trainings can share; 1 where they would share a GPU, or processes that were launched."""
+    from distill_rec.ranks import count_launched  # noqa: PLC0415
+
+    if count_launched() > 1:
+        return 1
+    return torch.get_num_threads() if choose_device(name).type == "cpu" else 1
+
+
 def _own(device: torch.device) -> torch.device:
     """This process's device among those of all; accelerate numbers CPUs, which torch does not."""
     return torch.device("cpu") if device.type == "cpu" else device

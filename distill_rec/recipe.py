@@ -108,6 +108,11 @@ class TeacherSection(Sourced):
         """The section less what one of these teachers of the same run has made already, for estimates."""
         return self
 
+    @property
+    def learns_layers(self) -> bool:
+        """Whether layers of a PLM learn, whose products of matrices gain from every thread; small models do not."""
+        return False
+
     def columns(self) -> list[str]:
         """Columns of the items that it reads beside their texts."""
         return []

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from distill_rec.children.peaks import children
 from distill_rec.processes import peak_bytes
 
 
@@ -22,19 +23,6 @@ class Measured:
 
     seconds: float = 0.0
     peak_bytes: int = 0
-
-
-class Children:
-    """Most memory that children took at once, during the block that is measured."""
-
-    def __init__(self) -> None:
-        self.peak_bytes = 0
-
-    def note(self, peak_bytes: int) -> None:
-        self.peak_bytes = max(self.peak_bytes, peak_bytes)
-
-
-children = Children()
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from distill_rec.children import share_of
 from distill_rec.contracts import student_spec, teacher_spec
 from distill_rec.demo import place_of
 from distill_rec.estimates import (
@@ -14,7 +15,7 @@ from distill_rec.estimates import (
     training_seconds,
     updates,
 )
-from distill_rec.pipeline.stages.distill import share_of, trunk_of, twin_of
+from distill_rec.pipeline.stages.distill import trunk_of, twin_of
 from distill_rec.plm_config import config_here
 from distill_rec.recipe import OptimizerSection, Recipe, StudentSection, TeacherSection
 

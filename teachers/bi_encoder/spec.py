@@ -83,6 +83,10 @@ class BiEncoderSection(ModelSection, TrajectorySection, TrunkTeacherSection):
         base = self.trunk, self.revision, self.pooling, self.prefix, self.max_tokens, self.seed
         return (*base, None if post is None else post.model_copy(update={"snapshot": None}))
 
+    @property
+    def learns_layers(self) -> bool:
+        return self.tuning != "head" or bool(self.choose) or self.post_training is not None
+
     def beside(self, earlier: Sequence[TeacherSection]) -> Self:
         others = [one.post_trained for one in earlier if isinstance(one, BiEncoderSection)]
         return self.model_copy(update={"post_training": None}) if self.post_trained in others else self

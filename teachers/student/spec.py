@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
-from distill_rec.contracts import EstimateTeacher, OpenEncoder, Teach, TeacherSpec
+from distill_rec.contracts import EstimateTeacher, OpenEncoder, Teach, TeacherSpec, student_spec
 from distill_rec.kinds import settings_of, validated
 from distill_rec.recipe import OF_DISTILLING, StudentSection, TeacherSection
 from distill_rec.registry import Late
@@ -54,6 +54,10 @@ class StudentTeacherSection(TeacherSection):
 
     def sources(self) -> dict[str, tuple[str, str]]:
         return {"trunk": (self.trunk, "")} | ({"begin": (self.begin, "")} if self.begin else {})
+
+    @property
+    def learns_layers(self) -> bool:
+        return student_spec(self.model.kind).trunk_layers is not None
 
     def on_clicks(self) -> tuple[StudentSection, str, str]:
         return self.student, self.trunk, TRAINED

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Cli, command, environment
+from conftest import Cli
+from side_by_side import TWO, gone, kill_beside
 
-from distill_rec.children import Job, run_jobs
-from distill_rec.pipeline.beside import run_beside
+from distill_rec.children import Job, run_beside, run_jobs
 from distill_rec.progress import Quiet, QuietTask
 from distill_rec.runtime.errors import DataError, TrainingError
 
@@ -46,25 +42,6 @@ def long(path, progress):
 """
 
 
-HELD = """
-import sys
-
-if "distill_rec.children" in sys.orig_argv:
-    import threading
-
-    from distill_rec.training.checkpoint import Checkpoints
-
-    write = Checkpoints.write
-
-    def write_and_wait(*given):
-        write(*given)
-        threading.Event().wait()
-
-    Checkpoints.write = write_and_wait
-"""
-"""Makes a training wait for ever behind its first checkpoint: what ends it then is the end of its parent alone."""
-
-
 @pytest.fixture
 def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "jobs_of_a_test.py").write_text(JOBS)
@@ -92,17 +69,6 @@ class Seen(Quiet):
                 seen.append(f"{text} thread")
 
         return One()
-
-
-def alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
-
-
-def gone(pid: int) -> bool:
-    deadline = time.monotonic() + 20
-    while alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not alive(pid)
 
 
 def test_a_job_is_done_with_its_share_of_the_threads_and_its_progress_is_seen_here(jobs: Path) -> None:
@@ -136,19 +102,8 @@ def test_students_trained_side_by_side_are_the_same_to_the_byte_also_after_a_kil
     for stage in ("distill", "export", "evaluate"):
         shutil.rmtree(folder / stage)
     ask = ("distill", tiny_recipe, "--out", folder)
-    two = {"OMP_NUM_THREADS": "2"}
-    (tmp_path / "sitecustomize.py").write_text(HELD)
-    held = environment(**two, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
-    parent = subprocess.Popen(command(*ask), env=held, stderr=subprocess.DEVNULL)
-    while len(list(folder.glob("distill/*/checkpoint-*.json"))) < 2:  # two at once, and neither goes on from there
-        assert parent.poll() is None, "ended before it could be killed"
-        time.sleep(0.02)
-    children = [int(pid) for pid in Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()]
-    assert len(children) == 2 and all(map(alive, children))
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    assert all(map(gone, children))
-    done = cli(*ask, env=two)
+    kill_beside(ask, folder, "distill/*/checkpoint-*.json", tmp_path)
+    done = cli(*ask, env=TWO)
     assert done.returncode == 0, done.stderr
     for name in STUDENTS:
         weights = f"distill/{name}/weights.safetensors"

@@ -15,10 +15,14 @@ import numpy as np
 import pytest
 from conftest import Cli, command, environment
 from rich.console import Console
+from side_by_side import TWO, kill_beside
 
 from distill_rec import Run
+from distill_rec.ensemble.members import beside
 from distill_rec.pipeline.trainings import print_trainings
+from distill_rec.recipe_io import load_recipe
 from distill_rec.runtime import Student
+from distill_rec.several_teachers import EnsembleSection
 
 LONG = 60
 TEACHERS = """[[teacher]]
@@ -155,6 +159,29 @@ def test_killed_while_the_second_trains_it_ends_in_the_same_weights(
     assert done.returncode == 0, done.stderr
     assert (folder / "teach/text/weights.safetensors").stat().st_mtime_ns == first
     assert {name: (folder / name).read_bytes() for name in WEIGHTS[:2]} == expected
+
+
+def test_trained_beside_each_other_and_killed_they_are_the_same_as_one_after_the_other(
+    recipe: Path, finished: Path, tmp_path: Path, cli: Cli
+) -> None:
+    folder = tmp_path / "beside"
+    ask = ("teach", recipe, "--out", folder)
+    kill_beside(ask, folder, "teach/*/**/checkpoint-*.json", tmp_path)
+    done = cli(*ask, env=TWO)
+    assert done.returncode == 0, done.stderr
+    for name in WEIGHTS[:2]:
+        assert (folder / name).read_bytes() == (finished / name).read_bytes(), name
+
+
+def test_one_whose_layers_learn_has_every_thread_to_itself(recipe: Path) -> None:
+    def found(*changes: str) -> list[str]:
+        section = load_recipe(recipe, changes).teacher
+        assert isinstance(section, EnsembleSection)
+        assert beside(section, 1) == []
+        return beside(section, 2)
+
+    assert found() == ["text", "ids"]
+    assert found("teacher.text.tuning=last:1") == []  # two of which one has layers: one after the other
 
 
 def test_a_teacher_that_is_the_undistilled_student_is_not_trained_twice(

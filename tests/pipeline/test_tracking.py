@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from distill_rec.children import Job
-from distill_rec.pipeline.beside import run_beside
+from distill_rec.children import Job, run_beside
 from distill_rec.progress import Named, Progress, Quiet, tell
 from distill_rec.recipe_io import load_recipe
 from distill_rec.runtime.errors import RecipeError

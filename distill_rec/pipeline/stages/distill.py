@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from distill_rec.children import Job
+from distill_rec.children import Job, run_beside, share_of
 from distill_rec.kinds import validated
-from distill_rec.pipeline.beside import run_beside
 from distill_rec.pipeline.stage import Context, Estimate, Stage, Work
 from distill_rec.runtime.errors import RecipeError
 
@@ -57,6 +56,8 @@ class Distill(Stage):
         return source_hashes(context.resolved.student, self.section)
 
     def run(self, work: Work) -> None:
+        from distill_rec.device import threads_to_share
+
         recipe = work.context.resolved
         assert recipe.student is not None
         folder, trunk = work.folder(self.name), trunk_of(recipe)
@@ -83,7 +84,7 @@ class Distill(Stage):
             for name in names
             if not (folder / name / "model.json").exists()
         ]
-        threads = threads_of(recipe.student.device)
+        threads = threads_to_share(recipe.student.device)
         if jobs and len(names) > 1 and threads > 1:
             _warm(recipe.student, trunk, work.folder("prepare"), work.progress)
             run_beside(jobs, threads, work.progress, share=share_of(threads, len(names)))
@@ -191,23 +192,6 @@ def _warm(section: StudentSection, trunk: str, prepared: Path, progress: Progres
     warm = student_spec(section.kind).warm
     if warm is not None:
         warm.get()(section, section.trunk or trunk, Dataset.load(prepared), progress)
-
-
-def threads_of(device: str) -> int:
-    """Threads that trainings can share; 1 where they would share a GPU, or processes that were launched."""
-    import torch
-
-    from distill_rec.device import choose_device
-    from distill_rec.ranks import count_launched
-
-    if count_launched() > 1:
-        return 1
-    return torch.get_num_threads() if choose_device(device).type == "cpu" else 1
-
-
-def share_of(threads: int, students: int) -> int:
-    """Threads of each student, where they are trained beside each other."""
-    return max(1, threads // students)
 
 
 def trunk_of(recipe: Recipe) -> str:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
-from distill_rec.children import Job, run_jobs
-from distill_rec.pipeline.measure import children
+from distill_rec.children.peaks import children
+from distill_rec.children.run import Job, run_jobs
 from distill_rec.progress import Progress
 
 
@@ -32,3 +32,8 @@ def run_beside(jobs: Sequence[Job], threads: int, progress: Progress, *, share: 
                 raise one.error
             peaks.append(one.peak_bytes)
     children.note(sum(sorted(peaks)[-at_once:]))
+
+
+def share_of(threads: int, trainings: int) -> int:
+    """Threads of each of so many trainings that run beside each other."""
+    return max(1, threads // trainings)
