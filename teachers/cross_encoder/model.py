@@ -14,6 +14,7 @@ from distill_rec.contracts import tuning_of
 from distill_rec.data.ragged import Ragged
 from distill_rec.device import choose_device
 from distill_rec.evaluation.scorer import Floats
+from distill_rec.progress import Task
 from distill_rec.runtime.errors import ModelError, RecipeError
 from distill_rec.teacher_model import Teacher
 from distill_rec.trunks.cut import cut_layers
@@ -45,8 +46,12 @@ class CrossEncoder(nn.Module):
         scores: Tensor = self.head(pool(forward_all(self.trunk, ids, mask), mask, pooling))
         return scores[:, 0]
 
-    def scores(self, pairs: Ragged) -> Floats:
-        """The same in evaluation mode without a graph, like lengths together."""
+    def scores(self, pairs: Ragged, task: Task | None = None) -> Floats:
+        """The same in evaluation mode without a graph, like lengths together.
+
+        Args:
+            task: is told the pairs as they are done.
+        """
         self.eval()
         out = np.empty(len(pairs), np.float32)
         order = np.argsort(pairs.lengths, kind="stable")
@@ -54,18 +59,24 @@ class CrossEncoder(nn.Module):
             for start in range(0, len(order), CHUNK):
                 rows = order[start : start + CHUNK]
                 out[rows] = self(pairs.take(rows)).float().cpu().numpy()
+                if task is not None:
+                    task.advance(len(rows))
         return out
 
 
 class PairScorer:
-    """The model as the evaluation sees it."""
+    """The model as the evaluation sees it.
 
-    def __init__(self, name: str, model: CrossEncoder, reader: Reader) -> None:
-        self.name, self._model, self._reader = name, model, reader
+    Args:
+        task: is told the pairs as they are scored.
+    """
+
+    def __init__(self, name: str, model: CrossEncoder, reader: Reader, task: Task | None = None) -> None:
+        self.name, self._model, self._reader, self._task = name, model, reader, task
 
     def scores(self, history: Ragged, candidates: Ragged) -> Floats:
         """See `Scorer`."""
-        return self._model.scores(self._reader.pairs(history, candidates))
+        return self._model.scores(self._reader.pairs(history, candidates), self._task)
 
 
 def build(section: CrossEncoderSection) -> CrossEncoder:

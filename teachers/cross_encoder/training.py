@@ -168,7 +168,9 @@ class PairTraining:
 
     def _validate(self) -> None:
         state = self.state
-        value = validation_metric(PairScorer("teacher", self.model, self.reader), self.validation, self.dataset)
+        with self.progress.task("validation of cross_encoder, pairs", len(self.validation.candidates.values)) as task:
+            scorer = PairScorer("teacher", self.model, self.reader, task)
+            value = validation_metric(scorer, self.validation, self.dataset)
         plateau = Plateau.from_state(state.plateau)
         if plateau.update(value, state.update):
             save_weights(self.folder / "best.safetensors", trainable(self.model))

@@ -7,6 +7,7 @@ from tiny import make_dataset, write_trunk
 from distill_rec import run
 from distill_rec.data.ragged import Ragged
 from distill_rec.knowledge import Knowledge
+from distill_rec.progress import Quiet, QuietTask
 from distill_rec.recipe_io import load_recipe
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import RecipeError, RunError
@@ -97,6 +98,23 @@ def test_of_ordered_clicks_a_proposer_says_what_is_scored_and_a_test_never_tells
         teach(section, make_dataset("clicks", seed=1), tmp_path / "other")
     with pytest.raises(RecipeError, match="a teacher of scores alone"):
         teach(section.model_copy(update={"proposer": str(tmp_path / "teach")}), dataset, tmp_path / "third")
+
+
+def test_a_validation_shows_its_pairs_as_they_are_scored(trunk, tmp_path):
+    class Bars(Quiet):
+        def __init__(self):
+            self.done = {}
+
+        def task(self, description, total=None):
+            one = QuietTask()
+            seen = self.done.setdefault(description, [0, total or 0])
+            one.advance = lambda steps=1: seen.__setitem__(0, seen[0] + steps)
+            return one
+
+    bars, rates = Bars(), {"max_updates": 2, "validate_every": 1}
+    teach(section_of(trunk, optimizer=rates, scored=1), make_dataset("impressions"), tmp_path / "teach", progress=bars)
+    done, total = bars.done["validation of cross_encoder, pairs"]
+    assert done == 3 * total > 0  # the start and two steps
 
 
 def test_a_trunk_is_cut_to_its_first_layers(trunk):
