@@ -76,5 +76,5 @@ def make(argument: str) -> Factors:
 
 
 IA3 = TuningSpec(
-    "ia3", "ia3:k", "factors on keys, values and feed-forward of the top k layers (all without k)", make, rate=1e-3
+    "ia3", "ia3:k", "factors on keys, values and feed-forward of the top k layers (all without k)", make, rate=1e-2
 )
