@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,47 @@ from distill_rec.sources import source_hashes
 NOTE = "member.json"
 
 
+@dataclass(frozen=True)
+class Member:
+    """One of them, as it is asked for.
+
+    Attributes:
+        fold: users that it learns without; "": none.
+        mark: see `mark_of`.
+    """
+
+    name: str
+    section: TeacherSection
+    fold: str
+    folder: Path
+    mark: str
+
+    @property
+    def finished(self) -> bool:
+        return _mark(self.folder) == self.mark
+
+    def train(self, dataset: Dataset, progress: Progress) -> None:
+        """Train it, and note that it is finished."""
+        teach = teacher_spec(self.section.kind).teach.get()
+        teach(self.section, without(dataset, self.fold), self.folder, progress=Named(self.name, progress))
+        write_record(self.folder / NOTE, MemberRecord(fingerprint=self.mark))
+
+    def job(self, data: Path) -> Job:
+        """The same for a process of its own."""
+        section = self.section.model_dump(mode="json")
+        named = {"name": self.name, "fold": self.fold, "folder": str(self.folder), "mark": self.mark}
+        return Job(f"teach/{self.name}", f"{__name__}:train", {"section": section, "data": str(data), **named})
+
+
+def train(section: dict[str, Any], data: str, folder: str, progress: Progress, **named: str) -> None:
+    """What `Member.job` asks for."""
+    member = Member(section=validated("teacher", section), folder=Path(folder), **named)
+    member.train(Dataset.load(Path(data)), progress)
+
+
 def train_members(section: EnsembleSection, dataset: Dataset, folder: Path, progress: Progress) -> list[Path]:
     """Train each teacher that is not finished: those whose layers learn one after the other, then the others beside
-    each other, each in a process of its own with its share of the threads.
+    each other, in processes of their own with a share of the threads each.
 
     After `--restart teach` a teacher whose settings did not change is taken over from the folder that was set aside;
     where none changed, all are trained anew.
@@ -33,41 +72,17 @@ def train_members(section: EnsembleSection, dataset: Dataset, folder: Path, prog
     Returns:
         Their folders, in the recipe's order.
     """
-    marks = {name: mark_of(one, dataset, section.folds.get(name, "")) for name, one in section.members.items()}
-    earlier, left = _earlier(folder), list[str]()
-    unchanged = bool(earlier) and all(_mark(earlier[0] / name) == mark for name, mark in marks.items())
-    for name, mark in marks.items():
-        place = folder / name
-        if _mark(place) == mark:
-            continue
-        found = next((old / name for old in earlier if _mark(old / name) == mark), None)
-        if found is not None and not unchanged and not place.exists():
-            copy_linked(found, place)
-        else:
-            left.append(name)
-    threads = min(threads_to_share(one.device) for one in section.members.values())
+    members = _members(section, dataset, folder)
+    _take_over(members, folder)
+    left = [one for one in members if not one.finished]
+    threads = min(threads_to_share(one.section.device) for one in members)
     together = [] if dataset.folder is None else beside(section, threads)  # else the data lie in this process alone
-    for name in (name for name in left if name not in together):
-        train(section.members[name], section.folds.get(name, ""), dataset, folder / name, marks[name], name, progress)
-    jobs = [
-        Job(
-            f"teach/{name}",
-            f"{__name__}:train_apart",
-            {
-                "section": section.members[name].model_dump(mode="json"),
-                "fold": section.folds.get(name, ""),
-                "data": str(dataset.folder),
-                "folder": str(folder / name),
-                "mark": marks[name],
-                "name": name,
-            },
-        )
-        for name in left
-        if name in together
-    ]
-    if jobs:
+    for one in left:
+        if one.name not in together:
+            one.train(dataset, progress)
+    if jobs := [one.job(dataset.folder) for one in left if one.name in together and dataset.folder is not None]:
         run_beside(jobs, threads, progress, share=share_of(threads, len(together)))
-    return [folder / name for name in section.members]
+    return [one.folder for one in members]
 
 
 def beside(section: EnsembleSection, threads: int) -> list[str]:
@@ -80,19 +95,23 @@ def beside(section: EnsembleSection, threads: int) -> list[str]:
     return small if len(small) > 1 and threads > 1 else []
 
 
-def train(  # noqa: PLR0913
-    section: TeacherSection, fold: str, dataset: Dataset, folder: Path, mark: str, name: str, progress: Progress
-) -> None:
-    """Train one of them, and note that it is finished."""
-    teach = teacher_spec(section.kind).teach.get()
-    teach(section, without(dataset, fold), folder, progress=Named(name, progress))
-    write_record(folder / NOTE, MemberRecord(fingerprint=mark))
+def _members(section: EnsembleSection, dataset: Dataset, folder: Path) -> list[Member]:
+    folds = {name: section.folds.get(name, "") for name in section.members}
+    return [
+        Member(name, one, folds[name], folder / name, mark_of(one, dataset, folds[name]))
+        for name, one in section.members.items()
+    ]
 
 
-def train_apart(section: dict[str, Any], data: str, folder: str, progress: Progress, **more: str) -> None:
-    """`train` from JSON: what a process of its own is asked for."""
-    own = validated("teacher", section)
-    train(own, dataset=Dataset.load(Path(data)), folder=Path(folder), progress=progress, **more)
+def _take_over(members: list[Member], folder: Path) -> None:
+    """What is the same in folders that were set aside, unless the last of them is the same as a whole."""
+    earlier = _earlier(folder)
+    if not earlier or all(_mark(earlier[0] / one.name) == one.mark for one in members):
+        return
+    for one in members:
+        found = next((old / one.name for old in earlier if _mark(old / one.name) == one.mark), None)
+        if found is not None and not one.folder.exists():
+            copy_linked(found, one.folder)
 
 
 def mark_of(section: TeacherSection, dataset: Dataset, fold: str = "") -> str:
