@@ -96,6 +96,13 @@ class OptimizerSection(Section):
     drawn_by: Literal["uniform", "clicks"] = Field(
         "uniform", description="how drawn_negatives are drawn: all alike, or (clicks) by their training clicks"
     )
+    gradient_share: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="trunk tuning: share of a window's texts that its gradient is sent back through, drawn by how "
+        "large each one's is and weighed so that their sum is right on average; below 1 the PLM has no dropout",
+    )
     refresh_windows: int = Field(
         1, ge=1, description="trunk tuning: windows between two encodings of the whole catalogue"
     )

@@ -41,7 +41,7 @@ from distill_rec.training.replay import replayed
 from distill_rec.training.search import place_of_chosen
 from distill_rec.training.task import Task
 from distill_rec.training.unclicked_level import lower_unclicked
-from distill_rec.training.window import choose_rows, run_window, window_items
+from distill_rec.training.window import choose_rows, draw_by_size, run_window, window_items
 
 BEST, LEARNED = "best.safetensors", "learned.safetensors"
 """Weights that are kept; and the same before their levels were fitted, where any was."""
@@ -274,6 +274,10 @@ class Training:
         """Run one window and step; windows do not cross the end of an epoch."""
         model, state, section = self.model, self.state, self.section
         model.train()
+        draw = None
+        if section.gradient_share < 1:
+            model.text_encoder.eval()
+            draw = partial(draw_by_size, share=section.gradient_share, generator=self.generator)
         self.objective.proceed(self._progress)
         batches = self._next_batches()
         items = self._window_items(batches)
@@ -292,7 +296,7 @@ class Training:
             self._step("batch", loss, number)
             state.update += 1
 
-        loss = run_window(model, self.objective, batches, items, rows, self.table, extra, step, self.ranks)
+        loss = run_window(model, self.objective, batches, items, rows, self.table, extra, step, self.ranks, draw)
         loss = self._step("window", loss, len(batches) - 1)
         state.window += 1
         state.since_validation += len(batches)

@@ -27,6 +27,8 @@ from distill_rec.training.objective import Objective, make_scene
 from distill_rec.training.parts import part_of
 
 RandomState = Tensor
+ROUNDS = 30
+"""In which chances above one are cut, and the others raised."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,34 @@ def choose_rows(
     return TextRows(needed, learn, share, others[left] if refresh else others[:0])
 
 
+def draw_by_size(gradient: Tensor, share: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Texts that the gradient is sent back through, and the factor of each one's.
+
+    Text i is drawn with chance `p_i = min(1, c |g_i|)`, with c such that so large a share is drawn on average, and its
+    gradient divided by p_i, so that the sum is right on average (Horvitz and Thompson 1952, "A Generalization of
+    Sampling Without Replacement", JASA 47). Of all ways to draw texts one by one these chances have the least variance
+    of the sum; what a window says of most of its texts is next to nothing.
+
+    Args:
+        gradient: `[k, dim]`.
+        share: in (0, 1].
+
+    Returns:
+        Places `[m]` in it, ascending, and factors `[m]`; of texts without a gradient none is drawn.
+    """
+    size = torch.linalg.vector_norm(gradient, dim=1).double()
+    wanted = share * len(size)
+    chance = torch.zeros_like(size)
+    for _ in range(ROUNDS):
+        certain = chance >= 1
+        rest = torch.where(certain, 0.0, size)
+        left = wanted - certain.sum()
+        chance = torch.where(certain, 1.0, rest * (left / rest.sum().clamp(min=1e-300))).clamp(max=1.0)
+    drawn = torch.rand(len(size), generator=generator, dtype=torch.float64).to(size.device) < chance
+    places = drawn.nonzero()[:, 0]
+    return places, (1 / chance[places]).to(gradient.dtype)
+
+
 def encode_window(
     model: Recommender, rows: TextRows, table: Tensor, ranks: Ranks = ALONE
 ) -> list[tuple[Tensor, RandomState]]:
@@ -103,7 +133,7 @@ def _own(chunks: list[Tensor], ranks: Ranks) -> list[Tensor]:
 def backward_window(
     model: Recommender,
     objective: Objective,
-    chunks: list[tuple[Tensor, RandomState]],
+    chunks: list[tuple[Tensor, RandomState | None]],
     needed: Tensor,
     gradient: Tensor,
     extra: Tensor | None,
@@ -113,8 +143,8 @@ def backward_window(
     """Send the collected gradient through the text encoder; return the texts' own loss.
 
     Args:
-        chunks: text indices and the random state in which each was encoded (so that dropout falls alike); those of
-            this process.
+        chunks: text indices and the random state in which each was encoded (so that dropout falls alike), None where it
+            does not matter; those of this process.
         needed: text indices `[k]`, ascending; those of the chunks are among them.
         gradient: dL/dv `[k, dim]`, of these.
         extra: texts outside the window for the texts' own loss.
@@ -124,7 +154,7 @@ def backward_window(
     after = torch.get_rng_state()
     total = learning + (0 if extra is None else len(extra))
     own_loss = 0.0
-    pieces = [(chunk, state, True) for chunk, state in chunks]
+    pieces = [(chunk, after if state is None else state, True) for chunk, state in chunks]
     if extra is not None and len(extra):
         pieces += [(chunk, after, False) for chunk in _own(encoder.chunks(extra), ranks)]
     for chunk, state, collected in pieces:
@@ -156,6 +186,7 @@ def run_window(
     extra: Tensor | None,
     step_batch: Callable[[float, int], None],
     ranks: Ranks = ALONE,
+    draw: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
 ) -> float:
     """One window: forward and backward of every batch, then of the texts; gradients of the text encoder are left.
 
@@ -165,11 +196,14 @@ def run_window(
         step_batch: called after each batch's backward with its loss and number; steps offsets and user encoder.
         ranks: who have a part in it; gradients, the losses given to `step_batch` and the one returned are this
             process's addends.
+        draw: from gradients to places of those that are sent back and the factor of each, as `draw_by_size`; all of
+            them where not given. The text encoder is to be in evaluation mode then: what is drawn is encoded in other
+            chunks than before, where dropout would fall otherwise.
 
     Returns:
         The mean loss of a batch.
     """
-    chunks = encode_window(model, rows, table, ranks)
+    chunks: list[tuple[Tensor, RandomState | None]] = [*encode_window(model, rows, table, ranks)]
     leaf = functional.embedding(rows.needed, table).requires_grad_()
     local = torch.searchsorted(rows.needed, model.item_text[items])
     identical = len(local) == len(leaf) and bool((local == torch.arange(len(leaf), device=local.device)).all())
@@ -193,5 +227,12 @@ def run_window(
     ranks.add_up(collected)
     if len(rows.learn) < len(rows.needed):
         collected[torch.searchsorted(rows.needed, rows.learn)] *= rows.share[:, None].to(collected.dtype)
-    own = backward_window(model, objective, chunks, rows.needed, collected, extra, len(rows.learn), ranks)
+    learn = rows.learn
+    if draw is not None:
+        at = torch.searchsorted(rows.needed, learn)
+        places, factor = draw(collected[at])
+        learn = learn[places]
+        collected[at[places]] *= factor[:, None]
+        chunks = [(chunk, None) for chunk in _own(model.text_encoder.chunks(learn), ranks)]
+    own = backward_window(model, objective, chunks, rows.needed, collected, extra, len(learn), ranks)
     return losses / len(batches) + own

@@ -51,7 +51,7 @@ tuning = "last:1"
 dim = 8
 {quiet}
 optimizer = {{ {OPTIMIZER}, max_updates = 16 }}
-trunk_optimizer = {{ {OPTIMIZER}, max_updates = 8, sampled_items = 10 }}
+trunk_optimizer = {{ {OPTIMIZER}, max_updates = 8, sampled_items = 10, gradient_share = 0.5 }}
 [student]
 dim = 8
 table_dim = 8

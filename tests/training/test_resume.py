@@ -52,11 +52,20 @@ def weights(path):
 
 
 @pytest.mark.parametrize(
-    ("windows", "tuning"), [(4, "last:1"), (11, "last:1"), (19, "last:1"), (11, "lora:1"), (11, "patch:1")]
+    ("windows", "tuning", "share"),
+    [
+        (4, "last:1", 1.0),
+        (11, "last:1", 1.0),
+        (19, "last:1", 1.0),
+        (19, "last:1", 0.4),
+        (11, "lora:1", 1.0),
+        (11, "patch:1", 1.0),
+    ],
 )
-def test_killed_teacher_resumes_to_the_same_weights(world, monkeypatch, windows, tuning):
+def test_killed_teacher_resumes_to_the_same_weights(world, monkeypatch, windows, tuning, share):
     dataset, section, folder = world
-    section = section.model_copy(update={"tuning": tuning})
+    optimizer = QUICK.model_copy(update={"gradient_share": share})
+    section = section.model_copy(update={"tuning": tuning, "trunk_optimizer": optimizer})
     teach(section, dataset, folder / "whole")
     with monkeypatch.context() as patch, pytest.raises(Killed):
         kill_after(patch, windows)

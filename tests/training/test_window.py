@@ -1,6 +1,7 @@
 """A window of one batch has the gradient of ordinary training with duplicates removed."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.training import Objective
 from distill_rec.training.batches import make_batches
 from distill_rec.training.objective import make_scene
-from distill_rec.training.window import TextRows, choose_rows, run_window
+from distill_rec.training.window import TextRows, choose_rows, draw_by_size, run_window
 from distill_rec.trunks.encoder import TrunkEncoder, learning
 from distill_rec.trunks.load import load_trunk
 from distill_rec.trunks.tokens import tokenize
@@ -115,6 +116,60 @@ def test_sampled_texts_stand_for_all_others():
     assert (total - expected).abs().max() < 0.25 * 400
     full = choose_rows(needed, own, 6, refresh=True, generator=torch.Generator().manual_seed(0))
     assert torch.equal(torch.cat([full.learn, full.stale]).sort().values, needed)
+
+
+def test_texts_are_drawn_by_their_gradients_and_stand_for_the_others():
+    gradient = torch.randn(200, 4, generator=torch.Generator().manual_seed(0)) * torch.linspace(0, 3, 200)[:, None] ** 2
+    by_size, alike, counts = [], [], []
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(400):
+        places, factor = draw_by_size(gradient, 0.25, generator)
+        assert (places.diff() > 0).all() and 0 not in places  # which has no gradient
+        counts.append(len(places))
+        by_size.append((gradient[places] * factor[:, None]).sum(0))
+        kept = torch.rand(200, generator=generator) < 0.25
+        alike.append(gradient[kept].sum(0) * 4)
+    assert np.mean(counts) == pytest.approx(50, abs=1)
+    by_size, alike, whole = torch.stack(by_size), torch.stack(alike), gradient.sum(0)
+    spread = by_size.std(0)
+    assert ((by_size.mean(0) - whole).abs() < 4 * spread / 20).all()  # 20: the root of 400 draws
+    assert (spread < 0.75 * alike.std(0)).all()
+    everything, factor = draw_by_size(gradient, 1.0, torch.Generator())
+    assert torch.equal(everything, torch.arange(1, 200)) and torch.equal(factor, torch.ones(199))
+    some, _ = draw_by_size(torch.zeros(3, 2), 0.5, torch.Generator())
+    assert not len(some)
+
+
+@pytest.mark.parametrize("kind", ["clicks", "impressions"])
+def test_a_share_of_the_texts_has_the_gradient_of_all_on_average(tmp_path, kind):
+    dataset = make_dataset(kind)
+    model = make_model(tmp_path, dataset, 0.1, torch.float64).train()
+    model.text_encoder.eval()  # as the loop has it, where a share is drawn
+    batches = make_batches(dataset, 8, seed=0)
+    batch = batches.make(batches.epoch(0)[0])
+    items = torch.from_numpy(np.flatnonzero(dataset.warm) if kind == "clicks" else batch.items)
+    rows = torch.unique(model.item_text[items])
+    all_rows = TextRows(rows, rows, torch.ones(len(rows)), rows[:0])
+    encoded = []
+
+    def of_trunk(draw):
+        model.zero_grad()
+        table = torch.zeros(len(dataset.texts), 8, dtype=torch.float64)
+        run_window(model, Objective(), [batch], items, all_rows, table, None, lambda *_: None, draw=draw)
+        return torch.cat([part.flatten() for name, part in gradients(model).items() if "tuned" in name])
+
+    def draw(gradient, generator):
+        places, factor = draw_by_size(gradient, 0.5, generator)
+        encoded.append(len(places))
+        return places, factor
+
+    whole = of_trunk(None)
+    one = partial(draw, generator=torch.Generator().manual_seed(1))
+    drawn = torch.stack([of_trunk(one) for _ in range(60)])
+    assert np.mean(encoded) == pytest.approx(len(rows) / 2, abs=0.1 * len(rows))
+    off = (drawn.mean(0) - whole).norm() / whole.norm()
+    alone = (drawn - whole).norm(dim=1).mean() / whole.norm()
+    assert off < 2 * alone / 60**0.5 and 0.02 < alone < 1.5
 
 
 def test_padding_reads_no_item_that_the_window_lacks():
