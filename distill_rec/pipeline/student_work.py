@@ -75,10 +75,13 @@ def _joint(section: StudentSection, teacher: TeacherSection, sizes: Sizes) -> tu
 
 
 def _layers_seconds(optimizer: OptimizerSection, sizes: Sizes, layers: float) -> float:
-    """Of all tries: every window passes what it reads through the student's layers, there and back."""
-    windows = [updates(one, sizes) / one.window * items_of_window(one, sizes) for one in optimizer.each_try()]
-    texts = [THERE_AND_BACK * count for count in windows]
-    each = [layers / USUAL_LAYERS * count / TEXTS_A_SECOND for count in texts]
+    """Of all tries: every window passes what it reads through the student's layers, and a share of that back."""
+
+    def texts(one: OptimizerSection) -> float:
+        passes = 1 + (THERE_AND_BACK - 1) * one.gradient_share
+        return updates(one, sizes) / one.window * items_of_window(one, sizes) * passes
+
+    each = [layers / USUAL_LAYERS * texts(one) / TEXTS_A_SECOND for one in optimizer.each_try()]
     return sum(min(seconds, optimizer.max_seconds or seconds) for seconds in each)
 
 

@@ -75,14 +75,15 @@ def _preference_seconds(variant: BiEncoderSection, sizes: Sizes) -> float:
 
 
 def _tuning_seconds(variant: BiEncoderSection, optimizer: OptimizerSection, sizes: Sizes) -> float:
-    """Every window passes what it reads through the layers from the lowest that learns on, there, again, and back."""
+    """Every window passes what it reads through the layers from the lowest that learns on, and a share of that again
+    and back."""
     depth = depth_of(variant.trunk)
     lowest = variant.how.lowest(depth)
     if lowest == depth:
         return 0.0
     share = 1.0 if lowest is None else (depth - lowest) / depth
     texts = updates(optimizer, sizes) / optimizer.window * items_of_window(optimizer, sizes)
-    seconds = 3 * texts / TEXTS_A_SECOND * share
+    seconds = (1 + 2 * optimizer.gradient_share) * texts / TEXTS_A_SECOND * share
     return min(seconds, optimizer.max_seconds or seconds)
 
 
