@@ -4,8 +4,8 @@
 
 MovieLens-100k, `last:2`. A sample is a click with the 20 clicks before it and 4 sampled negatives. The plain loop
 encodes every text of every sample, padded to 32 tokens; `dedup` encodes each distinct text of a batch once; `ours`
-starts from the frozen-prefix cache and encodes each distinct text of a window once. The three are
-interleaved in one run.
+starts from the frozen-prefix cache and encodes each distinct text of a window once; `drawn` is the same with the
+gradient sent back through a share of a window's texts (`gradient_share`). The four are interleaved in one run.
 """
 
 from __future__ import annotations
@@ -110,6 +110,7 @@ def main() -> None:
     parser.add_argument("--trunk", default="demo:all-MiniLM-L6-v2")
     parser.add_argument("--tuning", default="last:2")
     parser.add_argument("--window", type=int, default=16)
+    parser.add_argument("--share", type=float, default=0.25, help="gradient_share of `drawn`")
     parser.add_argument("--windows", type=int, default=2, help="windows of ours in a round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -136,23 +137,36 @@ def measure(args: argparse.Namespace, data: DataSection, trunk: str, folder: Pat
     model = build_teacher(section, source, dataset, device, Quiet())
     first_pass = time.perf_counter() - began
     training = Training(model, Objective(), dataset, optimizer, folder / "training", seed=0, name="ours")
+    fewer = Training(
+        model,
+        Objective(),
+        dataset,
+        optimizer.model_copy(update={"gradient_share": args.share}),
+        folder / "drawn",
+        seed=0,
+        name="drawn",
+    )
     order = training.batches.epoch(1)
     plain_batches = [training.batches.make(order[number]) for number in range(2 * args.rounds)]
-    time_ours(training, 1)
+    for one in (training, fewer):
+        time_ours(one, 1)
     rows = []
     for number in range(args.rounds):
         plain = time_plain(training, plain_batches[2 * number : 2 * number + 1], dedup=False)
         dedup = time_plain(training, plain_batches[2 * number : 2 * number + 2], dedup=True)
-        rows.append((plain, dedup, time_ours(training, args.windows)))
-    plain, dedup, ours = (statistics.median(column) for column in zip(*rows, strict=True))
+        rows.append((plain, dedup, time_ours(training, args.windows), time_ours(fewer, args.windows)))
+    plain, dedup, ours, drawn = (statistics.median(column) for column in zip(*rows, strict=True))
     samples = len(training.batches.impressions)  # type: ignore[attr-defined]
     spread = samples / (samples / ours + first_pass)
     return {
         "plain": plain,
         "dedup": dedup,
         "ours": ours,
-        "ratio": statistics.median(o / p for p, _, o in rows),
-        "ratio_dedup": statistics.median(o / d for _, d, o in rows),
+        "drawn": drawn,
+        "ratio": statistics.median(o / p for p, _, o, _ in rows),
+        "ratio_dedup": statistics.median(o / d for _, d, o, _ in rows),
+        "ratio_drawn": statistics.median(f / p for p, _, _, f in rows),
+        "share": args.share,
         "first_pass_seconds": first_pass,
         "ratio_with_first_pass_in_one_epoch": spread / plain,
         "window": args.window,
