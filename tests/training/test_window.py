@@ -136,8 +136,10 @@ def test_texts_are_drawn_by_their_gradients_and_stand_for_the_others():
     assert (spread < 0.75 * alike.std(0)).all()
     everything, factor = draw_by_size(gradient, 1.0, torch.Generator())
     assert torch.equal(everything, torch.arange(1, 200)) and torch.equal(factor, torch.ones(199))
-    some, _ = draw_by_size(torch.zeros(3, 2), 0.5, torch.Generator())
-    assert not len(some)
+    nothing, _ = draw_by_size(torch.zeros(3, 2), 0.5, torch.Generator())
+    assert not len(nothing)
+    gradient[7] = torch.nan  # is not lost: the step that looks for it stops the training
+    assert len(draw_by_size(gradient, 0.25, torch.Generator())[0]) == 200
 
 
 @pytest.mark.parametrize("kind", ["clicks", "impressions"])
