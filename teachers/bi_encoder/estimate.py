@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from distill_rec.contracts import tuning_of
 from distill_rec.estimates import TEXTS_A_SECOND, Sizes, items_of_window, training_seconds, updates
+from distill_rec.plm_config import config_here
 from distill_rec.recipe import OptimizerSection
+from distill_rec.trunks.vectors import is_vector_file
 from teachers.bi_encoder.spec import BiEncoderSection
 from teachers.bi_encoder.variants import merged_variants
 
@@ -17,15 +16,18 @@ REFERENCE = 1.3
 """A batch of preference tuning over one on the clicks alone: the reference encodes its users too, without a graph."""
 USUAL_TOKENS = 32
 """Of the texts that `TEXTS_A_SECOND` counts."""
-USUAL_LAYERS = {"demo:": 6}
-"""Of trunks that are not here yet, by how their names begin; 12 of all others."""
+USUAL = {"demo:": (6, 384)}
+"""Layers and width of trunks that are not here yet, by how their names begin; those of BERT's base model of others."""
+COUNTED = 6 * 384**2
+"""Layers by width by width of the PLM that `TEXTS_A_SECOND` counts."""
 
 
 def estimate(section: BiEncoderSection, sizes: Sizes) -> tuple[str, float]:
     """See `contracts.EstimateTeacher`."""
     variants = merged_variants(section)
     # variants of the same head share its training
-    seconds = OPENING + sizes.items / TEXTS_A_SECOND + training_seconds(section, section.optimizer, sizes)
+    passes = sizes.items / TEXTS_A_SECOND * work_of(section.trunk)
+    seconds = OPENING + passes + training_seconds(section, section.optimizer, sizes)
     # and those that differ in their preference tuning all of what comes before it
     before = {str(plain): plain for plain in (one.model_copy(update={"preference": None}) for one in variants)}
     seconds += sum(_tuning_seconds(one, one.trunk_optimizer or one.optimizer, sizes) for one in before.values())
@@ -63,7 +65,7 @@ def _post_training_seconds(variant: BiEncoderSection, sizes: Sizes) -> float:
     most = min(post.floored.epochs(each) * each, post.optimizer.max_updates or float("inf"))
     # there and back is three times there, after a pass without a graph
     texts = 2 * sizes.items * draws * lowest / depth + most * 2 * post.optimizer.batch_size * 4 * (1 - lowest / depth)
-    seconds = OPENING + texts * longer / TEXTS_A_SECOND
+    seconds = OPENING + texts * longer / TEXTS_A_SECOND * work_of(variant.trunk)
     return min(seconds, post.optimizer.max_seconds or seconds)
 
 
@@ -83,14 +85,22 @@ def _tuning_seconds(variant: BiEncoderSection, optimizer: OptimizerSection, size
         return 0.0
     share = 1.0 if lowest is None else (depth - lowest) / depth
     texts = updates(optimizer, sizes) / optimizer.window * items_of_window(optimizer, sizes)
-    seconds = (1 + 2 * optimizer.gradient_share) * texts / TEXTS_A_SECOND * share
+    seconds = (1 + 2 * optimizer.gradient_share) * texts / TEXTS_A_SECOND * share * work_of(variant.trunk)
     return min(seconds, optimizer.max_seconds or seconds)
 
 
 def depth_of(trunk: str) -> int:
     """Layers of a trunk, from its folder where it is here."""
-    try:
-        config = json.loads((Path(trunk).expanduser() / "config.json").read_text(encoding="utf-8"))
-        return int(config.get("num_hidden_layers") or config["n_layers"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return next((layers for begin, layers in USUAL_LAYERS.items() if trunk.startswith(begin)), 12)
+    return _layers_and_width(trunk)[0]
+
+
+def work_of(trunk: str) -> float:
+    """What a text costs, in times of what it costs in the PLM that `TEXTS_A_SECOND` counts; 0 of a file of vectors."""
+    layers, width = _layers_and_width(trunk)
+    return 0.0 if is_vector_file(trunk) else layers * width**2 / COUNTED
+
+
+def _layers_and_width(trunk: str) -> tuple[int, int]:
+    usual = next((sizes for begin, sizes in USUAL.items() if trunk.startswith(begin)), (12, 768))
+    found = config_here(trunk, fetch=False)
+    return usual if found is None else (found.layers or usual[0], found.width or usual[1])

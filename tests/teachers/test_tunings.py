@@ -121,15 +121,18 @@ def test_rates_of_the_trunk_fall_from_layer_to_layer_and_each_weight_has_one(tmp
 
 
 def test_an_estimate_asks_the_tuning_and_the_trunk_how_many_layers_a_window_passes(tmp_path: Path) -> None:
-    def seconds(layers: int, tuning: str) -> float:
-        folder = tmp_path / str(layers)
+    def seconds(layers: int, tuning: str, width: int = 384) -> float:
+        folder = tmp_path / f"{layers}-{width}"
         folder.mkdir(exist_ok=True)
-        (folder / "config.json").write_text(json.dumps({"num_hidden_layers": layers}))
+        (folder / "config.json").write_text(json.dumps({"num_hidden_layers": layers, "hidden_size": width}))
         return estimate(BiEncoderSection(trunk=str(folder), tuning=tuning), SIZES)[1]
 
-    head = seconds(12, "head")
-    assert seconds(4, "head") == head
-    share = (seconds(12, "last:3") - head) / (seconds(12, "full") - head)
-    assert share == pytest.approx(3 / 12)
-    assert (seconds(4, "last:3") - head) / (seconds(4, "full") - head) == pytest.approx(3 / 4)
+    # one pass of all texts: 1,000 at 200 a second of six layers of 384
+    assert seconds(12, "head") - seconds(6, "head") == pytest.approx(5)
+    assert seconds(12, "head", 768) - seconds(6, "head") == pytest.approx(35)
+    for layers, head in ((12, seconds(12, "head")), (4, seconds(4, "head"))):
+        share = (seconds(layers, "last:3") - head) / (seconds(layers, "full") - head)
+        assert share == pytest.approx(3 / layers)
     assert seconds(4, "last:4") == pytest.approx(seconds(4, "full"))
+    file = estimate(BiEncoderSection(trunk="vectors.npz"), SIZES)[1]  # no PLM at all
+    assert seconds(6, "head") - file == pytest.approx(5)
