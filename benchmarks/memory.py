@@ -20,6 +20,7 @@ from typing import Any
 from interleaved import rounded, with_threads
 
 from distill_rec.artifact.link import artifact_path
+from distill_rec.evaluation.serving_process import ServingProcess
 
 EMPTY = """
 import json, numpy
@@ -49,10 +50,10 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     for _ in range(args.rounds):
         for name, found in processes.items():
             if name == "python with numpy":
-                found.append(run(["-c", EMPTY], ""))
+                found.append(empty())
             else:
                 asked = {"kind": name, "path": str(artifact if name == "student" else teacher), **request}
-                found.append(run(["-m", "distill_rec.evaluation.serving_cost"], json.dumps(asked)))
+                found.append(served(asked))
     result: dict[str, Any] = {name: median(found) for name, found in processes.items()}
     if "teacher" in result:
         for key in ("private_mib", "mapped_mib", "all_mib"):
@@ -70,12 +71,22 @@ def requests_of(artifact: Path, texts: int) -> dict[str, Any]:
         "history": histories(student, 50)[0],
         "candidates": candidate_lists(student, 100)[0],
         "texts": new_texts(student).take(WARM + texts),
+        "rounds": 1,
     }
 
 
-def run(arguments: list[str], given: str) -> dict[str, Any]:
-    done = subprocess.run([sys.executable, *arguments], input=given, stdout=subprocess.PIPE, text=True, check=True)
+def empty() -> dict[str, Any]:
+    done = subprocess.run([sys.executable, "-c", EMPTY], stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def served(asked: dict[str, Any]) -> dict[str, Any]:
+    with ServingProcess(asked) as process:
+        process.measure()
+    if process.fault:
+        raise SystemExit(f"{asked['kind']}: {process.fault}")
+    found = process.rounds[0]
+    return {**found, "p50_ms": statistics.median(found["seconds"]) * 1e3}
 
 
 def median(found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -84,7 +95,7 @@ def median(found: list[dict[str, Any]]) -> dict[str, Any]:
     out: dict[str, Any] = {"private_mib": rounded(private), "mapped_mib": rounded(mapped)}
     out["all_mib"] = rounded(private + mapped)
     for key in ("p50_ms", "items_per_second"):
-        if all(key in one for one in found):
+        if all(one.get(key) is not None for one in found):
             out[key] = rounded(statistics.median(one[key] for one in found))
     return out
 

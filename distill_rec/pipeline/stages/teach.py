@@ -57,11 +57,16 @@ class Teach(Stage):
 
     def estimate(self, recipe: Recipe, sizes: Sizes) -> Estimate:
         from distill_rec.contracts import teacher_spec
+        from distill_rec.ensemble.members import beside
         from distill_rec.pipeline.memory import held_by_training
+        from distill_rec.several_teachers import EnsembleSection
 
         assert recipe.teacher is not None
         work, seconds = teacher_spec(recipe.teacher.kind).estimate.get()(recipe.teacher, sizes)
-        return Estimate(work, seconds, held_by_training(RESIDENT, recipe, sizes))
+        at_once = 1
+        if isinstance(recipe.teacher, EnsembleSection):
+            at_once = max(1, min(len(beside(recipe.teacher, sizes.threads)), sizes.threads))
+        return Estimate(work, seconds, at_once * held_by_training(RESIDENT, recipe, sizes))
 
     def report(self, folder: Path) -> dict[str, Any]:
         from distill_rec.pipeline.trainings import report_trainings
