@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 
 SPARE = 2
 """Found for each that is wanted: what is filtered out afterwards, and a little recall."""
+SCAN_ABOVE = 0.01
+"""Share of the rows above which a scan answers: it is quicker there, and a graph finds fewer of them the more are asked
+for (at 400,000 rows of 128 numbers, 3,000 take 4.0 ms and are found to two thirds; a scan takes 4.5 ms)."""
 PROBES = 100
 TOP = 10
 BLOCK = 16384
@@ -63,13 +66,18 @@ class ApproximateIndex:
         return float(np.mean(shares)) if shares else 1.0
 
     def near(self, catalogue: Catalogue, user: Floats, request: Request) -> Rows | None:
-        """Rows, ascending, among which the best k are sought; None where filters leave fewer, and a scan must answer.
+        """Rows, ascending, among which the best k are sought; None where a scan must answer.
+
+        That is where filters leave fewer than k, and where k and what is left out ask for a large share of the graph.
 
         Args:
             request: one without `only`, which is a small scan of its own.
         """
         dropped = catalogue.left_out(request)
-        found = self._search(user, SPARE * request.k + len(dropped))
+        count = SPARE * request.k + len(dropped)
+        if count > SCAN_ABOVE * self._size:
+            return None
+        found = self._search(user, count)
         if catalogue.hidden is not None:
             dropped = np.concatenate([dropped, catalogue.hidden])
         added = np.arange(self._size, len(catalogue.ids))

@@ -6,9 +6,10 @@ from artifacts import DIM, seal, write_artifact
 from safetensors.numpy import save
 
 from distill_rec.runtime import Student
+from distill_rec.runtime.index import ApproximateIndex
 
 pytest.importorskip("usearch")
-N = 3000
+N = 6000
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +61,17 @@ def test_history_exclusions_removed_and_new_items_are_minded(pair):
     assert one["new"] == pytest.approx(near.encode_items(["red cat"])[0] @ user, rel=1e-4)
 
 
+def test_a_graph_is_not_asked_for_a_large_share_of_itself(pair, monkeypatch):
+    exact, near = pair
+    monkeypatch.setattr(ApproximateIndex, "_search", lambda *_: pytest.fail("the graph was asked"))
+    assert near.recommend(["i1"], k=N // 100) == exact.recommend(["i1"], k=N // 100)
+
+
 def test_filters_that_leave_too_few_fall_back_to_a_scan(pair):
     exact, near = pair
     most = [item for item, _ in exact.recommend(["i1"], k=N - 20)]
     assert near.recommend(["i1"], k=10, exclude=most) == exact.recommend(["i1"], k=10, exclude=most)
     assert near.recommend(["i1"], only=["i5", "i6"]) == exact.recommend(["i1"], only=["i5", "i6"])
+    for student in pair:  # what was removed is not asked of the graph beside what is wanted
+        student.remove_items(most)
+    assert near.recommend(["i1"], k=10) == exact.recommend(["i1"], k=10)
