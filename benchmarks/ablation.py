@@ -121,8 +121,11 @@ class Ablation:
         return load_recipe(base, {**changes, **ends})
 
 
-ALONE = {"student.undistilled": False}
 NO_VECTORS = {"student.loss.item_cosine": 0.0, "student.loss.user_cosine": 0.0}
+VECTORS = {"student.loss.item_cosine": 1.0, "student.loss.user_cosine": 1.0}
+CLICKS_ALONE = {"student.loss.kl": 0.0, "student.loss.click": 1.0, **NO_VECTORS}
+HELD_DOWN = {"student.taught.dropout": 0.3, "student.taught.offset_dropout": 0.3, "student.taught.offset_decay": 0.05}
+"""What a student without a teacher is kept from learning few clicks by heart with."""
 FIRST = {
     "student.first.loss.item_cosine": 1.0,
     "student.first.loss.relational": 10.0,
@@ -134,50 +137,49 @@ FIRST = {
 
 def halves(teachers: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
     """Each teacher twice, of half of the users each."""
-    return tuple(
-        {**one, "name": f"{one['name']}-{part}", "fold": f"{part}/2", "weight": 0.5}
-        for one in teachers
-        for part in (1, 2)
-    )
+    return tuple({**one, "name": f"{one['name']}-{part}", "fold": f"{part}/2"} for one in teachers for part in (1, 2))
 
 
-def fitted(teachers: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
-    """The teachers with no weights given, so that validation data chooses them."""
-    return tuple({key: value for key, value in one.items() if key != "weight"} for one in teachers)
+def equal(teachers: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """The teachers with one weight for all."""
+    return tuple({**one, "weight": 1.0} for one in teachers)
 
 
-def rows_of_two(teachers: Sequence[Mapping[str, Any]], room: int) -> tuple[Ingredient, ...]:
-    """The rows of a full recipe with two teachers, histories of which a fifth is swapped, and a start from the first.
+def rows_of_two(
+    teachers: Sequence[Mapping[str, Any]], ids: Mapping[str, Any], room: int, vectors: Ingredient
+) -> tuple[Ingredient, ...]:
+    """The rows of a full recipe with two teachers: what titles say, and the student itself on clicks alone.
 
     Args:
-        room: twice the dimensions of the student.
+        ids: a teacher of another nature, of item ids alone.
+        room: more dimensions than the student has.
+        vectors: the row whose losses of vectors are on where the recipe's are off, and off where they are on.
     """
     text, other = teachers
-    loss, start = "student.loss.", "student.start"
-    clicks = {loss + "kl": 0.0, loss + "click": 1.0}
+    loss, both = "student.loss.", f"{text['name']} and {other['name']}"
     return (
-        Ingredient(FULL, {}, f"{text['name']} and {other['name']}, their mean, KL and clicks, a fifth swapped"),
-        Ingredient("no start", {start: "none"}, f"the first weights are the PLM's, not {text['name']}'s"),
-        Ingredient("no scores", {loss + "kl": 0.0}, "no KL: the start, then the clicks alone"),
-        Ingredient("neither", clicks, "no start and no KL: clicks alone, on the same histories", "no start"),
-        Ingredient("no swaps", {"student.histories.swap": 0.0}, "histories as the data have them"),
-        Ingredient("no clicks", {loss + "click": 0.0}, "KL alone"),
-        Ingredient(f"{text['name']} alone", {}, "one teacher", teachers=(text,)),
-        # whose teacher may have no PLM, of which the student's tokens are
-        Ingredient(f"{other['name']} alone", {"student.trunk": PLM}, "one teacher, no start", "no start", (other,)),
+        Ingredient(FULL, {}, f"{both}, weighed by validation data; free of what holds a student down"),
+        Ingredient("held down", HELD_DOWN, "dropout and offsets kept small, as without a teacher"),
+        Ingredient("no teachers", CLICKS_ALONE, "clicks alone: the undistilled student", "held down"),
+        Ingredient("no scores", {loss + "kl": 0.0, loss + "click": 1.0}, "no KL, clicks whole"),
+        Ingredient("no clicks", {loss + "click": 0.0}, "no loss of clicks"),
+        vectors,
+        Ingredient(f"{text['name']} alone", {"student.start": "none"}, "one teacher", teachers=(text,)),
+        Ingredient(f"{other['name']} alone", {"student.start": "none"}, "one teacher", teachers=(other,)),
+        Ingredient("ids too", {}, "a third teacher, of item ids", teachers=(text, other, ids)),
+        Ingredient("equal weights", {}, "the teachers count alike", teachers=equal(teachers)),
+        Ingredient("start", {"student.start": text["name"]}, f"begins as {text['name']}, not as the PLM"),
+        Ingredient("swaps", {"student.histories.swap": 0.2}, "a fifth of the histories' clicks are others"),
+        Ingredient("room", {"student.dim": room}, f"{room} dimensions"),
         Ingredient("two stages", FIRST, "before it 200 updates on the teachers' vectors of all texts"),
-        Ingredient("item vectors", {loss + "item_cosine": 1.0}, "cosines with the teachers' item vectors too"),
         Ingredient("rd", {loss + "kl": 0.0, loss + "rd": 1.0}, "RD, the teachers' first 20, in place of KL"),
         Ingredient("unkd", {loss + "kl": 0.0, loss + "unkd": 1.0}, "KL within groups of popularity in place of KL"),
-        Ingredient("by_loss", {"student.mix": "by_loss"}, "who is right about a click counts for more", "no swaps"),
+        Ingredient("by_loss", {"student.mix": "by_loss"}, "who is right about a click counts for more"),
+        Ingredient("by_rank", {"student.mix": "by_rank"}, "who ranks a click high counts for more"),
         Ingredient("by_confidence", {"student.mix": "by_confidence"}, "who is sure counts for more"),
-        Ingredient("no offsets", {"student.offsets": False}, "no free vector beside an item's text"),
-        Ingredient("fitted weights", {}, "validation data weighs the teachers", teachers=fitted(teachers)),
-        Ingredient("room", {"student.dim": room}, f"{room} dimensions", "no start"),
-        Ingredient("cross-fitting", {}, "teachers of half the users, about the others", "no start", halves(teachers)),
         Ingredient("by_agreement", {"student.mix": "by_agreement"}, "who is near the student counts for more"),
-        Ingredient("by_rank", {"student.mix": "by_rank"}, "who ranks a click high counts for more", "no swaps"),
-        Ingredient("user vectors", {loss + "user_cosine": 1.0}, "cosines with the teachers' user vectors too"),
+        Ingredient("no offsets", {"student.offsets": False}, "no free vector beside an item's text"),
+        Ingredient("cross-fitting", {}, "teachers of half the users, about the others", teachers=halves(teachers)),
         Ingredient(
             "schedule",
             {"student.schedule": {"temperature": {"start": 4.0, "end": 1.0, "over": 0.5}}},
@@ -191,55 +193,52 @@ def rows_of_two(teachers: Sequence[Mapping[str, Any]], room: int) -> tuple[Ingre
 def rows_of_one() -> tuple[Ingredient, ...]:
     """The rows of a full recipe with one teacher, its start and cosines of item vectors."""
     loss = "student.loss."
+    alone = {"student.start": "none", **CLICKS_ALONE, "student.taught.dropout": 0.3}
     return (
         Ingredient(FULL, {}, "one teacher, KL and clicks, item vectors, its start"),
         Ingredient("no scores", {loss + "kl": 0.0}, "no KL"),
         Ingredient("no vectors", NO_VECTORS, "no cosines of item and user vectors"),
         Ingredient("no start", {"student.start": "none"}, "the first weights are the PLM's, not the teacher's"),
-        Ingredient("neither", {loss + "kl": 0.0, **NO_VECTORS}, "no start, KL or vectors: clicks alone", "no start"),
+        Ingredient("no teacher", alone, "the undistilled student: no start, clicks alone, dropout"),
         Ingredient("no clicks", {loss + "click": 0.0}, "no loss of clicks"),
         Ingredient("two stages", FIRST, "before it 200 updates on the teacher's vectors of all texts"),
     )
 
 
 def falling(updates: int, **changes: Any) -> dict[str, Any]:
-    return {"batch_size": 64, "validate_every": 66, "decay": "linear", "max_updates": updates, **changes}
+    ends = {"batch_size": 64, "window": 1, "learning_rate": 2e-3, "validate_every": 66}
+    return {**ends, "decay": "linear", "max_updates": updates, **changes}
 
 
-def distilled(dim: int, **changes: Any) -> dict[str, Any]:
-    """The full recipe's student of two teachers."""
-    loss = {"kl": 1.0, "click": 0.3, "item_cosine": 0.0, "user_cosine": 0.0}
-    settings = {"dim": dim, "undistilled": False, "loss": loss, "histories": {"swap": 0.2}}
-    return {**settings, **changes}
-
-
-TEXT = {"name": "text", "trunk": PLM, "tuning": "head", "weight": 1.0, "optimizer": falling(330)}
-IDS = {"name": "ids", "kind": "item_ids", "weight": 1.0, "optimizer": falling(330)}
-LONG = {"window": 2, "decay": "linear", "max_epochs": 20}
-WIDE = {"dim": 128, "repeat_term": "recency"}
+TEXT = {"name": "text", "trunk": PLM, "tuning": "head", "optimizer": falling(600)}
+CLICKS = {"name": "clicks", "kind": "student", "trunk": PLM, "model": {"kind": "static", "optimizer": falling(600)}}
+IDS = {"name": "ids", "kind": "item_ids", "optimizer": falling(600)}
+LONG = {"window": 2, "decay": "linear", "max_epochs": 12}
+AGAIN = {"repeat_term": "recency"}
+TABLE = {"dim": 192, "token_weights": "catalogue", **AGAIN}
 BEAUTY = (
-    {"name": "text", "trunk": PLM, "whiten": True, "projection": "mlp", "weight": 1.0} | {**WIDE, "optimizer": LONG},
-    {"name": "static", "kind": "student", "trunk": PLM, "weight": 1.0}
-    | {"model": {"kind": "static", **WIDE, "optimizer": LONG}},
+    {"name": "text", "trunk": PLM, "whiten": True, "projection": "mlp", "dim": 128, **AGAIN, "optimizer": LONG},
+    {"name": "clicks", "kind": "student", "trunk": PLM, "model": {"kind": "static", **TABLE, "optimizer": LONG}},
 )
+BEAUTY_IDS = {"name": "ids", "kind": "item_ids", "dim": 128, **AGAIN, "optimizer": LONG}
 ABLATIONS = {
     "movielens": Ablation(
         {
-            "extends": "students/static/ids_and_text",
-            "teacher": [TEXT, IDS],
-            "student": distilled(64, start="text", optimizer={"batch_size": 64, "validate_every": 66}),
+            "extends": "students/static/demo",
+            "teacher": [TEXT, CLICKS],
+            "student": {"trunk": PLM, "undistilled": False, "optimizer": {"batch_size": 64, "validate_every": 66}},
         },
-        rows_of_two((TEXT, IDS), 128),
-        updates=264,
+        rows_of_two((TEXT, CLICKS), IDS, 128, Ingredient("no vectors", NO_VECTORS, "no cosines of vectors")),
+        updates=600,
     ),
     "mind": Ablation(
         {
             "extends": "students/static/mind",
-            "teacher": {"optimizer": {"decay": "linear", "max_updates": 300, "validate_every": 50}},
+            "teacher": {"optimizer": {"decay": "linear", "max_updates": 600, "validate_every": 50}},
             "student": {"undistilled": False, "optimizer": {"validate_every": 66}},
         },
         rows_of_one(),
-        updates=264,
+        updates=600,
         below="/train",
         unclicked=False,
     ),
@@ -247,10 +246,14 @@ ABLATIONS = {
         {
             "extends": "students/static/amazon-beauty",
             "teacher": list(BEAUTY),
-            "student": distilled(128, start="text", repeat_term="recency", optimizer={"window": 2}),
+            "student": {"trunk": PLM, "undistilled": False},
         },
-        tuple(one for one in rows_of_two(BEAUTY, 192) if one.name not in ("repeat term", "whitened")),
-        updates=900,
+        tuple(
+            one
+            for one in rows_of_two(BEAUTY, BEAUTY_IDS, 256, Ingredient("vectors", VECTORS, "cosines of vectors too"))
+            if one.name not in ("repeat term", "whitened")
+        ),
+        updates=528,
     ),
 }
 
