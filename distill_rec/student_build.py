@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from distill_rec.artifact.new_level import NewLevel
 from distill_rec.begin import Earlier, go_on_as_users
 from distill_rec.data.dataset import Dataset
 from distill_rec.files import write_text
@@ -225,6 +226,8 @@ def write_student(built: Built, dataset: Dataset, folder: Path) -> None:
         tensors["repeat"] = model.repeat_term().detach()
     if model.text_encoder.neutral is not None:
         tensors["neutral"] = model.text_encoder.neutral
+    if model.text_encoder.new_level is not None:
+        tensors |= _of_level(model.text_encoder.new_level)
     if built.later is not None:
         tensors |= _of_later(built.later, tensors["item_vectors"], dataset)
     write_text(folder / "tokenizer.json", built.tokenizer_json)
@@ -238,4 +241,10 @@ def _of_later(encoder: TextEncoder, vectors: Tensor, dataset: Dataset) -> dict[s
     new = torch.from_numpy(dataset.new.copy())[:, None]
     tensors = {f"{LATER}.text_encoder.{name}": value for name, value in encoder.state_dict().items()}
     tensors |= {"item_vectors": torch.where(new, texts, vectors), f"{LATER}.offsets": (vectors - texts) * ~new}
-    return tensors if encoder.neutral is None else tensors | {f"{LATER}.neutral": encoder.neutral}
+    tensors |= {} if encoder.neutral is None else {f"{LATER}.neutral": encoder.neutral}
+    level = {} if encoder.new_level is None else _of_level(encoder.new_level)
+    return tensors | {f"{LATER}.{name}": value for name, value in level.items()}
+
+
+def _of_level(level: NewLevel) -> dict[str, Tensor]:
+    return {f"new_level.{name}": torch.from_numpy(value) for name, value in level.arrays().items()}

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from distill_rec.artifact.layout import Layout
+from distill_rec.artifact.new_level import NewLevel
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.scorer import DotScorer
@@ -106,6 +107,12 @@ class StudentModel:
     def neutral(self) -> Tensor | None:
         """`[d]`, the vector of a text that says nothing; None where it was learned, or by an older release."""
         return self._of_texts.get("neutral")
+
+    @property
+    def new_level(self) -> NewLevel | None:
+        """How high texts that come later stand; None where nothing was fitted to these, or by an older release."""
+        found = under(self._of_texts, "new_level")
+        return NewLevel(found["vector"].numpy(), float(found["level"][0])) if found else None
 
     @cached_property
     def user_encoder(self) -> UserEncoder:

@@ -21,6 +21,10 @@ TEXTS = "texts.json"
 NEUTRAL = "neutral.safetensors"
 """The vector of a text that says nothing; not there where it was learned, or was exported by an older release."""
 
+NEW_LEVEL = "new_level.safetensors"
+"""How high items stand whose texts came after the training; not there where nothing was fitted to these, or where an
+older release exported it."""
+
 ITEM_VECTORS = "items{}.safetensors"
 TEACHER = "teacher/"
 """Folder of the teacher's `ITEM_IDS`, `ITEM_VECTORS` in fp32 and `USER_ENCODER`, where they were exported."""

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from distill_rec.artifact.errors import ArtifactError
 from distill_rec.artifact.files import Files
 from distill_rec.artifact.item_ids import KEY, digest_of_ids
-from distill_rec.artifact.layout import ITEM_IDS, NEUTRAL, TEXTS
+from distill_rec.artifact.layout import ITEM_IDS, NEUTRAL, NEW_LEVEL, TEXTS
+from distill_rec.artifact.new_level import NewLevel
 from distill_rec.artifact.records import EXPORT_AGAIN
 from distill_rec.artifact.stored import Floats, Stored
 from distill_rec.artifact.tensors import mapped_tensors
@@ -96,6 +97,19 @@ def read_neutral(files: Files) -> Floats | None:
         if vector.shape != (files.manifest.dim,) or vector.dtype != np.float32:
             raise ValueError(f"{vector.dtype} {vector.shape} where float32 {(files.manifest.dim,)} belongs")
     return vector
+
+
+def read_new_level(files: Files) -> NewLevel | None:
+    """How high items of later texts stand, where it was exported."""
+    if NEW_LEVEL not in files.manifest.files:
+        return None
+    with fitting(files, NEW_LEVEL):
+        tensors = read_tensors(files, NEW_LEVEL)
+        for name, shape in (("vector", (files.manifest.dim,)), ("level", (1,))):
+            found = tensors[name]
+            if found.shape != shape or found.dtype != np.float32 or not np.isfinite(found).all():
+                raise ValueError(f"{name} {found.dtype} {found.shape} where finite float32 {shape} belongs")
+    return NewLevel(tensors["vector"], float(tensors["level"][0]))
 
 
 def _texts_of(files: Files, name: str, what: str) -> list[str]:

@@ -29,6 +29,9 @@ def serve(
     approximate_above: Annotated[
         int | None, typer.Option("--approximate-above", min=1, help="search approximately in larger catalogues")
     ] = None,
+    new_level: Annotated[
+        float | None, typer.Option("--new-level", help="how high items stand that are added; 0 to 1 is usual")
+    ] = None,
     waiting: Annotated[int, typer.Option("--waiting", min=1, help="requests that may wait; more get 429")] = 256,
     max_body: Annotated[int, typer.Option("--max-body", min=1, help="bytes of a body")] = 1_000_000,
     max_history: Annotated[int, typer.Option("--max-history", min=1, help="ids of a history")] = 1_000,
@@ -59,7 +62,13 @@ def serve(
         state,
         token,
         access_log,
-        {"threads": threads, "precision": precision, "approximate_above": approximate_above, "dim": dim},
+        {
+            "threads": threads,
+            "precision": precision,
+            "approximate_above": approximate_above,
+            "dim": dim,
+            "new_level": new_level,
+        },
         __version__,
         Limits(body=max_body, history=max_history, candidates=max_candidates, waiting=waiting),
     )

@@ -17,6 +17,7 @@ from distill_rec.artifact.layout import (
     ITEM_VECTORS,
     MANIFEST,
     NEUTRAL,
+    NEW_LEVEL,
     TEACHER,
     TEXTS,
     TOKENIZER,
@@ -163,6 +164,8 @@ def _write_parts(
     write_bytes(folder / USER_ENCODER, save(users))
     if model.neutral is not None:
         write_bytes(folder / NEUTRAL, save({"vector": model.neutral.numpy()}))
+    if model.new_level is not None:
+        write_bytes(folder / NEW_LEVEL, save(model.new_level.arrays()))
     if section.weights:
         for path in (model.folder / "model.json", model.weights_file, model.tokenizer_file):
             write_bytes(folder / TRAINING / path.name, path.read_bytes())

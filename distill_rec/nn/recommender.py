@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from distill_rec.artifact.new_level import NewLevel
 from distill_rec.data.ragged import Ragged
 from distill_rec.nn.offsets import ItemOffsets
 from distill_rec.nn.repeat import RepeatTerm
@@ -22,12 +23,14 @@ class TextEncoder(nn.Module):
         dim: dimensions of an item vector.
         neutral: `[dim]`, the vector of every text that reads as the empty one; None where it was learned.
         empty: bool `[n_texts]`, which these are; read where there is a neutral vector.
+        new_level: how high texts stand, of an encoder that was fitted to a training's end; else None.
     """
 
     n_texts: int
     dim: int
     neutral: Tensor | None = None
     empty: Tensor | None = None
+    new_level: NewLevel | None = None
 
     def forward(self, rows: Tensor) -> Tensor:
         """Vectors `[n, dim]` of the texts with these indices, with a graph."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,12 +16,14 @@ from distill_rec.artifact.errors import ArtifactError, DataError
 from distill_rec.artifact.files import Files
 from distill_rec.artifact.golden import require_golden
 from distill_rec.artifact.layout import MANIFEST
+from distill_rec.artifact.reading import read_new_level
 from distill_rec.runtime.index import PROBES, ApproximateIndex
 from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.ranker import Ranker, require_list
 from distill_rec.runtime.template import fields_of, render, unescaped_text
 
 if TYPE_CHECKING:
+    from distill_rec.runtime.kinds import ItemEncoder
     from distill_rec.runtime.loading import Parts
 
 logger = logging.getLogger(__name__)
@@ -41,6 +44,7 @@ class StudentInfo:
         precision: the one that was loaded, of `precisions`.
         dim: of its vectors, as loaded; `dims` has the numbers that it can be loaded with.
         index_recall: of the approximate index; None where search is exact.
+        new_level: at which items are added, of a student that was fitted to later texts; else None.
     """
 
     folder: Path
@@ -54,6 +58,7 @@ class StudentInfo:
     metrics: dict[str, Any]
     index_recall: float | None
     dims: tuple[int, ...] = ()
+    new_level: float | None = None
 
 
 class Student(Ranker):
@@ -70,6 +75,8 @@ class Student(Ranker):
         self._files, self._encoder, self._precision = files, parts.item_encoder, precision
         self._fields = fields_of(files.manifest.template)
         self._new_texts: dict[str, str] = {}
+        level = read_new_level(files)
+        self._new_level = None if level is None else level.level
 
     @staticmethod
     def load(  # noqa: PLR0913
@@ -80,6 +87,7 @@ class Student(Ranker):
         verify: bool = False,
         approximate_above: int | None = None,
         dim: int | None = None,
+        new_level: float | None = None,
     ) -> Student:
         """Read an artifact; the folder is resolved once, and only files below it are read. Hashes are always compared.
 
@@ -92,11 +100,14 @@ class Student(Ranker):
             approximate_above: build an approximate index (usearch) where the catalogue has more items than this.
             dim: score by so many dimensions, of a student that was trained to work with them (`student.nested`).
                 Histories are read in all dimensions, which stay in their file.
+            new_level: how high items stand that are added from now on, of students that were fitted to later texts: a
+                share of what a predicted vector lacks in score; that of the recipe where not given. Items of the
+                catalogue stay where they are.
 
         Raises:
             ArtifactError: a file is missing, damaged, of another format version, or leads out of the folder; the digest
                 is another; nothing installed reads its kind; the precision was not exported; a golden answer differs;
-                the student does not work with `dim`.
+                the student does not work with `dim`, or has no `new_level`.
         """
         from distill_rec.runtime.kinds import find_kind  # noqa: PLC0415  (late imports: importing us stays quick)
         from distill_rec.runtime.loading import read_parts  # noqa: PLC0415
@@ -112,11 +123,24 @@ class Student(Ranker):
         student = Student(files, read_parts(files, kind, threads, chosen), chosen)
         if verify:
             require_golden(student, files, chosen)
+        if new_level is not None:
+            student._stand_at(new_level)
         student._score_by(manifest.dim if dim is None else dim)
         if approximate_above is not None and len(student._catalogue) > approximate_above:
             student._index = ApproximateIndex(student._catalogue, student._probes(), threads or 0)
         logger.info("loaded %s, version %s, digest %s, %s", files.folder, files.folder.name, files.digest[:16], chosen)
         return student
+
+    def _stand_at(self, level: float) -> None:
+        """Encode texts at another level than the artifact's own."""
+        own = read_new_level(self._files)
+        if own is None:
+            found = "no new_level: its texts are read as they were learned, or an older release exported it"
+            do = "Leave it out, or train it with student.new_texts = 'fitted' and export again."
+            raise ArtifactError(self._files.folder, found, "a student that was fitted to later texts", do)
+        if not math.isfinite(level):
+            raise ArtifactError(self._files.folder, f"new_level {level}", "a finite number", "0, 0.5 and 1 are usual.")
+        self._encoder, self._new_level = _Raised(self._encoder, own.shift(level)), level
 
     def _score_by(self, dim: int) -> None:
         """Compute scores of the first `dim` dimensions."""
@@ -151,6 +175,7 @@ class Student(Ranker):
             metrics=manifest.metrics,
             index_recall=None if self._index is None else self._index.recall,
             dims=tuple(manifest.dims or [manifest.dim]),
+            new_level=self._new_level,
         )
 
     @property
@@ -303,6 +328,17 @@ class Student(Ranker):
         """Let go of the item encoder and the index; ranking still works for who holds the student."""
         self._index = None
         self._encoder = _Closed(self._files.folder)
+
+
+class _Raised:
+    """An item encoder whose vectors are all moved by one."""
+
+    def __init__(self, encoder: ItemEncoder, shift: Floats) -> None:
+        self._encoder, self._shift = encoder, shift
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        vectors: Floats = self._encoder.encode(texts) + self._shift
+        return vectors
 
 
 class _Closed:

@@ -49,6 +49,7 @@ class LoadOptions(TypedDict, total=False):
     precision: str | None
     approximate_above: int | None
     dim: int | None
+    new_level: float | None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import logsumexp
 
+from distill_rec.artifact.new_level import NewLevel
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.nn.projection import Projection, principal_directions
@@ -91,13 +92,16 @@ def fit_later(words: SubWords, model: Recommender, dataset: Dataset, section: St
         rows, back = _rows(of_words, weight, directions, table_dim, features @ of_words)
         lengths = np.maximum(np.linalg.norm(bags @ rows, axis=1), 1e-12)
     some = np.arange(min(len(dataset.validation), HISTORIES))
-    if section.new_level and len(some):
+    missing = np.zeros_like(constant)
+    if len(some):
         users = model.user_vectors(dataset.validation.history.take(some), vectors)
         predicted = _from_other_half(features, x, target, counts, section.seed)
         width = min(section.nested, default=users.shape[1])
         along = constant_direction(torch.from_numpy(users[:, :width])).numpy()
-        constant[:width] += section.new_level * missing_level(target, predicted, users) * along
-    return _encoder(words, rows, back, constant)
+        missing[:width] = missing_level(target, predicted, users) * along
+    encoder = _encoder(words, rows, back, constant + section.new_level * missing)
+    encoder.new_level = NewLevel(missing.astype(np.float32), section.new_level)
+    return encoder
 
 
 def _from_other_half(features: Any, x: Floats, target: Floats, counts: Floats, seed: int) -> Floats:

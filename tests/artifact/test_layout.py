@@ -10,6 +10,7 @@ from distill_rec.artifact import layout
 from distill_rec.artifact.files import Files
 
 SHARED = {layout.TOKENIZER, layout.ITEM_IDS, layout.USER_ENCODER, layout.GOLDEN, layout.TEXTS, layout.NEUTRAL}
+SHARED |= {layout.NEW_LEVEL}
 TEACHERS = (layout.ITEM_IDS, layout.ITEM_VECTORS.format(""), layout.USER_ENCODER)
 
 

@@ -90,6 +90,26 @@ def test_a_neutral_vector_that_does_not_fit_is_refused(artifact):
     np.testing.assert_array_equal(Student.load(seal(artifact)).encode_items(["", "\x07"]), np.ones((2, DIM)))
 
 
+def test_a_level_of_new_items_that_is_not_there_or_does_not_fit_is_refused(artifact):
+    with pytest.raises(ArtifactError, match="no new_level: its texts are read as they were learned"):
+        Student.load(artifact, new_level=0.5)
+    level = {"vector": np.ones(DIM, np.float32), "level": np.array([0.5], np.float32)}
+    (artifact / "new_level.safetensors").write_bytes(save(level))
+    seal(artifact)
+    before, raised = (
+        Student.load(artifact).encode_items(["cat"]),
+        Student.load(artifact, new_level=2).encode_items(["cat"]),
+    )
+    np.testing.assert_allclose(raised - before, 1.5, atol=1e-5)
+    for wrong in (float("nan"), float("inf")):
+        with pytest.raises(ArtifactError, match=f"new_level {wrong}; expected a finite number"):
+            Student.load(artifact, new_level=wrong)
+    for wrong in ({"vector": level["vector"][1:]}, {"level": np.array([np.nan], np.float32)}):
+        (artifact / "new_level.safetensors").write_bytes(save(level | wrong))
+        with pytest.raises(ArtifactError, match=r"new_level\.safetensors: does not fit"):
+            Student.load(seal(artifact))
+
+
 @pytest.mark.parametrize(
     "content", ["", "[]", "{", "null", '{"format_version": 1}', '{"format_version": 1, "files": []}']
 )

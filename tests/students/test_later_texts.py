@@ -142,6 +142,8 @@ def test_predicted_items_are_raised_to_where_they_would_stand_had_they_been_clic
     assert lack[0.5] == pytest.approx((lack[0.0] + lack[1.0]) / 2, abs=0.1)
     moved = by_share[1.0] - by_share[0.0]
     torch.testing.assert_close(moved, moved[:1].expand_as(moved))  # all alike
+    level = fit(words, told, dataset, new_level=0.25).new_level
+    np.testing.assert_allclose(moved[0], level.shift(1.25), atol=1e-4)
 
 
 def test_sub_words_that_no_text_has_are_read_by_what_the_plm_knows_of_them() -> None:
@@ -200,3 +202,25 @@ def test_a_service_encodes_a_new_text_as_torch_does(students: Any, tmp_path: Pat
         assert np.linalg.norm(found - right, axis=1).max() < close * np.linalg.norm(right, axis=1).max()
         student.add_items({"new": NEW})
         assert np.isfinite(student.rank(["i1"], ["new", "i2"])).all()
+
+
+@pytest.mark.parametrize("kind", ["static", "sequential"])
+def test_a_service_has_new_items_at_another_level_without_another_training(
+    kind: str, cache: Path, tmp_path: Path
+) -> None:
+    dataset, trunk = make_dataset(), str(write_trunk(tmp_path / "trunk"))
+    for name, level in (("low", 0.0), ("high", 1.0)):
+        section = student_section(kind, optimizer=QUICK, new_level=level)
+        distill(section, None, dataset, tmp_path / name, trunk=trunk)
+        section = ExportSection(precisions=["fp32"], max_loss=1.0, keep=1)
+        export_student(section, tmp_path / name, dataset, tmp_path / "export" / name)
+    low, high = (Student.load(tmp_path / "export" / name / "student") for name in ("low", "high"))
+    raised = Student.load(tmp_path / "export" / "low" / "student", new_level=1.0, verify=True)
+    assert (low.info.new_level, high.info.new_level, raised.info.new_level) == (0.0, 1.0, 1.0)
+    texts = [NEW, "red cat 3", "unheard of", ""]
+    assert np.abs(low.encode_items(texts) - high.encode_items(texts)).max() > 1e-3
+    np.testing.assert_allclose(raised.encode_items(texts), high.encode_items(texts), atol=1e-5)
+    known = {low.item_ids[1]: NEW}
+    for student in (low, raised):  # one that is there keeps its place, whatever new ones have
+        student.add_items(known)
+    np.testing.assert_allclose(raised.rank(["i3"], list(known)), low.rank(["i3"], list(known)), atol=1e-4)
