@@ -128,6 +128,18 @@ class StudentModel:
         """As the evaluation sees it."""
         return DotScorer(name, self.item_vectors, self.user_vectors, self.repeat)
 
+    def with_new_at(self, level: float, name: str, dataset: Dataset) -> DotScorer:
+        """The same where new items stand at another level.
+
+        Args:
+            level: as a service may load it with.
+            dataset: its own, whose new items have a level.
+        """
+        assert self.new_level is not None
+        items = self.item_vectors.copy()
+        items[dataset.new] += self.new_level.shift(level)
+        return DotScorer(name, items, self.user_vectors, self.repeat)
+
     def encode_texts(self, texts: list[str]) -> NDArray[np.float32]:
         """Text part of item vectors `[n, d]` of any texts."""
         if self.config.get("unescape_html", False):

@@ -16,7 +16,7 @@ from distill_rec.evaluation.columns import ordered
 from distill_rec.evaluation.further import calibrations_of, tell_lists
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
 from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, evaluate_both, user_means
-from distill_rec.evaluation.results import Ending, ModelCost, Results, Share, Table, Verdict
+from distill_rec.evaluation.results import AtLevel, Ending, ModelCost, Results, Share, Table, Verdict
 from distill_rec.evaluation.scorer import DotScorer, Scorer
 from distill_rec.evaluation.slicings import slicings_of
 from distill_rec.evaluation.tables import build, difference_of
@@ -36,6 +36,7 @@ def compare(
     losses: dict[str, list[tuple[float, float]]] | None = None,
     endings: dict[str, list[Ending]] | None = None,
     shares: Mapping[str, tuple[float, Scorer | str | None]] | None = None,
+    levels: Mapping[float, Scorer] | None = None,
     labels: Sequence[Labels] = (),
     probabilities: Mapping[str, NDArray[np.float64]] | None = None,
     remarks: Sequence[str] = (),
@@ -49,6 +50,7 @@ def compare(
         section: resamples, most users, examples, seed.
         costs, curves, losses: shown beside the figures.
         shares: of several teachers each one's weight, and the sum without it, or the model's name that it ranks as.
+        levels: the student with new items at each of these levels, its own first.
         endings: what ended each model's trainings; verdicts on one that was still getting better stay open.
         labels: columns that the test is sliced by.
         probabilities: of a click, for each candidate of the test's impressions, by models that predict it.
@@ -100,6 +102,9 @@ def compare(
     if shares:
         with (progress or Quiet()).task("evaluating without each teacher", len(shares)) as task:
             results.shares = _shares(shares, found, samples, dataset, section, results.main_metric, task)
+    if levels and dataset.test_new is not None:
+        with (progress or Quiet()).task("evaluating new items at other levels", len(levels)) as task:
+            results.new_levels = _at_levels(levels, samples, drawn(dataset.test_new, section), dataset, task)
     results.verdicts = [*verdicts(results), *(Verdict(tone="open", text=text) for text in remarks)]
     results._per_user = per_user(found, dataset)
     return results
@@ -197,6 +202,21 @@ def _shares(  # noqa: PLR0913
         out.append(Share(name=name, weight=weight, gain=gain))
         task.advance()
     return out
+
+
+def _at_levels(
+    levels: Mapping[float, Scorer], samples: Samples, new: Samples, dataset: Dataset, task: Task
+) -> list[AtLevel]:
+    def mean(scorer: Scorer, part: Samples, metric: str) -> float:
+        found = evaluate(scorer, part, dataset)
+        return float(user_means(found.user, found.values[metric]).mean())
+
+    out = []
+    for number, (level, scorer) in enumerate(levels.items()):
+        known, those = mean(scorer, samples, "ndcg@10"), mean(scorer, new, "recall@100")
+        out.append(AtLevel(level=level, own=number == 0, known=known, new=those))
+        task.advance()
+    return sorted(out, key=lambda one: one.level)
 
 
 def _facts(dataset: Dataset) -> dict[str, str | int | float]:

@@ -8,7 +8,7 @@ from rich.table import Table as Sheet
 from distill_rec.evaluation.beyond_tables import calibration_sheet, print_agreement, print_lists, print_slicing
 from distill_rec.evaluation.model_sheet import print_models
 from distill_rec.evaluation.numerals import signed
-from distill_rec.evaluation.results import Cell, Difference, ModelCost, Ratio, Results, Table
+from distill_rec.evaluation.results import AtLevel, Cell, Difference, ModelCost, Ratio, Results, Table
 from distill_rec.evaluation.retention import shown_ratios
 from distill_rec.evaluation.words import half_text
 from distill_rec.terminal import print_table
@@ -31,6 +31,8 @@ def render(results: Results, console: Console) -> None:
         print_table(console, calibration_sheet(model, found))
     if results.shares:
         print_table(console, _share_sheet(results))
+    if results.new_levels:
+        print_table(console, _level_sheet(results))
     if results.costs:
         _print_costs(results.costs, console)
     for ratio in shown_ratios(results, results.test):
@@ -75,6 +77,22 @@ def _share_sheet(results: Results) -> Sheet:
         alone = results.test.cells[metric][share.name].mean
         sheet.add_row(share.name, f"{share.weight:.3g}", f"{alone:.4f}", span_of(share.gain) if share.gain else "-")
     return sheet
+
+
+def _level_sheet(results: Results) -> Sheet:
+    sheet = Sheet(title="the student, by how high new items stand", title_justify="left")
+    for name in LEVEL_COLUMNS:
+        sheet.add_column(name, justify="right")
+    for one in results.new_levels:
+        sheet.add_row(level_text(one), f"{one.new:.4f}", f"{one.known:.4f}")
+    return sheet
+
+
+LEVEL_COLUMNS = ("new_level", "new items among all, recall@100", "other targets, nDCG@10")
+
+
+def level_text(one: AtLevel) -> str:
+    return f"{one.level:g}" + (" (this student)" if one.own else "")
 
 
 COST_ROWS = (

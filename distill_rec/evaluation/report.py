@@ -24,7 +24,7 @@ from distill_rec.evaluation.kinds_told import compared, shared
 from distill_rec.evaluation.lists import LISTS
 from distill_rec.evaluation.numerals import percent, plain, signed
 from distill_rec.evaluation.pareto import COSTS, pareto
-from distill_rec.evaluation.render import COST_ROWS, cost_cell, ratio_text
+from distill_rec.evaluation.render import COST_ROWS, LEVEL_COLUMNS, cost_cell, level_text, ratio_text
 from distill_rec.evaluation.report_tables import best_of, models_of, names_of, pairs_of, why_missing
 from distill_rec.evaluation.results import Ratio, Results, Slicing, Table
 from distill_rec.evaluation.retention import kept, ratio_of, retention, shown_ratios
@@ -85,6 +85,8 @@ def _templates() -> Environment:
         fact=_fact,
         legend=lambda names: Markup(legend(names)),
         kept_rows=lambda results, slicing: kept(results, slicing, ratio_of(results)),
+        level_columns=lambda: LEVEL_COLUMNS,
+        level_text=level_text,
         list_cell=list_cell,
         list_spread=list_spread,
         list_titles=list_titles,

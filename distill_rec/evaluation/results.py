@@ -231,6 +231,22 @@ class Share(Part):
     gain: Difference | None
 
 
+class AtLevel(Part):
+    """The student with new items at one level, on the test.
+
+    Attributes:
+        level: a service's `new_level`.
+        own: whether the student was exported with it.
+        known: nDCG@10 of targets that are not new, beside which new items only take places.
+        new: recall@100 of new items, ranked among all.
+    """
+
+    level: float
+    own: bool
+    known: float
+    new: float
+
+
 class Ending(Part):
     """How one training of a model ended.
 
@@ -313,6 +329,7 @@ class Results(Record):
         default_factory=dict, description="numbers of the repeat term of each model that has one, by age"
     )
     shares: list[Share] = Field(default_factory=list, description="of several teachers, what each gives to their sum")
+    new_levels: list[AtLevel] = Field([], description="what it costs and gives that new items stand as high as this")
     curves: dict[str, list[tuple[float, float]]] = Field({}, description="validation nDCG@10 by update, per model")
     losses: dict[str, list[tuple[float, float]]] = Field({}, description="training loss by update, per model")
     endings: dict[str, list[Ending]] = Field({}, description="what ended the training of each model, by seed")

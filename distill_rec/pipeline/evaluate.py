@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from distill_rec.evaluation.results import Ending, ModelCost, Results
     from distill_rec.evaluation.scorer import Scorer
 
+LEVELS = (0.0, 0.5, 1.0)
+"""That new items are also looked at, beside the student's own."""
+
 
 def evaluate_run(
     run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress, *, labels: Sequence[Labels] = ()
@@ -49,6 +52,7 @@ def evaluate_run(
         losses=curves_of(run.path, "loss"),
         endings=endings_of(run.path),
         shares=shares_of(run.stage("teach")) if ensemble_of(run.path) is not None else None,
+        levels=levels_of(run, dataset),
         labels=labels,
         probabilities=others.probabilities,
         remarks=[*remarks_of(run, dataset), *others.remarks],
@@ -97,6 +101,20 @@ def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progr
         one = teacher.scorer_on(dataset, *tested_parts(dataset))
         found |= {} if one is None else {"teacher": one}
     return found
+
+
+def levels_of(run: RunFolder, dataset: Dataset) -> dict[float, Scorer]:
+    """The student with new items at its own level and at others; none where there are none, or it has no level."""
+    from distill_rec.student_model import load_student
+
+    folder = run.path / STUDENTS["student"]
+    if dataset.test_new is None or not (folder / "model.json").exists():
+        return {}
+    student = load_student(folder)
+    if student.new_level is None:
+        return {}
+    levels = dict.fromkeys([round(student.new_level.level, 6), *LEVELS])
+    return {level: student.with_new_at(level, "student", dataset) for level in levels}
 
 
 def tested_parts(dataset: Dataset) -> list[str]:
