@@ -208,6 +208,7 @@ class StudentSpec:
         trunk_layers: of settings, how many layers of a PLM its text encoder (a `TrunkEncoder`) runs, by the PLM's sizes
             where they are known; a part of one where it runs less of each. None of a kind whose encoder is none.
         start_seconds, export_seconds: for the plan, on two cores.
+        end_seconds: of settings and sizes, what follows each training; None where nothing does.
     """
 
     kind: str
@@ -219,7 +220,12 @@ class StudentSpec:
     warm: Late[WarmCaches] | None = None
     trunk_layers: Callable[[Any, PlmConfig | None], float] | None = None
     start_seconds: float = 0.0
+    end_seconds: Callable[[Any, Sizes], float] | None = None
     export_seconds: float = 5.0
+
+    def around(self, section: StudentSection, sizes: Sizes) -> float:
+        """Seconds before and after a training of these settings."""
+        return self.start_seconds + (0.0 if self.end_seconds is None else self.end_seconds(section, sizes))
 
 
 def teacher_spec(kind: str) -> TeacherSpec:

@@ -52,7 +52,7 @@ def work_of(recipe: Recipe, section: StudentSection, sizes: Sizes) -> tuple[str,
     passes = _layers_seconds(section.optimizer, own, layers)
     each = [first + passes + training_seconds(section, section.optimizer, own, TAUGHT if distilled else 1.0)]
     each += [passes + training_seconds(section, section.optimizer, own) for _ in beside]
-    seconds = student_spec(section.kind).start_seconds + seconds_beside(each, sizes.threads // share)
+    seconds = student_spec(section.kind).around(section, sizes) + seconds_beside(each, sizes.threads // share)
     if twin is not None:
         beside.append(" ".join(["without distillation the teacher", *twin.parts[:-1], "itself"]))
     return ", and ".join([f"{section.kind}, {section.dim} dimensions{words}", *beside]), seconds

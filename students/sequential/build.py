@@ -32,6 +32,6 @@ def build(
     parameters = sum(p.numel() for p in model.parameters()) + of_texts
     config = config_of(section, plm, dataset, users, parameters) | {"table_dim": section.table_dim}
     empty = words.reads_empty(section.max_tokens)
-    after = partial(add_texts, model, words, dataset, section)
+    after = partial(add_texts, model, words, dataset, section, progress)
     own = partial(go_on, table, dataset)
     return Built(model, config, words.tokenizer_json, empty, after=after, own_vectors=dataset.warm, go_on=own)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from distill_rec.contracts import BuildStudent, StudentSpec, WarmCaches
 from distill_rec.registry import Late
-from students.static.spec import VOCABULARY_SECONDS, StaticSection
+from students.static.spec import VOCABULARY_SECONDS, StaticSection, end_seconds
 
 if TYPE_CHECKING:
     from students.static.model import StaticStudent
@@ -52,4 +52,5 @@ SPEC = StudentSpec(
     model=_model,
     warm=_warm,
     start_seconds=VOCABULARY_SECONDS,
+    end_seconds=end_seconds,
 )

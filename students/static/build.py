@@ -31,7 +31,7 @@ def build(
     built = Built(model, config, words.tokenizer_json, empty, go_on=partial(go_on, encoder))
     built.after = partial(fit_fallback, encoder, words)
     if section.offsets and section.new_texts == "fitted":
-        built.fit_later = partial(fit_later, words, dataset=dataset, section=section)
+        built.fit_later = partial(fit_later, words, dataset=dataset, section=section, progress=progress)
     return built
 
 

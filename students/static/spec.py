@@ -12,10 +12,17 @@ from distill_rec.recipe import StudentSection
 from distill_rec.registry import Late
 
 if TYPE_CHECKING:
+    from distill_rec.estimates import Sizes
     from students.static.model import StaticStudent
 
 VOCABULARY_SECONDS = 15.0
 """The PLM over its own vocabulary, once."""
+
+MOST_FITTED = 100_000
+"""Items that later texts are fitted to, those of most clicks; memory and time are bounded by them."""
+
+SECONDS_A_NUMBER = 5e-6
+"""Of that fit, for each item and dimension."""
 
 
 class StaticSection(StudentSection):
@@ -66,6 +73,12 @@ class StaticSection(StudentSection):
             yield "student.new_level", why, "Leave it out, or let later texts be fitted."
 
 
+def end_seconds(section: StaticSection, sizes: Sizes) -> float:
+    """Of the fit to later texts, see `students.static.later`."""
+    fitted = section.offsets and section.new_texts == "fitted"
+    return SECONDS_A_NUMBER * min(sizes.items, MOST_FITTED) * section.dim if fitted else 0.0
+
+
 _build: Late[BuildStudent] = Late("students.static.build:build")
 _model: Late[type[StaticStudent]] = Late("students.static.model:StaticStudent")
 _warm: Late[WarmCaches] = Late("students.static.build:warm")
@@ -79,4 +92,5 @@ SPEC = StudentSpec(
     model=_model,
     warm=_warm,
     start_seconds=VOCABULARY_SECONDS,
+    end_seconds=end_seconds,
 )

@@ -10,5 +10,5 @@ from teachers.student.spec import StudentTeacherSection
 def estimate(section: StudentTeacherSection, sizes: Sizes) -> tuple[str, float]:
     """See `contracts.EstimateTeacher`."""
     model = section.model
-    seconds = student_spec(model.kind).start_seconds + training_seconds(model, model.optimizer, sizes)
+    seconds = student_spec(model.kind).around(model, sizes) + training_seconds(model, model.optimizer, sizes)
     return f"{model.kind}, {model.dim} dimensions, on clicks alone", seconds

@@ -104,7 +104,7 @@ def test_of_very_many_items_those_of_most_clicks_are_fitted_to(monkeypatch: pyte
     dataset, words, told = world_of(300)
     warm = np.flatnonzero(dataset.warm)
     dataset.train_clicks[warm[::2]] += 50
-    monkeypatch.setattr(later, "MOST", len(warm[::2]))
+    monkeypatch.setattr(later, "MOST_FITTED", len(warm[::2]))
     other = told.clone()
     other[warm[1::2]] += 10
     fits = [fit(words, one, dataset).encode() for one in (told, other)]
@@ -127,6 +127,25 @@ def test_the_fit_is_ridge_regression_by_another_hand() -> None:
     mean = np.average(target, axis=0, weights=counts)
     other = Ridge(1.0, fit_intercept=False).fit(known, target - mean, counts / counts.mean())
     np.testing.assert_allclose(features @ of_words + constant, other.predict(known) + mean, atol=2e-3)
+
+
+def test_frequent_sub_words_and_items_of_many_clicks_do_not_keep_it_from_its_solution() -> None:
+    random = np.random.default_rng(8)
+    often = 1 / np.arange(1, 1501)
+    drawn = random.choice(1500, (2000, 9), p=often / often.sum())
+    features = sparse.csr_matrix((np.ones(drawn.size, np.float32), (np.repeat(np.arange(2000), 9), drawn.ravel())))
+    x, target = (random.standard_normal(shape).astype(np.float32) for shape in ((1500, 20), (2000, 4)))
+    counts = (np.ceil(random.pareto(1, 2000)) / 100).astype(np.float32)
+    of_words, constant = later._ridge(features, x, target, counts)
+    shared, weights = features @ x, counts / counts.mean()
+    shared = shared / np.sqrt(np.square(shared).sum(1).mean())
+    shared -= np.average(shared, axis=0, weights=weights)
+    own = features.toarray() / np.sqrt(features.multiply(features).sum(1).mean())
+    gram = later.SHARED * shared @ shared.T + later.OWN * own @ own.T
+    mean = np.average(target, axis=0, weights=weights)
+    exact = gram @ np.linalg.solve((gram + np.diag(1 / weights)).astype(np.float64), target - mean)
+    off = np.linalg.norm(features @ of_words + constant - mean - exact) / np.linalg.norm(exact)
+    assert off < 2e-3
 
 
 def test_predicted_items_are_raised_to_where_they_would_stand_had_they_been_clicked() -> None:
