@@ -83,6 +83,16 @@ def test_one_thread_takes_longer_and_students_beside_each_other_less_than_one_af
     assert seconds(6, initialised=True) < seconds(2, initialised=True)
 
 
+def test_the_fit_of_later_texts_counts_and_its_items_are_bounded() -> None:
+    def seconds(items: int, new_texts: str) -> float:
+        student = {"undistilled": False, "new_texts": new_texts, "optimizer": {"max_updates": 160}}
+        recipe = Recipe.model_validate({"teacher": {}, "student": student})
+        return Distill().estimate(recipe, replace(MOVIELENS, items=items)).seconds
+
+    few, many, more = (seconds(items, "fitted") - seconds(items, "learned") for items in (10_000, 50_000, 5_000_000))
+    assert few > 1 and many == pytest.approx(5 * few) and more == pytest.approx(10 * few)
+
+
 def test_layers_cost_by_how_many_and_how_wide_they_are(tiny_trunk: Path) -> None:
     """A whole layer of this PLM has 4 w w and 2 w 2w weights; each window passes the catalogue through all, there and
     back."""
@@ -92,7 +102,7 @@ def test_layers_cost_by_how_many_and_how_wide_they_are(tiny_trunk: Path) -> None
         settings = {"teacher": {}, "student": {"trunk": str(tiny_trunk), **own, **student}}
         return Distill().estimate(Recipe.model_validate(settings), MOVIELENS).seconds
 
-    none = seconds(kind="static", table_dim=8) - 15
+    none = seconds(kind="static", table_dim=8, new_texts="learned") - 15
     whole, two, narrow = (
         seconds(kind="transformer", **more) - none for more in ({}, {"layers": 2}, {"heads": 1, "intermediate": 32})
     )
