@@ -10,7 +10,8 @@ data; the other seeds are trained with the try that won. Every model of every se
 history.json records the tries, and goes on where a killed run stopped; finished ones are not trained again. When all
 rows that were asked for are there, they are compared, and results.json, per_user.parquet and report.html are left in
 OUT/DATASET. A row `a+b` is the sum of the scores of rows a and b, with weights that validation data gave;
-`student-of-a+b` is a student of that sum:
+`student-of-a+b` is a student of that sum, `transformer-of-a+b` one of kind `transformer`, `transformer-alone` the same
+on clicks alone:
 
     python benchmarks/quality.py movielens --only popularity --only head --only undistilled --only head+undistilled \
         --only student-of-head+undistilled --main head+undistilled --student student-of-head+undistilled
@@ -56,9 +57,9 @@ from teachers.student.teach import knowledge_of
 
 PLM = "demo:all-MiniLM-L6-v2"
 SEEDED = ("head", "last-2", "undistilled", "initialised", "student")
-OF_SUM = "student-of-"
+OF_SUM, TRANSFORMER = "student-of-", "transformer"
 KEPT = ("best", "updates", "steps", "stopped", "rising", "moved", "moved_last", "tries", "chosen_try")
-STUDENTS = ("undistilled", "initialised", "student", "transformer")
+STUDENTS = ("undistilled", "initialised", "student", TRANSFORMER)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class Protocol:
         shared: settings of head and user encoder, teacher's and student's alike.
         teacher, student: what differs.
         optimizer: of every model; `trunk` of the trunk's tuning.
-        tries: changes of `optimizer` that every column tries; `trunk_tries` those of `trunk`.
+        tries: changes of `optimizer` that every column tries; `trunk_tries` those of `trunk`, `transformer_tries` those
+            of `transformer` students, where they differ.
         seeds: how many of the rows that are repeated.
         main: the row that is the comparison's teacher.
         of_sum: of a student of several teachers, what differs from `student`.
@@ -88,6 +90,7 @@ class Protocol:
     of_sum: dict[str, Any] = field(default_factory=dict)
     tries: tuple[dict[str, Any], ...] = ()
     trunk_tries: tuple[dict[str, Any], ...] = ()
+    transformer_tries: tuple[dict[str, Any], ...] = ()
     seeds: int = 3
     head: dict[str, Any] = field(default_factory=dict)
     main: str = "head"
@@ -113,6 +116,11 @@ TRUNK_TRIES: tuple[dict[str, Any], ...] = (
     {"trunk_learning_rate": 3e-4, "learning_rate": 5e-4},
     {"trunk_learning_rate": 3e-5, "learning_rate": 2e-4},
     {"trunk_learning_rate": 3e-4, "learning_rate": 1e-3, "decay": "linear", "max_updates": 600},
+)
+# Its layer reads the catalogue once a window.
+TRANSFORMER_TRIES: tuple[dict[str, Any], ...] = tuple(
+    {"learning_rate": rate, "decay": "linear", "max_updates": updates, "window": 8, "gradient_share": 0.5}
+    for rate, updates in ((2e-3, 600), (1e-3, 1200))
 )
 OF_SEVERAL: dict[str, Any] = {"loss": {"click": 0.3}}
 # Histories are short: validation data has losses of vectors cost there.
@@ -152,6 +160,7 @@ PROTOCOLS = {
         of_sum=OF_SEVERAL,
         tries=TRIES,
         trunk_tries=TRUNK_TRIES,
+        transformer_tries=TRANSFORMER_TRIES,
     ),
     "mind": Protocol(
         DataSection(format="mind", test="../dev", split="given", text="{title}"),
@@ -208,6 +217,14 @@ PROTOCOLS = {
 }
 
 
+def teacher_of(row: str) -> str:
+    """The row that a student's row learns from; "" of one that learns from clicks alone."""
+    if row in ("undistilled", f"{TRANSFORMER}-alone"):
+        return ""
+    own = row.removeprefix(f"{TRANSFORMER}-of-").removeprefix(OF_SUM)
+    return "head" if own == row else own
+
+
 @dataclass(frozen=True)
 class Bench:
     """One data set's rows, trained below `folder`."""
@@ -228,10 +245,14 @@ class Bench:
     def section(self, role: str, seed: int, row: str, **changes: Any) -> Any:
         protocol = self.protocol
         if role == "student":
-            optimizer = self.optimizer(row, seed, protocol.optimizer, protocol.tries)
-            settings = {**protocol.shared, **protocol.student, **(protocol.of_sum if row.startswith(OF_SUM) else {})}
+            tries = protocol.transformer_tries if row.startswith(TRANSFORMER) else ()
+            optimizer = self.optimizer(row, seed, protocol.optimizer, tries or protocol.tries)
+            of_sum = protocol.of_sum if "-of-" in row else {}
+            settings = {**protocol.shared, **protocol.student, **of_sum}
             settings |= {"seed": seed, "optimizer": optimizer, **changes}
-            return TransformerSection(**settings) if row == "transformer" else StaticSection(**settings)
+            if row.startswith(TRANSFORMER):
+                return TransformerSection(**settings, projection="linear")
+            return StaticSection(**settings)
         settings = {**protocol.shared, **protocol.teacher, "seed": seed, "trunk": self.plm, **changes}
         head = protocol.optimizer | protocol.head
         if row in ("head", "untrained"):
@@ -254,8 +275,7 @@ class Bench:
         folder = self.folder / f"{row}-{seed}"
         if not (folder / "model.json").exists():
             knowledge = None
-            if row != "undistilled":
-                teacher = row.removeprefix(OF_SUM) if row.startswith(OF_SUM) else "head"
+            if teacher := teacher_of(row):
                 self.scorer(teacher, seed)
                 knowledge = self.folder / f"{teacher}-{seed}" / "knowledge"
             section = self.section("student", seed, row)
@@ -308,7 +328,7 @@ class Bench:
             return popularity(self.dataset.train_clicks)
         if row == "untrained":
             return untrained_scorer(self.section("teacher", 0, row), self.dataset, make_progress())
-        if row.startswith(OF_SUM):
+        if row.startswith((OF_SUM, TRANSFORMER)):
             return self.student(row, seed)
         if "+" in row:
             return self.together(row, seed)
@@ -349,6 +369,7 @@ def main() -> None:
     parser.add_argument("--only", action="append", help="train and compare these rows only; may be given again")
     parser.add_argument("--main", help="the row that is the comparison's teacher; as the data set's protocol says it")
     parser.add_argument("--student", default="student", help="the row that is the comparison's student")
+    parser.add_argument("--alone", default="undistilled", help="the row that is that student on clicks alone")
     parser.add_argument("--seeds", type=int, help="seeds of the repeated rows")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args()
@@ -365,13 +386,14 @@ def main() -> None:
     bench = Bench(protocol, Dataset.load(folder / "prepare"), folder, resolve(PLM))
     rows = args.only or protocol.rows
     found: dict[str, list[Scorer]] = {}
-    for row in sorted(rows, key=lambda name: name in ("full", "transformer")):
+    for row in sorted(rows, key=lambda name: name.startswith(("full", TRANSFORMER))):
         seeds = args.seeds or protocol.seeds
-        repeated = all(one in SEEDED for one in row.removeprefix(OF_SUM).split("+"))
+        repeated = row.startswith(TRANSFORMER) or all(one in SEEDED for one in row.removeprefix(OF_SUM).split("+"))
         found[row] = [measured(bench, row, seed) for seed in range(seeds if repeated else 1)]
     write_json(folder / "search.json", recorded_search(folder))
     # The comparison's own names decide which differences are taken.
-    roles = {"student": f"{OF_SUM}head", protocol.main: "teacher", args.student: "student"}
+    roles = {"student": f"{OF_SUM}head", "undistilled": "static-alone", args.alone: "undistilled"}
+    roles |= {protocol.main: "teacher", args.student: "student"}
     named = {roles.get(row, row): found[row] for row in rows}
     endings = {roles.get(row, row): bench.endings(row, len(found[row])) for row in rows}
     endings = {name: ends for name, ends in endings.items() if ends}
