@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import logsumexp
 
@@ -26,13 +25,9 @@ from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress, Quiet
 from distill_rec.training.unclicked_level import constant_direction
 from students.static.encoder import StaticEncoder
+from students.static.ridge import Floats, ridge
 from students.static.spec import MOST_FITTED, StaticSection
 from students.static.start import SubWords
-
-Floats = NDArray[np.float32]
-
-SHARED, OWN = 3.0, 1.0
-"""Variances, the noise's being 1, of what the PLM's vectors of sub-words say and of what each sub-word says itself."""
 
 FEW = 5
 """Clicks that count as much as what no clicks would tell."""
@@ -45,13 +40,6 @@ LENGTHS = 4
 
 SIZE = 0.5
 """Of a row's part that is the item's, beside the other: the smaller, the more of it is lost where rows are int8."""
-
-STEPS, CLOSE = 100, 1e-3
-"""Of conjugate gradients at most, and the share of the residual at which they end."""
-
-EXACT = 256
-"""Sub-words, those that count most, that each step solves for exactly, as for the shared part: without both, 100 steps
-left .02 of the residual of 12,000 titles, with both 15 leave .001."""
 
 
 def fit_later(
@@ -93,17 +81,17 @@ def fit_later(
     some = np.arange(min(len(dataset.validation), HISTORIES))
     with (progress or Quiet()).task("texts that come later", 4 if len(some) else 2) as task:
 
-        def ridge(part: Any, target: Floats, counts: Floats) -> tuple[Floats, Floats]:
-            found = _ridge(part, x, target, counts)
+        def fit(part: Any, target: Floats, counts: Floats) -> tuple[Floats, Floats]:
+            found = ridge(part, x, target, counts)
             task.advance()
             return found
 
         for _ in range(2):
             features = (sparse.diags(1 / lengths) @ weighted).astype(np.float32)
-            of_words, constant = ridge(features, target, counts)
+            of_words, constant = fit(features, target, counts)
             rows, back = _rows(of_words, weight, directions, table_dim, features @ of_words)
             lengths = np.maximum(np.linalg.norm(bags @ rows, axis=1), 1e-12)
-        predicted = _from_other_half(features, target, counts, section.seed, ridge) if len(some) else target
+        predicted = _from_other_half(features, target, counts, section.seed, fit) if len(some) else target
     missing = np.zeros_like(constant)
     if len(some):
         users = model.user_vectors(dataset.validation.history.take(some), vectors)
@@ -120,14 +108,14 @@ def _from_other_half(
     target: Floats,
     counts: Floats,
     seed: int,
-    ridge: Callable[[Any, Floats, Floats], tuple[Floats, Floats]],
+    fit: Callable[[Any, Floats, Floats], tuple[Floats, Floats]],
 ) -> Floats:
     """Each item's vector `[n, dim]` as it is predicted by a fit to the half that it is not in."""
     first = np.random.default_rng(seed).random(len(target)) < 0.5
     predicted = target.copy()
     for half in (first, ~first):
         if half.any() and not half.all():
-            of_words, constant = ridge(features[~half], target[~half], counts[~half])
+            of_words, constant = fit(features[~half], target[~half], counts[~half])
             predicted[half] = features[half] @ of_words + constant
     return predicted
 
@@ -155,70 +143,6 @@ def _directions(count: int, width: int, seed: int) -> Floats:
     """So many random directions `[count, width]`."""
     drawn = np.random.default_rng(seed).standard_normal((count, width), np.float32)
     return np.asarray(drawn / np.linalg.norm(drawn, axis=1, keepdims=True), dtype=np.float32)
-
-
-def _ridge(features: Any, x: Floats, target: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    """`y_t` of each sub-word `[n_tokens, dim]`, and the constant `[dim]`.
-
-    Args:
-        features: what each sub-word counts in each text, sparse `[n, n_tokens]`.
-        x: `[n_tokens, width]`.
-        target: `[n, dim]`.
-        counts: `[n]`, how much each counts.
-    """
-    shared, own = features @ x, features.tocsr()
-    of_shared = max(float(np.sqrt(np.square(shared).sum(1).mean())), 1e-12)
-    of_own = float(np.sqrt(own.multiply(own).sum(1).mean()))
-    shared, own = shared / of_shared, own / of_own
-    counts = counts / counts.mean()
-    mean, constant = ((counts @ one) / counts.sum() for one in (shared, target))
-    shared, back = shared - mean, own.T.tocsr()
-    noise = 1 / counts[:, None]
-
-    def gram(dual: Floats) -> Floats:
-        return np.asarray(SHARED * (shared @ (shared.T @ dual)) + OWN * (own @ (back @ dual)) + noise * dual)
-
-    most = np.argsort(-np.asarray(own.multiply(own).sum(0)).ravel(), kind="stable")[:EXACT]
-    exact = np.sqrt(OWN) * own[:, most].toarray()
-    rest = OWN * np.asarray(own.multiply(own).sum(1)) - np.square(exact).sum(1, keepdims=True)
-    known = np.hstack([np.sqrt(np.float32(SHARED)) * shared, exact])
-    dual = _solve(gram, target - constant, _inverse(known, np.maximum(rest, 0) + noise))
-    common = SHARED * (shared.T @ dual)
-    return x @ common / of_shared + OWN * (back @ dual) / of_own, constant - mean @ common
-
-
-def _inverse(known: Floats, diagonal: Floats) -> Callable[[Floats], Floats]:
-    """`(known @ known.T + diag(diagonal))^-1` as a map, by Woodbury's identity.
-
-    Args:
-        known: `[n, width]`.
-        diagonal: `[n, 1]`.
-    """
-    scaled = np.asarray(known / diagonal, dtype=np.float32)
-    small = np.linalg.inv((np.eye(known.shape[1]) + known.T @ scaled).astype(np.float64)).astype(np.float32)
-    return lambda x: np.asarray(x / diagonal - scaled @ (small @ (scaled.T @ x)), dtype=np.float32)
-
-
-def _solve(gram: Callable[[Floats], Floats], target: Floats, nearly: Callable[[Floats], Floats]) -> Floats:
-    """Conjugate gradients (Hestenes and Stiefel 1952) for all columns of `gram(x) = target` side by side.
-
-    Args:
-        nearly: an inverse of something near `gram`, symmetric.
-    """
-    found, left = np.zeros_like(target), target.copy()
-    toward = nearly(left)
-    size, enough = (left * toward).sum(0), CLOSE**2 * np.square(left).sum()
-    for _ in range(STEPS):
-        if np.square(left).sum() <= enough:
-            break
-        turned = gram(toward)
-        step = size / np.maximum((toward * turned).sum(0), 1e-30)
-        found += step * toward
-        left -= step * turned
-        near, before = nearly(left), size
-        size = (left * near).sum(0)
-        toward = near + size / np.maximum(before, 1e-30) * toward
-    return found
 
 
 def _rows(

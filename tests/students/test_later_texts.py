@@ -21,7 +21,7 @@ from distill_rec.export import export_student
 from distill_rec.recipe import ExportSection, OptimizerSection
 from distill_rec.runtime import Student
 from distill_rec.student_model import load_student
-from students.static import later
+from students.static import later, ridge
 from students.static.spec import StaticSection
 from students.static.start import SubWords
 from teachers.student.teach import knowledge_of
@@ -118,12 +118,12 @@ def test_the_fit_is_ridge_regression_by_another_hand() -> None:
     features = sparse.random(80, 30, 0.2, random_state=0, format="csr") + sparse.eye(80, 30)
     x, target = random.standard_normal((30, 6)), random.standard_normal((80, 3))
     counts = random.random(80) + 0.2
-    of_words, constant = later._ridge(features, x, target, counts)
+    of_words, constant = ridge.ridge(features, x, target, counts)
     shared = features @ x
     shared = shared / np.sqrt(np.square(shared).sum(1).mean())
     shared = shared - np.average(shared, axis=0, weights=counts)
     own = features.toarray() / np.sqrt(features.multiply(features).sum(1).mean())
-    known = np.hstack([np.sqrt(later.SHARED) * shared, np.sqrt(later.OWN) * own])
+    known = np.hstack([np.sqrt(ridge.SHARED) * shared, np.sqrt(ridge.OWN) * own])
     mean = np.average(target, axis=0, weights=counts)
     other = Ridge(1.0, fit_intercept=False).fit(known, target - mean, counts / counts.mean())
     np.testing.assert_allclose(features @ of_words + constant, other.predict(known) + mean, atol=2e-3)
@@ -136,12 +136,12 @@ def test_frequent_sub_words_and_items_of_many_clicks_do_not_keep_it_from_its_sol
     features = sparse.csr_matrix((np.ones(drawn.size, np.float32), (np.repeat(np.arange(2000), 9), drawn.ravel())))
     x, target = (random.standard_normal(shape).astype(np.float32) for shape in ((1500, 20), (2000, 4)))
     counts = (np.ceil(random.pareto(1, 2000)) / 100).astype(np.float32)
-    of_words, constant = later._ridge(features, x, target, counts)
+    of_words, constant = ridge.ridge(features, x, target, counts)
     shared, weights = features @ x, counts / counts.mean()
     shared = shared / np.sqrt(np.square(shared).sum(1).mean())
     shared -= np.average(shared, axis=0, weights=weights)
     own = features.toarray() / np.sqrt(features.multiply(features).sum(1).mean())
-    gram = later.SHARED * shared @ shared.T + later.OWN * own @ own.T
+    gram = ridge.SHARED * shared @ shared.T + ridge.OWN * own @ own.T
     mean = np.average(target, axis=0, weights=weights)
     exact = gram @ np.linalg.solve((gram + np.diag(1 / weights)).astype(np.float64), target - mean)
     off = np.linalg.norm(features @ of_words + constant - mean - exact) / np.linalg.norm(exact)
