@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from distill_rec.artifact.layout import NEW_LEVEL
 from distill_rec.artifact.manifest import Manifest
 from distill_rec.artifact.repeat import NAMES
 from distill_rec.data.dataset import Dataset
@@ -39,6 +40,7 @@ def model_card(kind: str, manifest: Manifest, dataset: Dataset, report: ExportRe
         f"`{_source(manifest.trunk)}`.",
         *_repeat(manifest),
         *_dims(manifest),
+        *_new_level(manifest),
         "",
         "## Data",
         "",
@@ -88,6 +90,13 @@ def _repeat(manifest: Manifest) -> list[str]:
         "Scores of items that stand in the history get a learned number, by how many clicks ago the last one on them "
         f"was: {numbers}. `recommend(..., seen=True)` ranks them among the others.",
     ]
+
+
+def _new_level(manifest: Manifest) -> list[str]:
+    if NEW_LEVEL not in manifest.files:
+        return []
+    said = "`Student.load(..., new_level=...)` says how high items stand that are added: 0 as predicted, 1 as clicked ones."
+    return ["", said]
 
 
 def _source(trunk: dict[str, Any]) -> str:

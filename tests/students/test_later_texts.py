@@ -236,6 +236,7 @@ def test_a_service_has_new_items_at_another_level_without_another_training(
     low, high = (Student.load(tmp_path / "export" / name / "student") for name in ("low", "high"))
     raised = Student.load(tmp_path / "export" / "low" / "student", new_level=1.0, verify=True)
     assert (low.info.new_level, high.info.new_level, raised.info.new_level) == (0.0, 1.0, 1.0)
+    assert "new_level=...)` says how high" in (low.info.folder / "README.md").read_text("utf-8")
     texts = [NEW, "red cat 3", "unheard of", ""]
     assert np.abs(low.encode_items(texts) - high.encode_items(texts)).max() > 1e-3
     np.testing.assert_allclose(raised.encode_items(texts), high.encode_items(texts), atol=1e-5)
