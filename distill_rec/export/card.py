@@ -95,8 +95,8 @@ def _repeat(manifest: Manifest) -> list[str]:
 def _new_level(manifest: Manifest) -> list[str]:
     if NEW_LEVEL not in manifest.files:
         return []
-    said = "`Student.load(..., new_level=...)` says how high items stand that are added: 0 as predicted, 1 as clicked ones."
-    return ["", said]
+    how = "0 as predicted, 1 as clicked ones"
+    return ["", f"`Student.load(..., new_level=...)` says how high items stand that are added: {how}."]
 
 
 def _source(trunk: dict[str, Any]) -> str:
