@@ -77,10 +77,13 @@ class Mixtures:
 
     def ndcg(self, weights: Sequence[Floats]) -> list[float]:
         """Of several weights each one's nDCG@10 in one pass, by the protocol that trainings are validated by."""
+        return [float(one.mean()) if len(one) else 0.0 for one in self.ndcg_of_users(weights)]
+
+    def ndcg_of_users(self, weights: Sequence[Floats]) -> list[Floats]:
+        """The same of each user, `[n_users]`."""
         each = [self._weights(one) for one in weights]
         values = np.concatenate([[block.ndcg(one) for one in each] for block in self.blocks()], axis=1)
-        means = [user_means(np.asarray(self._samples.user), one) for one in values]
-        return [float(one.mean()) if len(one) else 0.0 for one in means]
+        return [user_means(np.asarray(self._samples.user), one) for one in values]
 
     def cross_entropy(self, weights: Floats) -> tuple[float, Floats]:
         """Mean over clicks of minus the log softmax of the sum, and its gradient by the weights.

@@ -1,8 +1,10 @@
 """Weights of several teachers' scores, fitted on validation data (stacking, Wolpert 1992).
 
-What counts is the ranking, so nDCG@10 chooses them: a climb from the weights under which the clicks are likeliest (a
-convex problem), from equal ones and from each teacher alone. Their common factor, which no ranking depends on, is the
-likeliest, so that a softmax of the sum is a probability.
+They are those under which the clicks are likeliest, a convex problem that every sample has a say in, without teachers
+that make them hardly likelier. Others take their place where they rank better by an interval above zero: a climb in
+nDCG@10 from the likeliest, from equal ones and from each teacher alone. By less than that a climb follows chance: the
+same data chose each teacher's weights, so that one of them alone looks better than it is. Their common factor, which no
+ranking depends on, is the likeliest, so that a softmax of the sum is a probability.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from scipy.optimize import minimize
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.ensemble.mixtures import Floats, Mixtures, usable
+from distill_rec.evaluation.bootstrap import interval, resampled_means
 from distill_rec.evaluation.protocol import Samples
 from distill_rec.knowledge import Knowledge
 from distill_rec.progress import QuietTask, Task
@@ -26,6 +29,7 @@ FACTORS = (0.0, 0.5, 0.7, 1.4, 2.0)
 ROUNDS = 3
 GAIN = 0.002
 """Relative gain in nDCG@10 below which a weight stays as it is: less is noise of so few samples."""
+RESAMPLES = 1000
 LEAST = 1e-3
 """A weight below this share of the largest is zero."""
 
@@ -60,6 +64,8 @@ def fit(
     mixtures = Mixtures(members, dataset, rows, task=task)
     likeliest = _likeliest(mixtures, start, free)
     best = climb(mixtures.ndcg, _starts(likeliest, start, free), free, task)
+    if not _clearly_larger(*mixtures.ndcg_of_users([best, likeliest])):
+        best = _without_idle(mixtures, likeliest, free, len(rows))
     if len(free) == len(start):  # the ranking is the same at any scale; a softmax of the scores is not
         best = best * _likeliest(mixtures, best, None)
     best[free] = np.where(best[free] < LEAST * max(best.max(), 1e-9), 0.0, best[free])
@@ -99,6 +105,29 @@ def climb(
         if top == before:
             break
     return best
+
+
+def _without_idle(mixtures: Mixtures, weights: Floats, free: list[int], count: int) -> Floats:
+    """The likeliest weights without teachers whose weight is not worth a number, as BIC counts it (Schwarz 1978)."""
+    for place in free:
+        less = weights.copy()
+        less[place] = 0.0
+        if not weights[place] or not less.any():
+            continue
+        others = [one for one in free if one != place and weights[one]]
+        less = _likeliest(mixtures, less, others) if others else less
+        gain = mixtures.cross_entropy(less)[0] - mixtures.cross_entropy(weights)[0]
+        if gain * count < 0.5 * np.log(count):
+            weights = less
+    return weights
+
+
+def _clearly_larger(one: Floats, other: Floats) -> bool:
+    """Whether the mean is larger by an interval above zero, paired."""
+    if not len(one):
+        return False
+    low, _ = interval(resampled_means((one - other)[:, None], RESAMPLES, 0)[:, 0])
+    return bool(low > 0)
 
 
 def _changed(weights: Floats, place: int, factors: Sequence[float]) -> dict[float, Floats]:

@@ -18,10 +18,10 @@ RESIDENT = 900 << 20
 class Teach(Stage):
     name = "teach"
     section = "teacher"
-    version = 4
+    version = 5
     # 2 lets small logs, whose epochs have few updates, train to the floor and beyond; 3 starts `static` elsewhere; 4
-    # lowers items without a click where they crowd the ranking
-    still_good = frozenset({1, 2, 3})
+    # lowers items without a click where they crowd the ranking; 5 weighs several by likelihood before ranking
+    still_good = frozenset({1, 2, 3, 4})
     no_effect = frozenset(
         f"teacher.{key}" for key in ("trunk", "begin", "scores", "vectors", "proposer", "device", "ray")
     )
