@@ -106,7 +106,9 @@ def _members(section: EnsembleSection, dataset: Dataset, folder: Path) -> list[M
 def _take_over(members: list[Member], folder: Path) -> None:
     """What is the same in folders that were set aside, unless the last of them is the same as a whole."""
     earlier = _earlier(folder)
-    if not earlier or all(_mark(earlier[0] / one.name) == one.mark for one in members):
+    if not earlier or {note.parent.name: _mark(note.parent) for note in earlier[0].glob(f"*/{NOTE}")} == {
+        one.name: one.mark for one in members
+    }:
         return
     for one in members:
         found = next((old / one.name for old in earlier if _mark(old / one.name) == one.mark), None)
