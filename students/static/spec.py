@@ -52,7 +52,7 @@ class StaticSection(StudentSection):
     new_texts: Literal["fitted", "learned"] = Field(
         "fitted",
         description="what encodes texts that come after the training: fitted (to the vectors that the clicked items "
-        "ended with, from where the PLM put the sub-words), or learned (the encoder as it was trained)",
+        "ended with, from where the PLM put the sub-words), or (static alone) learned, the encoder as it was trained",
     )
     new_level: float = Field(
         0.5,
