@@ -109,6 +109,7 @@ def climb(
 
 def _without_idle(mixtures: Mixtures, weights: Floats, free: list[int], count: int) -> Floats:
     """The likeliest weights without teachers whose weight is not worth a number, as BIC counts it (Schwarz 1978)."""
+    loss = mixtures.cross_entropy(weights)[0]
     for place in free:
         less = weights.copy()
         less[place] = 0.0
@@ -116,9 +117,9 @@ def _without_idle(mixtures: Mixtures, weights: Floats, free: list[int], count: i
             continue
         others = [one for one in free if one != place and weights[one]]
         less = _likeliest(mixtures, less, others) if others else less
-        gain = mixtures.cross_entropy(less)[0] - mixtures.cross_entropy(weights)[0]
-        if gain * count < 0.5 * np.log(count):
-            weights = less
+        without = mixtures.cross_entropy(less)[0]
+        if (without - loss) * count < 0.5 * np.log(count):
+            weights, loss = less, without
     return weights
 
 
