@@ -24,6 +24,7 @@ from distill_rec.data.scores import ListedScores
 from distill_rec.files import read_array, write_array, write_json, write_rows
 from distill_rec.handover import DATA, ITEM_IDS, marks_of
 from distill_rec.losses.spec import ALL_SUPPLIED, SCORES
+from distill_rec.nn.from_settings import user_encoder_of
 from distill_rec.nn.recommender import Recommender
 from distill_rec.nn.side_by_side import KIND, SideBySide, joined
 from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
@@ -126,7 +127,7 @@ class Knowledge:
             raise RunError(folder, "no knowledge here", "manifest.json", "Run `distill-rec teach` first.")
         manifest = read_record(KnowledgeRecord, folder / "manifest.json")
         with torch.random.fork_rng(devices=[]):  # made of random weights first, maybe while something trains
-            encoder = _encoder_of(manifest.user_encoder)
+            encoder = user_encoder_of(manifest.user_encoder)
         encoder.load_state_dict(
             {name: value.clone() for name, value in load_file(folder / "user_encoder.safetensors").items()}
         )
@@ -305,12 +306,6 @@ def joined_repeat(members: Sequence[Knowledge], weights: Sequence[float]) -> NDA
 def _noted(**fields: Any) -> dict[str, Any]:
     """Fields of a manifest that say something, so that older releases read those that have none of them."""
     return {key: value for key, value in fields.items() if value}
-
-
-def _encoder_of(settings: dict[str, Any]) -> UserEncoder:
-    if settings["kind"] == KIND:
-        return SideBySide([_encoder_of(part) for part in settings["parts"]], settings["weights"])
-    return make_user_encoder(**settings)
 
 
 def _write_rest(  # noqa: PLR0913

@@ -184,6 +184,9 @@ class FirstSection(Section):
         return [spec for spec in used(self.loss) if spec.tokens]
 
 
+MERGED = "merged"
+"""A student's start: what all its teachers give together."""
+
 OF_DISTILLING = (
     *("loss", "schedule", "start", "undistilled", "initialised", "mix", "mix_temperature", "adapter", "experts"),
     *("first", "joint", "order", "taught"),
@@ -201,7 +204,8 @@ class StudentSection(ModelSection, LearningSection, Sourced):
     start: str = Field(
         "auto",
         description="what its first weights are taken from: auto (the teacher; with several teachers none), none (the "
-        "PLM alone), or the name of one of several teachers",
+        "PLM alone), merged (all teachers together, cut to `dim`, which needs no training: the student has the user "
+        "encoders of all, and leaves this start for better weights alone), or the name of one of several teachers",
     )
     undistilled: bool = Field(True, description="also train the same student on clicks alone, for comparison")
     initialised: bool = Field(
@@ -234,8 +238,14 @@ class StudentSection(ModelSection, LearningSection, Sourced):
         return self.model_dump(mode="json", exclude={**apart, "histories": {"alone", "clicks"}})
 
     def as_taught(self) -> Self:
-        """The section of a student that learns from a teacher: held down as `taught` says."""
-        return self.model_copy(update=dict(self.taught))
+        """The section of a student that learns from a teacher: held down as `taught` says.
+
+        One that begins as its teachers together ranks as they do, and what changes it has to show that it is better.
+        """
+        changes: dict[str, Any] = dict(self.taught)
+        if self.start == MERGED:
+            changes["optimizer"] = self.optimizer.model_copy(update={"keep_start": True})
+        return self.model_copy(update=changes)
 
     @property
     def largest_loss(self) -> LossSection:

@@ -24,9 +24,9 @@ from distill_rec.contracts import (
 from distill_rec.files import nearest_to
 from distill_rec.kinds import without_other_kinds
 from distill_rec.losses.checks import refuse_kind, refuse_signals
-from distill_rec.losses.spec import ITEM_VECTORS, Kind
+from distill_rec.losses.spec import ITEM_VECTORS, USER_VECTORS, Kind
 from distill_rec.own_student import with_own_student
-from distill_rec.recipe import DataSection, Recipe, StudentSection, TeacherSection
+from distill_rec.recipe import MERGED, DataSection, Recipe, StudentSection, TeacherSection
 from distill_rec.recipe_errors import recipe_error
 from distill_rec.recipe_unread import refuse_unread
 from distill_rec.runtime.errors import DataError, RecipeError
@@ -168,9 +168,11 @@ def _refuse_tokens(student: StudentSection, teacher: TeacherSection, where: str)
 def _refuse_start(student: StudentSection, teacher: TeacherSection, where: str) -> None:
     """Refuse a start that is no teacher's, and a column that would differ by nothing from the undistilled one's."""
     names, start = teacher.parts(), student.start
-    expected = " or ".join(["auto", "none", *names])
-    if start not in ("auto", "none", *names):
+    expected = " or ".join(["auto", "none", MERGED, *names])
+    if start not in ("auto", "none", MERGED, *names):
         raise RecipeError(f"{where}, key student.start", f"{start!r}", expected)
+    if start == MERGED:
+        _refuse_merged(student, teacher, where)
     if student.initialised and (start == "none" or (names and start == "auto")):
         found = f"true, and student.start = {start!r} starts from no teacher"
         do = f"Name one of several teachers with student.start ({', '.join(names)})." if names else "Set it to false."
@@ -178,6 +180,23 @@ def _refuse_start(student: StudentSection, teacher: TeacherSection, where: str) 
     if student.initialised and ITEM_VECTORS not in supplies_of(teacher):
         found = "true, and the teacher hands over scores alone, which no student can start from"
         raise RecipeError(f"{where}, key student.initialised", found, "a teacher of vectors", "Set it to false.")
+
+
+def _refuse_merged(student: StudentSection, teacher: TeacherSection, where: str) -> None:
+    """Refuse what a start from all teachers together cannot be, and what would undo it before it is used."""
+    place, start = f"{where}, key student.start", f"{MERGED!r}, "
+    if not {ITEM_VECTORS, USER_VECTORS} <= supplies_of(teacher):
+        expected = "teachers of item and user vectors"
+        raise RecipeError(place, f"{start}and a teacher hands over scores alone", expected, "Set it to 'none'.")
+    if not student.offsets:
+        do = "Set student.offsets = true."
+        raise RecipeError(place, f"{start}and items have no offsets that hold the teachers' vectors", "offsets", do)
+    for name in ("first", "joint", "order"):
+        if getattr(student, name) is not None:
+            found = f"{start}and section student.{name}, for students that begin with less than their teachers know"
+            raise RecipeError(
+                place, found, "one of the two", f"Leave student.{name} out, or set student.start = 'none'."
+            )
 
 
 def recorded(settings: Settings, where: str) -> Recipe:

@@ -18,8 +18,10 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.files import write_text
 from distill_rec.handover import marks_of
 from distill_rec.knowledge import Knowledge
+from distill_rec.merging import known_items
 from distill_rec.model_records import LATER, StudentRecord
 from distill_rec.nn.from_recipe import make_offsets, make_repeat, training_texts, user_settings
+from distill_rec.nn.merged import MergedUserEncoder
 from distill_rec.nn.neutral import set_neutral
 from distill_rec.nn.offsets import ItemOffsets
 from distill_rec.nn.projection import principal_directions, ridge
@@ -30,6 +32,8 @@ from distill_rec.records import write_record
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.training.checkpoint import save_weights
 from distill_rec.trunks.load import Trunk
+
+CPU = torch.device("cpu")
 
 MOST_HELD_OUT = 1000
 """Texts that judge a first stage."""
@@ -152,6 +156,8 @@ def assemble(
             have one.
         table: in place of offsets that the section asks for; nothing is copied into it.
     """
+    if knowledge is not None and isinstance(knowledge.user_encoder, MergedUserEncoder):
+        return _merged(section, encoder, dataset, knowledge, table), knowledge.user_settings
     settings = user_settings(section, dataset)
     users = make_user_encoder(**settings)
     offsets = make_offsets(section, dataset) if table is None else table
@@ -163,6 +169,30 @@ def assemble(
             with torch.no_grad():
                 offsets.weight.copy_(torch.from_numpy(np.array(knowledge.offsets)))
     return model, settings
+
+
+def _merged(
+    section: StudentSection,
+    encoder: TextEncoder,
+    dataset: Dataset,
+    knowledge: Knowledge,
+    table: ItemOffsets | None,
+) -> Recommender:
+    """A student that begins as its teachers together: their user encoders, and of every item the vector they make.
+
+    So items that nobody has clicked have offsets too: what the teachers' PLMs say of them, a small encoder would not.
+    """
+    item_text = torch.from_numpy(dataset.item_text.astype(np.int64))
+    offsets = table
+    if table is None:
+        mine = torch.from_numpy(known_items(knowledge, dataset))
+        offsets = ItemOffsets(mine, section.dim, section.offset_dropout)
+        with torch.no_grad():
+            offsets.weight.copy_((knowledge.tensor("item_vectors", CPU) - encoder.encode()[item_text]) * mine[:, None])
+    model = Recommender(encoder, knowledge.user_encoder, item_text, offsets, make_repeat(section))
+    if model.repeat_term is not None and knowledge.repeat is not None:
+        model.repeat_term.start_from(torch.from_numpy(knowledge.repeat))
+    return model
 
 
 def _start_from_teacher(model: Recommender, users: UserEncoder, knowledge: Knowledge, settings: dict[str, Any]) -> None:

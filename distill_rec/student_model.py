@@ -19,8 +19,9 @@ from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.model_records import LATER, StudentRecord
+from distill_rec.nn.from_settings import user_encoder_of
 from distill_rec.nn.recommender import TextEncoder, user_vectors
-from distill_rec.nn.user_encoders import UserEncoder, make_user_encoder
+from distill_rec.nn.user_encoders import UserEncoder
 from distill_rec.records import read_content
 from distill_rec.registry import STUDENTS, Late, find
 from distill_rec.runtime.errors import ArtifactError, RunError
@@ -116,7 +117,7 @@ class StudentModel:
 
     @cached_property
     def user_encoder(self) -> UserEncoder:
-        encoder = make_user_encoder(**self.config["user_encoder"])
+        encoder = user_encoder_of(self.config["user_encoder"])
         encoder.load_state_dict(under(self.tensors, "user_encoder"))
         return encoder.eval().requires_grad_(False)
 

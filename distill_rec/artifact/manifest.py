@@ -37,7 +37,7 @@ class Manifest:
         max_tokens, prefix: how texts are read.
         template: how an item's fields become its text.
         unescape_html: whether HTML entities in fields and texts are read as characters, as in training.
-        user_encoder: kind, dim, max_history, layers, heads.
+        user_encoder: kind, dim, max_history, layers, heads; of one that is made of others their own, as `parts`.
         projection: "linear" or "mlp".
         items: number of items in the catalogue.
         precision: the one that is loaded where none is asked for.

@@ -114,7 +114,7 @@ def _training_of(  # noqa: PLR0913
     learner = None
     if section.joint is not None and knowledge is not None and not clicks_only:
         learner = open_learner(section, knowledge.folder.parent, dataset, progress)
-    return StudentTraining(section, dataset, trunk, start_of(section.start, knowledge), progress, learner)
+    return StudentTraining(section, dataset, trunk, start_of(section, knowledge, dataset), progress, learner)
 
 
 def _divides(knowledge: Knowledge, training: StudentTraining) -> bool:

@@ -16,10 +16,11 @@ from distill_rec.handover import require_same
 from distill_rec.knowledge import Knowledge
 from distill_rec.learner import Learner
 from distill_rec.losses.checks import KEY, refuse_kind, refuse_listed, refuse_parts, refuse_signals, used
+from distill_rec.merging import merged
 from distill_rec.nn.pair import Pair
 from distill_rec.progress import Progress
 from distill_rec.ranks import Ranks, count_launched
-from distill_rec.recipe import OptimizerSection, StudentSection, decisive
+from distill_rec.recipe import MERGED, OptimizerSection, StudentSection, decisive
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.training import Objective, Training
 from distill_rec.training.checkpoint import load_trainable, trainable
@@ -161,10 +162,17 @@ def _refuse_adapter(section: StudentSection, loss: BaseModel, knowledge: Knowled
         raise RecipeError("key student.adapter", found, "auto, linear, mlp or experts", do)
 
 
-def start_of(start: str, knowledge: Knowledge | None) -> Knowledge | None:
-    """The knowledge of the teacher that a student starts from; see `StudentSection.start`."""
+def start_of(section: StudentSection, knowledge: Knowledge | None, dataset: Dataset) -> Knowledge | None:
+    """What a student starts from; see `StudentSection.start`.
+
+    Raises:
+        RecipeError: see `merged`.
+    """
+    start = section.start
     if knowledge is None or start == "none":
         return None
     if start == "auto":
         return None if knowledge.joined else knowledge
+    if start == MERGED:
+        return merged(knowledge, section, dataset)
     return Knowledge.load(knowledge.folder.parent / start / "knowledge")

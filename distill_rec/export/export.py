@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -188,7 +189,6 @@ def _manifest(  # noqa: PLR0913
     fingerprints: dict[str, Any],
 ) -> Manifest:
     config = model.config
-    settings = ("kind", "dim", "max_history", "layers", "heads")
     return Manifest(
         kind=student_spec(model.kind).artifact,
         dim=config["dim"],
@@ -196,7 +196,7 @@ def _manifest(  # noqa: PLR0913
         prefix=config["prefix"],
         template=config["template"],
         unescape_html=config.get("unescape_html", False),
-        user_encoder={key: config["user_encoder"][key] for key in settings},
+        user_encoder=_as_served(config["user_encoder"]),
         projection=config["projection"],
         items=dataset.n_items,
         parameters=model.parameters_count,
@@ -209,6 +209,13 @@ def _manifest(  # noqa: PLR0913
         repeat=[] if model.repeat is None else model.repeat.tolist(),
         dims=model.dims,
     )
+
+
+def _as_served(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A user encoder's settings without those of its training; likewise of the encoders that it is made of."""
+    kept = ("kind", "dim", "max_history", "layers", "heads")
+    parts = {"parts": [_as_served(part) for part in settings["parts"]]} if "parts" in settings else {}
+    return {key: settings[key] for key in kept if key in settings} | parts
 
 
 def _without(manifest: Manifest, kept: list[str], folder: Path) -> Manifest:

@@ -16,6 +16,7 @@ from distill_rec.artifact.reading import fitting, read_ids, read_item_ids, read_
 from distill_rec.artifact.repeat import BUCKETS
 from distill_rec.runtime.catalogue import Catalogue
 from distill_rec.runtime.kinds import ItemEncoder, RuntimeKind
+from distill_rec.runtime.merged import MergedUserEncoder
 from distill_rec.runtime.ranker import Ranker
 from distill_rec.runtime.repeat import RepeatTerm
 from distill_rec.runtime.side_by_side import SideBySide
@@ -105,14 +106,17 @@ def _user_encoder(files: Files, name: str, settings: Mapping[str, Any], dim: int
 
 
 def _encoder_of(settings: Mapping[str, Any], weights: Mapping[str, NDArray[Any]]) -> UserEncoder:
-    if settings["kind"] != "side-by-side":
+    if settings["kind"] not in ("merged", "side-by-side"):
         return make_user_encoder(settings, weights)
     parts = []
     for number, part in enumerate(settings["parts"]):
         start = f"parts.{number}."
         own = {key.removeprefix(start): value for key, value in weights.items() if key.startswith(start)}
         parts.append(_encoder_of(part, own))
-    return SideBySide(parts, [int(part["dim"]) for part in settings["parts"]], settings["weights"])
+    dims = [int(part["dim"]) for part in settings["parts"]]
+    if settings["kind"] == "merged":
+        return MergedUserEncoder(parts, dims, weights)
+    return SideBySide(parts, dims, settings["weights"])
 
 
 def _item_encoder(files: Files, kind: RuntimeKind, name: str, threads: int | None) -> ItemEncoder:

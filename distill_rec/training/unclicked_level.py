@@ -77,7 +77,7 @@ def lower_unclicked(
         return None
     with torch.no_grad():
         bias.add_(level * along)
-        offsets.weight.sub_(offsets.warm[:, None] * (level * along))
+        offsets.weight.sub_((offsets.warm & (lowered[:, 0] == 0))[:, None] * (level * along))
     return level
 
 
