@@ -23,7 +23,7 @@ from distill_rec.kinds import kind_of, settings_of, without_other_kinds
 from distill_rec.pipeline.folder import RunFolder, RunRecord
 from distill_rec.pipeline.opened import open_recipe
 from distill_rec.pipeline.trainings import STUDENTS
-from distill_rec.recipe import Recipe
+from distill_rec.recipe import MERGED, Recipe
 from distill_rec.recipe_io import merge
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import RecipeError, RunError
@@ -142,7 +142,9 @@ def _teacher(teacher: Settings, folder: Path, gently: Gently) -> Settings:
 def _student(student: Settings, run: Path, gently: Gently) -> Settings:
     folder = run / STUDENTS["student"]
     section: Settings = _gently(student, read_record(Outcome, folder / "history.json"), gently)
-    return section | {"begin": str(folder), "undistilled": False, "initialised": False, **GONE_THROUGH}
+    # What its teachers are together today is nearer to them than what they were.
+    begin = "" if section.get("start") == MERGED else str(folder)
+    return section | {"begin": begin, "undistilled": False, "initialised": False, **GONE_THROUGH}
 
 
 def taught_anew(recipe: Recipe) -> dict[str, str]:

@@ -161,7 +161,7 @@ def test_a_list_of_teachers_takes_the_place_of_what_was_there(tmp_path: Path) ->
         (SEVERAL, "teacher.ids.dims=8", "unknown key teacher.ids.dims.*Did you mean teacher.ids.dim"),
         (SEVERAL, "teacher.ids.dim=0", "teacher ids, key teacher.dim"),
         (SEVERAL, "teacher.ids.weight=-1", "weights are zero or more"),
-        (SEVERAL + "[student]\n", "student.start=other", "auto or none or text or ids"),
+        (SEVERAL + "[student]\n", "student.start=other", "auto or none or merged or text or ids"),
         (SEVERAL + "[student]\n", "student.initialised=true", "starts from no teacher.*text, ids"),
         ('[[teacher]]\nkind = "item_ids"', "", r"\[\[teacher\]\] 1, key name.*no name"),
         ('[[teacher]]\nname = "student"', "", "which is taken"),

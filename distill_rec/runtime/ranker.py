@@ -236,8 +236,8 @@ class Ranker:
         Each click's share of the user vector times its product with the item. With the `mean` and `attention` user
         encoders the shares add up to the score, less what a repeat term adds to an item of the history. With `causal` a
         click's share is the attention that the last position of the last layer pays it, which leaves out what the
-        layers did on the way: a hint, not a sum. With `gru` it is how far the user vector moves without the
-        click: a hint too.
+        layers did on the way: a hint, not a sum. With `gru`, `nrms` and the merged encoders of several teachers it
+        is how far the user vector moves without the click: a hint too.
 
         Raises:
             DataError: the item is not in the catalogue.
