@@ -10,7 +10,8 @@ data; the other seeds are trained with the try that won. Every model of every se
 history.json records the tries, and goes on where a killed run stopped; finished ones are not trained again. When all
 rows that were asked for are there, they are compared, and results.json, per_user.parquet and report.html are left in
 OUT/DATASET. A row `a+b` is the sum of the scores of rows a and b, with weights that validation data gave;
-`student-of-a+b` is a student of that sum, `transformer-of-a+b` one of kind `transformer`, `transformer-alone` the same
+`student-of-a+b` is a student of that sum, `merged-of-a+b` the same as it begins with `start = "merged"`, not
+trained, `transformer-of-a+b` one of kind `transformer`, `transformer-alone` the same
 on clicks alone:
 
     python benchmarks/quality.py movielens --only popularity --only head --only undistilled --only head+undistilled \
@@ -43,7 +44,7 @@ from distill_rec.evaluation.report import write_report
 from distill_rec.evaluation.results import Ending
 from distill_rec.files import read_json, write_json
 from distill_rec.knowledge import write_joined
-from distill_rec.recipe import DataSection, EvaluateSection, OptimizerSection
+from distill_rec.recipe import MERGED, DataSection, EvaluateSection, OptimizerSection
 from distill_rec.student_model import load_student
 from distill_rec.teacher_model import Teacher
 from students.static.spec import StaticSection
@@ -57,7 +58,7 @@ from teachers.student.teach import knowledge_of
 
 PLM = "demo:all-MiniLM-L6-v2"
 SEEDED = ("head", "last-2", "undistilled", "initialised", "student")
-OF_SUM, TRANSFORMER = "student-of-", "transformer"
+OF_SUM, MERGED_OF, TRANSFORMER = "student-of-", "merged-of-", "transformer"
 KEPT = ("best", "updates", "steps", "stopped", "rising", "moved", "moved_last", "tries", "chosen_try")
 STUDENTS = ("undistilled", "initialised", "student", TRANSFORMER)
 
@@ -221,7 +222,7 @@ def teacher_of(row: str) -> str:
     """The row that a student's row learns from; "" of one that learns from clicks alone."""
     if row in ("undistilled", f"{TRANSFORMER}-alone"):
         return ""
-    own = row.removeprefix(f"{TRANSFORMER}-of-").removeprefix(OF_SUM)
+    own = row.removeprefix(f"{TRANSFORMER}-of-").removeprefix(OF_SUM).removeprefix(MERGED_OF)
     return "head" if own == row else own
 
 
@@ -246,10 +247,13 @@ class Bench:
         protocol = self.protocol
         if role == "student":
             tries = protocol.transformer_tries if row.startswith(TRANSFORMER) else ()
-            optimizer = self.optimizer(row, seed, protocol.optimizer, tries or protocol.tries)
+            merges = row.startswith(MERGED_OF)
+            settings = protocol.optimizer | ({"max_updates": 0} if merges else {})
+            optimizer = self.optimizer(row, seed, settings, () if merges else tries or protocol.tries)
             of_sum = protocol.of_sum if "-of-" in row else {}
             settings = {**protocol.shared, **protocol.student, **of_sum}
             settings |= {"seed": seed, "optimizer": optimizer, **changes}
+            settings |= {"start": MERGED} if merges else {}
             if row.startswith(TRANSFORMER):
                 return TransformerSection(**settings, projection="linear")
             return StaticSection(**settings)
@@ -328,7 +332,7 @@ class Bench:
             return popularity(self.dataset.train_clicks)
         if row == "untrained":
             return untrained_scorer(self.section("teacher", 0, row), self.dataset, make_progress())
-        if row.startswith((OF_SUM, TRANSFORMER)):
+        if row.startswith((OF_SUM, MERGED_OF, TRANSFORMER)):
             return self.student(row, seed)
         if "+" in row:
             return self.together(row, seed)
@@ -388,7 +392,8 @@ def main() -> None:
     found: dict[str, list[Scorer]] = {}
     for row in sorted(rows, key=lambda name: name.startswith(("full", TRANSFORMER))):
         seeds = args.seeds or protocol.seeds
-        repeated = row.startswith(TRANSFORMER) or all(one in SEEDED for one in row.removeprefix(OF_SUM).split("+"))
+        members = row.removeprefix(OF_SUM).removeprefix(MERGED_OF).split("+")
+        repeated = row.startswith(TRANSFORMER) or all(one in SEEDED for one in members)
         found[row] = [measured(bench, row, seed) for seed in range(seeds if repeated else 1)]
     write_json(folder / "search.json", recorded_search(folder))
     # The comparison's own names decide which differences are taken.
