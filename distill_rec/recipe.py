@@ -242,10 +242,10 @@ class StudentSection(ModelSection, LearningSection, Sourced):
 
         One that begins as its teachers together ranks as they do, and what changes it has to show that it is better.
         """
-        changes: dict[str, Any] = dict(self.taught)
+        optimizer = self.taught.training(self.optimizer)
         if self.start == MERGED:
-            changes["optimizer"] = self.optimizer.model_copy(update={"keep_start": True})
-        return self.model_copy(update=changes)
+            optimizer = optimizer.model_copy(update={"keep_start": True})
+        return self.model_copy(update=self.taught.apart() | {"optimizer": optimizer})
 
     @property
     def largest_loss(self) -> LossSection:

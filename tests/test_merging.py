@@ -19,6 +19,7 @@ from distill_rec.nn.merged import MergedUserEncoder
 from distill_rec.nn.recommender import user_vectors
 from distill_rec.recipe import ExportSection, OptimizerSection
 from distill_rec.runtime import Student
+from distill_rec.sections.taught import TaughtSection
 from distill_rec.student_model import load_student
 from teachers.bi_encoder.spec import BiEncoderSection
 from teachers.bi_encoder.teach import teach as teach_texts
@@ -26,7 +27,6 @@ from teachers.item_ids.spec import ItemIdsSection
 from teachers.item_ids.teach import teach as teach_ids
 
 QUICK = OptimizerSection(batch_size=16, window=1, max_epochs=4, learning_rate=1e-2, warmup_updates=2)
-NONE = OptimizerSection(batch_size=16, max_updates=0)
 ENCODERS = [("causal", "gru"), ("attention", "nrms"), ("mean", "causal")]
 
 
@@ -46,7 +46,8 @@ def world(request, tmp_path_factory):
 
 def taught(world, knowledge="both", name="student", **settings):
     dataset, trunk, folder = world
-    section = student_section(**{"start": "merged", "repeat_term": "recency", "optimizer": NONE, **settings})
+    usual = {"start": "merged", "repeat_term": "recency", "optimizer": QUICK, "taught": TaughtSection(max_updates=0)}
+    section = student_section(**{**usual, **settings})
     distill(section, folder / knowledge, dataset, folder / name, trunk=trunk)
     return load_student(folder / name)
 
@@ -133,7 +134,7 @@ def test_what_is_exported_answers_as_torch_does_and_reads_new_items(world):
 
 
 def test_a_teacher_without_a_weight_is_no_part_of_it(world):
-    dataset, trunk, folder = world
+    dataset, _, folder = world
     members = [Knowledge.load(folder / name / "knowledge") for name in ("texts", "ids")]
     write_joined(folder / "one", members, [0.9, 0.0], dataset)
     student = taught(world, "one", "of-one", dim=8)
@@ -145,8 +146,26 @@ def test_a_teacher_without_a_weight_is_no_part_of_it(world):
 
 def test_training_goes_on_from_there_and_may_not_make_it_worse(world):
     _, _, folder = world
-    taught(world, name="trained", dim=6, optimizer=QUICK)
+    taught(world, name="trained", dim=6, taught=TaughtSection(rate_factor=0.5))
     history = read_json(folder / "trained" / "history.json")
     gained = history["gain"][1] > 0
     assert history["kept_start"] != gained and history["updates"] > 0
+    assert history["rates"][0]["learning_rate"] == 0.5 * QUICK.learning_rate
     assert history["moved_last"]["user encoder"] > 0 and history["moved_last"]["offsets"] > 0
+
+
+def test_items_without_a_click_are_lowered_together_though_they_have_offsets(world, monkeypatch):
+    dataset, _, folder = world
+    monkeypatch.setattr("distill_rec.training.unclicked_level.LEVELS", (0.0, -1.0))
+    monkeypatch.setattr("distill_rec.training.unclicked_level.validation_metric", likes_them_low)
+    low = taught(world, name="low", dim=12)
+    high = taught(world, name="high", dim=12, unclicked_cost=1.0)
+    moved = np.abs(low.item_vectors - high.item_vectors).max(1) > 1e-6
+    np.testing.assert_array_equal(moved, ~dataset.warm & ~dataset.new)
+    assert read_json(folder / "low" / "history.json")["unclicked_level"] == -1.0
+
+
+def likes_them_low(scorer, samples, dataset):
+    """A metric that is the better, the lower items without a click stand."""
+    scores = catalogue_scores(scorer, samples.history, dataset.n_items)
+    return 10.0 - float(scores[:, ~dataset.warm].mean() - scores[:, dataset.warm].mean())

@@ -49,8 +49,10 @@ def work_of(recipe: Recipe, section: StudentSection, sizes: Sizes) -> tuple[str,
     if teacher is not None and section.joint is not None:
         more, told = _joint(section, teacher, own)
         first, words = first + more, words + told
+    optimizer = section.taught.training(section.optimizer) if distilled else section.optimizer
+    passes = _layers_seconds(optimizer, own, layers)
+    each = [first + passes + training_seconds(section, optimizer, own, TAUGHT if distilled else 1.0)]
     passes = _layers_seconds(section.optimizer, own, layers)
-    each = [first + passes + training_seconds(section, section.optimizer, own, TAUGHT if distilled else 1.0)]
     each += [passes + training_seconds(section, section.optimizer, own) for _ in beside]
     seconds = student_spec(section.kind).around(section, sizes) + seconds_beside(each, sizes.threads // share)
     if twin is not None:

@@ -77,7 +77,8 @@ class LearningSection(Section):
     )
     taught: TaughtSection = Field(
         default_factory=TaughtSection,
-        description="dropout and decay while it learns from a teacher; those of [student] are of students without one",
+        description="dropout, decay, rate and length while it learns from a teacher; those of [student] are of "
+        "students without one",
     )
     histories: TaughtHistoriesSection = Field(
         default_factory=TaughtHistoriesSection, description="histories that nobody had, labelled by the teacher"
