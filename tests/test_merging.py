@@ -169,3 +169,15 @@ def likes_them_low(scorer, samples, dataset):
     """A metric that is the better, the lower items without a click stand."""
     scores = catalogue_scores(scorer, samples.history, dataset.n_items)
     return 10.0 - float(scores[:, ~dataset.warm].mean() - scores[:, dataset.warm].mean())
+
+
+def test_what_each_teacher_lowered_for_itself_is_raised_where_it_costs_nothing_together(world, monkeypatch):
+    dataset, _, folder = world
+    monkeypatch.setattr("distill_rec.training.unclicked_level.validation_metric", lambda *given: 1.0)
+    raised = taught(world, name="raised", dim=12)
+    kept = taught(world, name="kept", dim=12, unclicked_cost=1.0)
+    assert read_json(folder / "raised" / "history.json")["unclicked_level"] == 1.0
+    users = raised.user_vectors(dataset.validation.history)
+    more = users @ (raised.item_vectors - kept.item_vectors).T
+    cold = ~dataset.warm & ~dataset.new
+    assert np.abs(more[:, ~cold]).max() < 1e-4 and abs(more[:, cold].mean() - 1.0) < 0.1

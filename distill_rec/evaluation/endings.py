@@ -34,14 +34,24 @@ def summary_of(endings: Mapping[str, Sequence[Ending]]) -> str:
 
 
 def levels_told(endings: Mapping[str, Sequence[Ending]]) -> str:
-    """One sentence on whose items without a click were lowered, and by how much; "" where nobody's were."""
+    """Whose items without a click were lowered or raised, and by how much; "" where nobody's were."""
+    lowered, raised = (_moved_by(endings, sign) for sign in (-1, 1))
+    why = "because on validation data they cost more nDCG@10 than unclicked_cost lets them"
+    told = f"Scores of items without a click were lowered, {why}: {', '.join(lowered)}." if lowered else ""
+    if not raised:
+        return told
+    why = "because its teachers had each lowered them, and together they cost less"
+    return f"{told} Scores of items without a click were raised, {why}: {', '.join(raised)}.".lstrip()
+
+
+def _moved_by(endings: Mapping[str, Sequence[Ending]], sign: int) -> list[str]:
+    """Each training whose items without a click went that way, with how far."""
     parts = []
     for who, ends in _by_training(endings).items():
-        by = sorted(-end.unclicked_level for end in ends if end.unclicked_level is not None)
+        by = sorted(sign * level for end in ends if (level := end.unclicked_level or 0.0) * sign > 0)
         if by:
             parts.append(f"{who} by {by[0]:g}{f' to {by[-1]:g}' if by[-1] > by[0] else ''}")
-    why = "because on validation data they cost more nDCG@10 than unclicked_cost lets them"
-    return f"Scores of items without a click were lowered, {why}: {', '.join(parts)}." if parts else ""
+    return parts
 
 
 def _by_training(endings: Mapping[str, Sequence[Ending]]) -> dict[str, list[Ending]]:

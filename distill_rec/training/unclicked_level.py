@@ -15,11 +15,15 @@ from torch import Tensor
 from distill_rec.data.dataset import Dataset, Queries
 from distill_rec.evaluation.protocol import Samples, validation_metric
 from distill_rec.evaluation.scorer import DotScorer
+from distill_rec.nn.merged import MergedUserEncoder
 from distill_rec.nn.offsets import ItemOffsets
 from distill_rec.nn.recommender import Recommender
 
 LEVELS = (0.0, -0.125, -0.25, -0.375, -0.5, -0.625, -0.75, -0.875, -1.0, -1.25, -1.5, -2.0)
 """What is added to the scores of items without a click, highest first."""
+
+RAISED = (1.0, 0.75, 0.5, 0.375, 0.25, 0.125)
+"""Beside these where several teachers were merged: each has lowered them by itself, and together they may cost less."""
 
 OUT = -20.0
 """Where they are as good as left out."""
@@ -44,8 +48,9 @@ def lower_unclicked(
         width: numbers of a vector that work alone, where fewer than all do.
 
     Returns:
-        What was added to their scores, on the mean over users; None where they stay: they cost no more than that as
-        they were learned, there are none, or the model has no offsets (or no text) to tell them by.
+        What was added to their scores, on the mean over users, above zero of merged teachers alone; None where they
+        stay: they cost no more than that as they were learned, there are none, or the model has no offsets (or no
+        text) to tell them by.
     """
     bias, offsets = model.text_encoder.bias, model.offsets
     unclicked = ~dataset.warm & ~dataset.new
@@ -69,9 +74,11 @@ def lower_unclicked(
 
     # Lowered vectors are read in histories too; so far down as to leave them out, they are like nothing trained on.
     as_learned = ranked(0.0)
-    if as_learned >= (1 - cost) * ranked(OUT, items):
+    merged = isinstance(model.user_encoder, MergedUserEncoder)
+    if not merged and as_learned >= (1 - cost) * ranked(OUT, items):
         return None
-    found = {0.0: as_learned} | {level: ranked(level) for level in LEVELS[1:]}
+    higher = {level: ranked(level) for level in RAISED} if merged else {}
+    found = higher | {0.0: as_learned} | {level: ranked(level) for level in LEVELS[1:]}
     level = next(level for level, value in found.items() if value >= (1 - cost) * max(found.values()))
     if level == 0:
         return None
