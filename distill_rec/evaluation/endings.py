@@ -29,8 +29,12 @@ def unsettled(endings: Mapping[str, Sequence[Ending]], models: Sequence[str]) ->
 
 def summary_of(endings: Mapping[str, Sequence[Ending]]) -> str:
     """One sentence on what ended each training and which weights were kept; "" where nothing is known of any."""
-    parts = [_told(who, ends) for who, ends in _by_training(endings).items()]
-    return f"Trainings were ended: {'; '.join(parts)}." if parts else ""
+    by = _by_training(endings)
+    trained = {who: ends for who, ends in by.items() if any(end.updates for end in ends)}
+    parts = [_told(who, ends) for who, ends in trained.items()]
+    told = f"Trainings were ended: {'; '.join(parts)}." if parts else ""
+    began = [who for who in by if who not in trained]
+    return f"{told} Not trained, by max_updates = 0: {', '.join(began)}.".lstrip() if began else told
 
 
 def levels_told(endings: Mapping[str, Sequence[Ending]]) -> str:

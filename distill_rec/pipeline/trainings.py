@@ -92,8 +92,8 @@ def _figures(one: Outcome | Variant, best: float, kept: int | None) -> tuple[str
     Args:
         kept: update whose weights were kept, where it is known.
     """
-    ended = one.stopped + (", still rising" if one.rising else "")
-    if one.kept_start:
+    ended = one.stopped + (", still rising" if one.rising else "") if one.updates else "not trained"
+    if one.kept_start and one.updates:
         ended += "; no clear gain, so the start was kept"
     if one.stopped == "max_seconds":
         ended += "; will not reproduce"

@@ -392,7 +392,7 @@ class Training:
             history=self.state.history,
             stopped=stopped or "plateau",
             reproducible=stopped != "max_seconds",
-            rising=stopped != "plateau" and plateau.stale < patience,
+            rising=stopped != "plateau" and plateau.stale < patience and self.state.update > 0,
             steps={"batch": self.state.update, "window": self.state.window if self.optimizers.window else 0},
             moved=moved,
             moved_last=moved_last,

@@ -179,6 +179,17 @@ def test_whose_items_without_a_click_were_lowered_is_told() -> None:
     assert told.startswith("Scores of items without a click were lowered") and "the student by" not in told
 
 
+def test_a_student_that_stayed_as_its_teachers_merged_is_not_called_unfinished() -> None:
+    dataset, scorers = build_world({"popularity": 0.0, "undistilled": 0.4, "student": 0.9, "teacher": 1.0})
+    text = Ending(stopped="plateau", rising=False, updates=900, name="text", kept=750)
+    student = Ending(stopped="max_updates", rising=False, updates=0, kept=0, unclicked_level=0.125)
+    found = compare(scorers, dataset, SECTION, endings={"teacher": [text], "student": [student]})
+    *_, trained, level = (one.text for one in found.verdicts)
+    assert trained.endswith("(kept: those after 750). Not trained, by max_updates = 0: the student.")
+    assert level.startswith("Scores of items without a click were raised") and level.endswith("the student by 0.125.")
+    assert not any("No conclusion" in one.text for one in found.verdicts)
+
+
 def test_a_teacher_without_weight_is_named_with_what_to_do() -> None:
     dataset, scorers = build_world({"popularity": 0.0, "text": 0.9, "ids": 0.4, "teacher": 1.0})
     found = compare(scorers, dataset, SECTION, shares={"text": (1.0, None), "ids": (0.0, None)})
