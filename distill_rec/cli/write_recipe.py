@@ -12,6 +12,7 @@ from distill_rec.cli.guesses.formats import BEHAVIORS
 from distill_rec.data.shown import shown
 from distill_rec.kinds import DEFAULT, kinds_in_words, settings_of
 from distill_rec.recipe import (
+    MERGED,
     DataSection,
     EvaluateSection,
     ExportSection,
@@ -19,6 +20,7 @@ from distill_rec.recipe import (
     OptimizerSection,
 )
 from distill_rec.recipe_toml import toml_of
+from distill_rec.sections.taught import TaughtSection
 
 NOTE = 1000
 OF_CLICKS = ("min_rating", "split", "test_share", "validation_share", "new_items", "repeats", "min_user_clicks")
@@ -40,14 +42,20 @@ OTHER = """
 name = "clicks"
 kind = "student"\
 """
-SEVERAL = {"student.loss": {"click": 0.3}}
-"""Keys that a student of several teachers has otherwise: what they say together is worth more beside the clicks."""
+SEVERAL: dict[str, dict[str, Any]] = {
+    "student": {"start": MERGED},
+    "student.loss": {"click": 0.0, "item_cosine": 0.0, "user_cosine": 0.0},
+    "student.taught": {"rate_factor": 0.5},
+}
+"""Keys that a student of several teachers has otherwise: it begins as they are together, and what it learns from there
+is to be that in fewer dimensions."""
 SHOWN: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "student": (
         STUDENT,
-        ("kind", "dim", "table_dim", "repeat_term", "offsets", "projection", "undistilled", "initialised"),
+        ("kind", "dim", "start", "table_dim", "repeat_term", "offsets", "projection", "undistilled", "initialised"),
     ),
     "student.loss": (LossSection, ("kl", "temperature", "click", "item_cosine", "user_cosine")),
+    "student.taught": (TaughtSection, ("rate_factor", "max_updates")),
     "student.optimizer": (OptimizerSection, TRAINED),
     "export": (
         ExportSection,
