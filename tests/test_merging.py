@@ -96,6 +96,17 @@ def test_as_wide_as_its_teachers_the_student_is_their_sum(world):
     assert read_json(folder / "wide" / "history.json")["kept_start"]
 
 
+@pytest.mark.parametrize("kind", ["sequential", "transformer"])
+def test_students_of_other_kinds_begin_so_too(world, kind):
+    dataset, _, folder = world
+    student, both = taught(world, name=kind, kind=kind, dim=12), Knowledge.load(folder / "both")
+    history = dataset.test.history
+    expected, found = scores_of(both, history), student.user_vectors(history) @ student.item_vectors.T
+    assert np.abs(expected - found)[:, dataset.warm].max() <= 1e-4 * expected.std()
+    export_student(ExportSection(), folder / kind, dataset, folder / f"export-{kind}")
+    assert Student.load(folder / f"export-{kind}" / "student", verify=True).info.items == dataset.n_items
+
+
 def test_items_that_nobody_has_clicked_stand_where_the_teachers_put_them(world):
     dataset, _, folder = world
     student, both = taught(world, name="wide", dim=12, unclicked_cost=1.0), Knowledge.load(folder / "both")
