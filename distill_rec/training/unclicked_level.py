@@ -8,11 +8,15 @@ data. How these items rank among each other stays as it was learned, and so does
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_rec.data.dataset import Dataset, Queries
+from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.protocol import Samples, validation_metric
 from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.nn.merged import MergedUserEncoder
@@ -60,22 +64,28 @@ def lower_unclicked(
         return None
     model.eval()
     items = model.item_vectors()
-    users = model.user_vectors(samples.history.take(np.arange(len(samples))), items)
+    history = samples.history.take(np.arange(len(samples)))
+    users = model.user_vectors(history, items)
+    # A level changes the vectors of users who had such an item, which few have; the others' are encoded once.
+    moved = (unclicked | dataset.new)[history.values]
+    had = np.unique(np.repeat(np.arange(len(history)), history.lengths)[moved])
     along = torch.zeros_like(items[0])
     along[:width] = constant_direction(torch.from_numpy(users)[:, :width]).to(along)
     lowered, left_out = (torch.from_numpy(which.copy()).to(items)[:, None] for which in (unclicked, dataset.new))
 
-    def ranked(level: float, read: Tensor | None = None) -> float:
+    def ranked(level: float, in_histories: bool = True) -> float:
         vectors = items + (lowered * level + left_out * OUT) * along
-        of_items = vectors.float().cpu().numpy()
-        in_histories = vectors if read is None else read
-        scorer = DotScorer("", of_items, lambda history: model.user_vectors(history, in_histories), model.repeat)
+        own = users
+        if in_histories and len(had):
+            own = users.copy()
+            own[had] = model.user_vectors(history.take(had), vectors)
+        scorer = DotScorer("", vectors.float().cpu().numpy(), _one_after_the_other(own), model.repeat)
         return validation_metric(scorer, samples, dataset)
 
     # Lowered vectors are read in histories too; so far down as to leave them out, they are like nothing trained on.
     as_learned = ranked(0.0)
     merged = isinstance(model.user_encoder, MergedUserEncoder)
-    if not merged and as_learned >= (1 - cost) * ranked(OUT, items):
+    if not merged and as_learned >= (1 - cost) * ranked(OUT, in_histories=False):
         return None
     higher = {level: ranked(level) for level in RAISED} if merged else {}
     found = higher | {0.0: as_learned} | {level: ranked(level) for level in LEVELS[1:]}
@@ -86,6 +96,18 @@ def lower_unclicked(
         bias.add_(level * along)
         offsets.weight.sub_((offsets.warm & (lowered[:, 0] == 0))[:, None] * (level * along))
     return level
+
+
+def _one_after_the_other(users: NDArray[np.float32]) -> Callable[[Ragged], NDArray[np.float32]]:
+    """User vectors `[n, dim]` that are known, as a scorer is asked for them: in batches, in the samples' order."""
+    place = 0
+
+    def following(history: Ragged) -> NDArray[np.float32]:
+        nonlocal place
+        place += len(history)
+        return users[place - len(history) : place]
+
+    return following
 
 
 def constant_direction(users: Tensor) -> Tensor:
