@@ -46,7 +46,7 @@ from distill_rec.pipeline.run_stages import run_stages
 from distill_rec.pipeline.trainings import histories_of
 from distill_rec.pipeline.wanted import resolved
 from distill_rec.progress import Progress
-from distill_rec.recipe import Recipe
+from distill_rec.recipe import MERGED, Recipe
 from distill_rec.recipe_io import load_recipe
 from distill_rec.search.trials import link_shared
 from distill_rec.student_model import load_student
@@ -117,8 +117,9 @@ class Ablation:
             changes |= one.changes
         if path:
             changes["data.path"] = path + self.below
-        ends = {"student.optimizer.decay": "linear", "student.optimizer.max_updates": updates or self.updates}
-        return load_recipe(base, {**changes, **ends})
+        most = updates or self.updates
+        ends = {"student.optimizer.decay": "linear", "student.optimizer.max_updates": most}
+        return load_recipe(base, {"student.taught.max_updates": most, **changes, **ends})
 
 
 NO_VECTORS = {"student.loss.item_cosine": 0.0, "student.loss.user_cosine": 0.0}
@@ -169,6 +170,7 @@ def rows_of_two(
         Ingredient("ids too", {}, "a third teacher, of item ids", teachers=(text, other, ids)),
         Ingredient("equal weights", {}, "the teachers count alike", teachers=equal(teachers)),
         Ingredient("start", {"student.start": text["name"]}, f"begins as {text['name']}, not as the PLM"),
+        Ingredient("merged", {"student.start": MERGED, "student.taught.max_updates": 0}, "both merged, not trained"),
         Ingredient("swaps", {"student.histories.swap": 0.2}, "a fifth of the histories' clicks are others"),
         Ingredient("room", {"student.dim": room}, f"{room} dimensions"),
         Ingredient("two stages", FIRST, "before it 200 updates on the teachers' vectors of all texts"),
@@ -226,7 +228,13 @@ ABLATIONS = {
         {
             "extends": "students/static/demo",
             "teacher": [TEXT, CLICKS],
-            "student": {"trunk": PLM, "undistilled": False, "optimizer": {"batch_size": 64, "validate_every": 66}},
+            "student": {
+                "trunk": PLM,
+                "undistilled": False,
+                "start": "auto",
+                "loss": {"click": 0.3},
+                "optimizer": {"batch_size": 64, "validate_every": 66},
+            },
         },
         rows_of_two((TEXT, CLICKS), IDS, 128, Ingredient("no vectors", NO_VECTORS, "no cosines of vectors")),
         updates=600,
@@ -246,7 +254,12 @@ ABLATIONS = {
         {
             "extends": "students/static/amazon-beauty",
             "teacher": list(BEAUTY),
-            "student": {"trunk": PLM, "undistilled": False},
+            "student": {
+                "trunk": PLM,
+                "undistilled": False,
+                "start": "auto",
+                "loss": {"click": 0.3, "item_cosine": 0.0, "user_cosine": 0.0},
+            },
         },
         tuple(
             one
