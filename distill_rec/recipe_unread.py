@@ -54,10 +54,16 @@ def _at(recipe: Mapping[str, Any], key: str) -> Any:
 
 
 def cautions_of(recipe: Recipe) -> list[str]:
-    """Of a recipe that is not refused: settings of losses that are off, as one that leaves losses out may have."""
+    """Of a recipe that is not refused: settings of losses that are off, as one that leaves losses out may have, and of
+    the training of a student that is not trained."""
     student = recipe.student
     if student is None or recipe.teacher is None:
         return []
+    if student.taught.max_updates == 0:
+        of_training = ("loss", "schedule", "mix", "mix_temperature", "adapter", "experts")
+        given = [f"student.{key}" for key in of_training if _given(student, key)]
+        why = "student.taught.max_updates is 0, so that the student is not trained"
+        return [f"{key} is given, and {why}" for key in given]
     on = {spec.name for spec in used(student.largest_loss)}
     return [
         f"student.loss.{key} is given, and the loss that reads it, {name}, has no weight"

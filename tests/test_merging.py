@@ -155,6 +155,15 @@ def test_a_teacher_without_a_weight_is_no_part_of_it(world):
     assert np.abs(expected - centred(student.user_vectors(history) @ student.item_vectors.T)).max() <= 1e-3
 
 
+def test_the_price_of_unclicked_items_can_be_the_taught_student_s_own(world, monkeypatch):
+    dataset, _, folder = world
+    monkeypatch.setattr("distill_rec.training.unclicked_level.validation_metric", lambda *given: 1.0)
+    taught(world, name="own", dim=12, taught=TaughtSection(max_updates=0, unclicked_cost=1.0), unclicked_cost=0.01)
+    assert read_json(folder / "own" / "history.json").get("unclicked_level") is None
+    own = load_student(folder / "own").item_vectors[~dataset.new]
+    np.testing.assert_allclose(own, Knowledge.load(folder / "both").item_vectors[~dataset.new], atol=1e-5)
+
+
 def test_training_goes_on_from_there_and_may_not_make_it_worse(world):
     _, _, folder = world
     taught(world, name="trained", dim=6, taught=TaughtSection(rate_factor=0.5))

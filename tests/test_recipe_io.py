@@ -11,6 +11,7 @@ import pytest
 from distill_rec.recipe_io import find_recipe, load_recipe, recorded, shelf_names
 from distill_rec.recipe_unread import cautions_of
 from distill_rec.runtime.errors import RecipeError
+from distill_rec.search.space import default_space
 
 
 def write(path: Path, text: str) -> Path:
@@ -259,3 +260,12 @@ def test_settings_of_a_loss_that_is_off_are_told_and_not_refused(tmp_path: Path)
         "student.loss.rd_top",
     ]
     assert cautions_of(load_recipe(path, ["student.loss.kl=1", "student.loss.rd=0.5"])) == []
+
+
+def test_losses_of_a_student_that_is_not_trained_are_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.toml", TWO.format(text="") + 'start = "merged"\n[student.taught]\nmax_updates = 0')
+    assert cautions_of(load_recipe(path)) == []
+    (told,) = cautions_of(load_recipe(path, ["student.loss.click=0.5"]))
+    assert told.startswith("student.loss is given") and "not trained" in told
+    assert list(default_space(load_recipe(path))) == ["dim", "table_dim"]
+    assert "loss" in default_space(load_recipe(path, ["student.taught.max_updates=10"]))

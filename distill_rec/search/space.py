@@ -49,10 +49,15 @@ def space_of(recipe: Recipe) -> dict[str, Dimension]:
 
 
 def default_space(recipe: Recipe) -> dict[str, Any]:
-    """Sizes of the recipe's kind of student, losses where there is a teacher, and the learning rate."""
+    """Sizes of the recipe's kind of student, losses where there is a teacher, and the learning rate.
+
+    Of one that stays as its teachers merged, with no training, sizes alone.
+    """
     assert recipe.student is not None
     known = keys_of(recipe.student.kind)
     out: dict[str, Any] = {key: values for key, values in SIZES.items() if key in known}
+    if recipe.teacher is not None and recipe.student.taught.max_updates == 0:
+        return out
     if recipe.teacher is not None:
         out["loss"] = LOSSES
     out["optimizer"] = {"learning_rate": {"low": 5e-4, "high": 1e-2, "log": True}}

@@ -20,6 +20,13 @@ class TaughtSection(Section):
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout in the user encoder")
     offset_dropout: float = Field(0.0, ge=0, lt=1, description="share of items without their offset in a batch")
     offset_decay: float = Field(0.0, ge=0, description="AdamW's decay of offsets")
+    unclicked_cost: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="in place of student.unclicked_cost, which students that are teachers have too; 1 with start = "
+        "'merged': where the teachers have them; left out: as that",
+    )
     rate_factor: float = Field(
         1.0, gt=0, description="times optimizer.rate_factor; below one for a start that ranks already (merged)"
     )
@@ -32,7 +39,7 @@ class TaughtSection(Section):
 
     def apart(self) -> dict[str, Any]:
         """Keys of the section of a student that these stand for, as given; how it is trained apart."""
-        return self.model_dump(exclude={"rate_factor", "max_updates"})
+        return self.model_dump(exclude={"rate_factor", "max_updates"}, exclude_none=True)
 
     def training(self, optimizer: OptimizerSection) -> OptimizerSection:
         """How it is trained."""
