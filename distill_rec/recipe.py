@@ -87,8 +87,8 @@ class ModelSection(UserSection):
         ge=0,
         le=1,
         description="share of nDCG@10 that items without a click may cost by standing among the others: where on "
-        "validation data they cost more, the scores of all of them are lowered together (and may be raised where teachers "
-        "were merged, each of which had lowered them); 1: they stay as learned",
+        "validation data they cost more, the scores of all of them are lowered together (and may be raised where "
+        "teachers were merged, each of which had lowered them); 1: they stay as learned",
     )
     projection: Literal["linear", "mlp"] = Field("linear", description="linear, or two layers")
     hidden: int = Field(256, ge=1, description="width of the two-layer projection")

@@ -265,7 +265,7 @@ def test_settings_of_a_loss_that_is_off_are_told_and_not_refused(tmp_path: Path)
 def test_losses_of_a_student_that_is_not_trained_are_told(tmp_path: Path) -> None:
     path = write(tmp_path / "mine.toml", TWO.format(text="") + 'start = "merged"\n[student.taught]\nmax_updates = 0')
     assert cautions_of(load_recipe(path)) == []
-    (told,) = cautions_of(load_recipe(path, ["student.loss.click=0.5"]))
+    (told,) = cautions_of(load_recipe(path, ["student.loss.click=0.25"]))
     assert told.startswith("student.loss is given") and "not trained" in told
     assert list(default_space(load_recipe(path))) == ["dim", "table_dim"]
     assert "loss" in default_space(load_recipe(path, ["student.taught.max_updates=10"]))
