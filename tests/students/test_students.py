@@ -77,7 +77,7 @@ def test_an_initialised_student_starts_as_the_distilled_one_and_learns_from_clic
     train = partial(distill, section, folder / "teach" / "knowledge", dataset, trunk=trunk)
     train(folder=folder / "student")
     train(folder=folder / "initialised", clicks_only=True)
-    held = {key: getattr(section, key) for key in TaughtSection.model_fields}
+    held = {key: getattr(section, key) for key in TaughtSection().apart()}
     clicks = {"loss": LossSection(kl=0, item_cosine=0, user_cosine=0, click=1), "taught": TaughtSection(**held)}
     losses = section.model_copy(update=clicks)
     distill(losses, folder / "teach" / "knowledge", dataset, folder / "other", trunk=trunk)
