@@ -33,8 +33,6 @@ from distill_rec.runtime.errors import RecipeError
 from distill_rec.training.checkpoint import save_weights
 from distill_rec.trunks.load import Trunk
 
-CPU = torch.device("cpu")
-
 MOST_HELD_OUT = 1000
 """Texts that judge a first stage."""
 
@@ -188,10 +186,10 @@ def _merged(
         mine = torch.from_numpy(known_items(knowledge, dataset))
         offsets = ItemOffsets(mine, section.dim, section.offset_dropout)
         with torch.no_grad():
-            offsets.weight.copy_((knowledge.tensor("item_vectors", CPU) - encoder.encode()[item_text]) * mine[:, None])
+            vectors = torch.from_numpy(knowledge.item_vectors)
+            offsets.weight.copy_((vectors - encoder.encode()[item_text]) * mine[:, None])
     model = Recommender(encoder, knowledge.user_encoder, item_text, offsets, make_repeat(section))
-    if model.repeat_term is not None and knowledge.repeat is not None:
-        model.repeat_term.start_from(torch.from_numpy(knowledge.repeat))
+    _start_repeat(model, knowledge)
     return model
 
 
@@ -200,6 +198,11 @@ def _start_from_teacher(model: Recommender, users: UserEncoder, knowledge: Knowl
     shape = ("kind", "dim", "max_history", "layers", "heads")
     if all(settings[key] == knowledge.user_settings[key] for key in shape):
         users.load_state_dict(knowledge.user_encoder.state_dict())
+    _start_repeat(model, knowledge)
+
+
+def _start_repeat(model: Recommender, knowledge: Knowledge) -> None:
+    """Begin the repeat term as the teacher's, where both have one."""
     if model.repeat_term is not None and knowledge.repeat is not None:
         model.repeat_term.start_from(torch.from_numpy(knowledge.repeat))
 
