@@ -188,9 +188,6 @@ def _refuse_merged(student: StudentSection, teacher: TeacherSection, where: str)
     if not {ITEM_VECTORS, USER_VECTORS} <= supplies_of(teacher):
         expected = "teachers of item and user vectors"
         raise RecipeError(place, f"{start}and a teacher hands over scores alone", expected, "Set it to 'none'.")
-    if not student.offsets:
-        do = "Set student.offsets = true."
-        raise RecipeError(place, f"{start}and items have no offsets that hold the teachers' vectors", "offsets", do)
     for name in ("first", "joint", "order"):
         if getattr(student, name) is not None:
             found = f"{start}and section student.{name}, for students that begin with less than their teachers know"

@@ -179,10 +179,11 @@ def _merged(
     """A student that begins as its teachers together: their user encoders, and of every item the vector they make.
 
     So items that nobody has clicked have offsets too: what the teachers' PLMs say of them, a small encoder would not.
+    Without offsets items have what the encoder makes of their texts, which was fitted to the teachers'.
     """
     item_text = torch.from_numpy(dataset.item_text.astype(np.int64))
     offsets = table
-    if table is None:
+    if table is None and section.offsets:
         mine = torch.from_numpy(known_items(knowledge, dataset))
         offsets = ItemOffsets(mine, section.dim, section.offset_dropout)
         with torch.no_grad():

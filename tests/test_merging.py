@@ -115,13 +115,29 @@ def test_items_that_nobody_has_clicked_stand_where_the_teachers_put_them(world):
     np.testing.assert_allclose(student.item_vectors[cold], both.item_vectors[cold], atol=1e-5)
 
 
+def test_without_offsets_items_have_what_their_texts_give_and_users_what_the_teachers_make_of_it(world):
+    dataset, _, folder = world
+    both, history = Knowledge.load(folder / "both"), dataset.test.history
+    student = taught(world, name="texts-alone", dim=12, offsets=False)
+    alone = taught(world, name="from-the-plm", dim=12, offsets=False, start="none")
+
+    def alike(one):
+        ours, theirs = one.user_vectors(history) @ one.item_vectors.T, scores_of(both, history)
+        return np.corrcoef(centred(ours[:, ~dataset.new]).ravel(), centred(theirs[:, ~dataset.new]).ravel())[0, 1]
+
+    assert alike(student) > 2 * alike(alone)
+    start = merged(both, student_section(start="merged", dim=12, offsets=False), dataset)
+    of_teachers = user_vectors(start.user_encoder.eval(), history, student.item_vectors)
+    np.testing.assert_allclose(student.user_vectors(history), of_teachers, atol=1e-5)
+
+
 def test_narrower_it_keeps_most_and_its_first_dimensions_more_than_others(world):
     dataset, _, folder = world
     both, history = Knowledge.load(folder / "both"), drawn_histories(dataset, 1000)
     section = student_section(start="merged", dim=6, nested=[3])
     start = merged(both, section, dataset)
     expected = centred(scores_of(both, history))
-    users = user_vectors(start.user_encoder, history, start.item_vectors)
+    users = user_vectors(start.user_encoder.eval(), history, start.item_vectors)
 
     def missed(dims):
         return np.square(expected - centred(users[:, dims] @ start.item_vectors[:, dims].T)).sum()

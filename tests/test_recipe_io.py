@@ -164,7 +164,6 @@ def test_a_list_of_teachers_takes_the_place_of_what_was_there(tmp_path: Path) ->
         (SEVERAL, "teacher.ids.weight=-1", "weights are zero or more"),
         (SEVERAL + "[student]\n", "student.start=other", "auto or none or merged or text or ids"),
         (SEVERAL + "[student]\n", "student.initialised=true", "starts from no teacher.*text, ids"),
-        (SEVERAL + "[student]\noffsets = false", "student.start=merged", "no offsets.*student.offsets = true"),
         (SEVERAL + "[student.first]\n", "student.start=merged", "section student.first.*Leave student.first out"),
         ('[[teacher]]\nkind = "item_ids"', "", r"\[\[teacher\]\] 1, key name.*no name"),
         ('[[teacher]]\nname = "student"', "", "which is taken"),
