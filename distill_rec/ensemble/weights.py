@@ -17,7 +17,7 @@ from scipy.optimize import minimize
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.ensemble.mixtures import Floats, Mixtures, usable
-from distill_rec.evaluation.bootstrap import interval, resampled_means
+from distill_rec.evaluation.bootstrap import interval_of_mean
 from distill_rec.evaluation.protocol import Samples
 from distill_rec.knowledge import Knowledge
 from distill_rec.progress import QuietTask, Task
@@ -64,7 +64,8 @@ def fit(
     mixtures = Mixtures(members, dataset, rows, task=task)
     likeliest = _likeliest(mixtures, start, free)
     best = climb(mixtures.ndcg, _starts(likeliest, start, free), free, task)
-    if not _clearly_larger(*mixtures.ndcg_of_users([best, likeliest])):
+    better, likely = mixtures.ndcg_of_users([best, likeliest])
+    if interval_of_mean(better - likely, RESAMPLES).low <= 0:
         best = _without_idle(mixtures, likeliest, free, len(rows))
     if len(free) == len(start):  # the ranking is the same at any scale; a softmax of the scores is not
         best = best * _likeliest(mixtures, best, None)
@@ -121,14 +122,6 @@ def _without_idle(mixtures: Mixtures, weights: Floats, free: list[int], count: i
         if (without - loss) * count < 0.5 * np.log(count):
             weights, loss = less, without
     return weights
-
-
-def _clearly_larger(one: Floats, other: Floats) -> bool:
-    """Whether the mean is larger by an interval above zero, paired."""
-    if not len(one):
-        return False
-    low, _ = interval(resampled_means((one - other)[:, None], RESAMPLES, 0)[:, 0])
-    return bool(low > 0)
 
 
 def _changed(weights: Floats, place: int, factors: Sequence[float]) -> dict[float, Floats]:

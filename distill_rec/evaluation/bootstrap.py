@@ -78,3 +78,8 @@ def interval(samples: Floats) -> Interval:
     samples = samples[~np.isnan(samples)]
     low, high = np.quantile(samples, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(low), float(high))
+
+
+def interval_of_mean(values: Floats, resamples: int = 2000) -> Interval:
+    """Of the mean of `[n_users]`, as of what one model has more than another for each; zeros of nobody."""
+    return interval(resampled_means(values[:, None], resamples, 0)[:, 0])

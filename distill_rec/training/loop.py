@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from distill_rec.data.dataset import Dataset, Impressions, Queries
-from distill_rec.evaluation.bootstrap import interval, resampled_means
+from distill_rec.evaluation.bootstrap import interval_of_mean
 from distill_rec.evaluation.protocol import validation_means, validation_metric
 from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.files import fingerprint
@@ -45,8 +45,6 @@ from distill_rec.training.window import choose_rows, draw_by_size, run_window, w
 
 BEST, LEARNED = "best.safetensors", "learned.safetensors"
 """Weights that are kept; and the same before their levels were fitted, where any was."""
-
-RESAMPLES = 2000
 
 
 def scorer_of(model: Recommender, name: str, texts: Tensor | None = None, only: Tensor | None = None) -> DotScorer:
@@ -442,9 +440,8 @@ class Training:
                 found.append(validation_means(scorer, self.validation, self.dataset))
             else:
                 found.append(self.task.judge(self.model.eval()).values)
-        difference = (found[1] - found[0])[:, None]
-        low, high = interval(resampled_means(difference, RESAMPLES, 0)[:, 0])
-        return [float(difference.mean()) if len(difference) else 0.0, low, high]
+        difference = found[1] - found[0]
+        return [float(difference.mean()) if len(difference) else 0.0, *interval_of_mean(difference)]
 
 
 def kept_at(folder: Path, update: int) -> Path:
