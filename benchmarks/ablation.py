@@ -192,8 +192,12 @@ def rows_of_two(
     )  # fmt: skip
 
 
-def rows_of_one() -> tuple[Ingredient, ...]:
-    """The rows of a full recipe with one teacher, its start and cosines of item vectors."""
+def rows_of_one(both: tuple[Mapping[str, Any], ...]) -> tuple[Ingredient, ...]:
+    """The rows of a full recipe with one teacher, its start and cosines of item vectors.
+
+    Args:
+        both: that teacher, and the student itself on clicks alone.
+    """
     loss = "student.loss."
     alone = {"student.start": "none", **CLICKS_ALONE, "student.taught.dropout": 0.3}
     return (
@@ -204,6 +208,8 @@ def rows_of_one() -> tuple[Ingredient, ...]:
         Ingredient("no teacher", alone, "the undistilled student: no start, clicks alone, dropout"),
         Ingredient("no clicks", {loss + "click": 0.0}, "no loss of clicks"),
         Ingredient("two stages", FIRST, "before it 200 updates on the teacher's vectors of all texts"),
+        Ingredient("clicks too", {}, "a second teacher, the student itself on clicks alone", teachers=both),
+        Ingredient("merged", {"student.start": MERGED}, "begins as both merged, not as the PLM", "clicks too", both),
     )
 
 
@@ -215,6 +221,16 @@ def falling(updates: int, **changes: Any) -> dict[str, Any]:
 TEXT = {"name": "text", "trunk": PLM, "tuning": "head", "optimizer": falling(600)}
 CLICKS = {"name": "clicks", "kind": "student", "trunk": PLM, "model": {"kind": "static", "optimizer": falling(600)}}
 IDS = {"name": "ids", "kind": "item_ids", "optimizer": falling(600)}
+NEWS = {"dim": 384, "offsets": False}
+HEADLINES = (
+    {"name": "text", "trunk": PLM, **NEWS, "optimizer": falling(600, learning_rate=5e-5, keep_start=True)},
+    {
+        "name": "clicks",
+        "kind": "student",
+        "trunk": PLM,
+        "model": {**NEWS, "optimizer": falling(600, learning_rate=1e-3)},
+    },
+)
 LONG = {"window": 2, "decay": "linear", "max_epochs": 12}
 AGAIN = {"repeat_term": "recency"}
 TABLE = {"dim": 192, "token_weights": "catalogue", **AGAIN}
@@ -245,7 +261,7 @@ ABLATIONS = {
             "teacher": {"optimizer": {"decay": "linear", "max_updates": 600, "validate_every": 50}},
             "student": {"undistilled": False, "optimizer": {"validate_every": 66}},
         },
-        rows_of_one(),
+        rows_of_one(HEADLINES),
         updates=600,
         below="/train",
         unclicked=False,
