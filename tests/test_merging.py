@@ -146,6 +146,15 @@ def test_narrower_it_keeps_most_and_its_first_dimensions_more_than_others(world)
     assert whole < 0.2 * np.square(expected).sum() and first < last
 
 
+def test_one_teacher_that_is_wider_is_cut_too(world):
+    dataset, _, folder = world
+    student, teacher = taught(world, "texts/knowledge", "one", dim=6), Knowledge.load(folder / "texts/knowledge")
+    history, there = dataset.test.history, ~dataset.new
+    expected = scores_of(teacher, history)[:, there]
+    found = (student.user_vectors(history) @ student.item_vectors.T)[:, there]
+    assert np.corrcoef(centred(expected).ravel(), centred(found).ravel())[0, 1] > 0.9
+
+
 def test_what_is_exported_answers_as_torch_does_and_reads_new_items(world):
     dataset, _, folder = world
     model = taught(world, name="narrow", dim=6)
