@@ -67,10 +67,14 @@ def _span(difference: Difference) -> str:
 def _judged(  # noqa: PLR0913
     results: Results, found: Difference | None, better: str, worse: str, unclear: str, advice: str = ""
 ) -> Verdict | None:
-    """One of three sentences by the interval; `advice` follows the second. Open where a training was."""
+    """One of three sentences by the interval; `advice` follows the second.
+
+    Open where whoever is behind, or may be, was not trained to its end; who is ahead would be so all the more.
+    """
     if found is None:
         return None
-    if why := unsettled(results.endings, (found.first, found.second)):
+    behind = (found.second,) if _above(found) else (found.first,) if _below(found) else (found.first, found.second)
+    if why := unsettled(results.endings, behind):
         text = f"{better}? No conclusion: {why} (raise max_updates or max_epochs). So far: {_span(found)}."
         return Verdict(tone="open", text=text)
     if _above(found):

@@ -165,8 +165,18 @@ def test_each_of_several_teachers_is_named_with_its_end_and_the_weights_that_wer
         "'ids' by max_epochs, still rising after 100 updates (kept: the start); the student by a plateau after 700 "
         "updates."
     )
-    rival = next(v for v in found.verdicts if "beats popularity" in v.text and v.tone == "open")
-    assert "the teacher 'ids' was still rising" in rival.text
+    rival = next(v for v in found.verdicts if "beats the undistilled student" in v.text)
+    assert rival.tone == "good" and rival.text.startswith("The teacher beats"), "it would win by more"
+
+
+def test_a_model_that_was_cut_while_it_is_behind_has_not_lost() -> None:
+    dataset, scorers = build_world({"popularity": 0.0, "undistilled": 0.9, "student": 0.4, "teacher": 1.0})
+    early, done = ended("max_epochs", rising=True), ended()
+    for student, undistilled, tone in [(early, done, "open"), (done, early, "bad"), (early, early, "open")]:
+        endings = {"student": [student], "undistilled": [undistilled], "teacher": [done]}
+        found = compare(scorers, dataset, SECTION, endings=endings)
+        (told,) = [v for v in found.verdicts if v.text.startswith(("Distillation gained", "Distillation lost in"))]
+        assert told.tone == tone and ("No conclusion: the student" in told.text) == (tone == "open")
 
 
 def test_whose_items_without_a_click_were_lowered_is_told() -> None:
