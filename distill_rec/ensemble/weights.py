@@ -97,6 +97,8 @@ def climb(
             while factors:
                 task.note(f"nDCG@10 {top:.4f}")
                 others = _changed(best, place, factors)
+                if not others:
+                    break
                 found = values(list(others.values()))
                 gains = (factor for factor, one in zip(others, found, strict=True) if one > top * (1 + GAIN))
                 if (gain := next(gains, None)) is None:

@@ -200,6 +200,16 @@ def test_a_weight_of_zero_comes_back_where_it_helps() -> None:
     assert climb(each(value), [np.array([1.0, 0.0])], [0, 1]).tolist() == [1.0, 0.5]
 
 
+def test_a_climb_from_weights_of_nothing_stays_there() -> None:
+    """No factor changes a zero, so there is nothing to ask: teachers that all lead away are told so by `fit`."""
+
+    def asked(each: Sequence[np.ndarray]) -> list[float]:
+        assert len(each)
+        return [0.0] * len(each)
+
+    assert climb(asked, [np.zeros(2)], [0, 1]).tolist() == [0.0, 0.0]
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_asking_for_several_weights_at_once_climbs_as_one_after_the_other_does(seed: int) -> None:
     """The climb as it reads: every weight is tried on what the one before it left."""
