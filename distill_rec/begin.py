@@ -60,8 +60,7 @@ class Earlier:
 
     def rows(self, dataset: Dataset) -> NDArray[np.int64]:
         """The number that each item of a data set has in this one's, by its id; -1 of one that it does not have."""
-        numbers = {item: number for number, item in enumerate(self.dataset.items["item_id"].to_list())}
-        return np.array([numbers.get(item, -1) for item in dataset.items["item_id"].to_list()], dtype=np.int64)
+        return self.dataset.numbers_of(dataset)
 
     def fill(self, module: nn.Module, prefix: str) -> None:
         """Copy its tensors of a part into a module's, parameters and buffers.

@@ -11,6 +11,9 @@ from distill_rec.records import Record
 LATER = "later"
 """What comes before the names of a student's tensors that encode texts which come after its training."""
 
+TRANSITIONS = "transitions"
+"""What comes before the names of its transition term's."""
+
 
 class TeacherRecord(Record):
     """A teacher's.

@@ -208,6 +208,12 @@ class StudentSection(ModelSection, LearningSection, Sourced):
         "PLM alone), merged (all teachers together, cut to `dim`, which needs no training: the student has the user "
         "encoders of all, and leaves this start for better weights alone), or the name of one of several teachers",
     )
+    transition_term: Literal["none", "fitted"] = Field(
+        "none",
+        description="fitted: numbers added to the scores of items that people clicked soon after those of the history, "
+        "counted in the training clicks; how much they count is fitted on validation data, for the teachers in the "
+        "report too. Of a log of clicks alone",
+    )
     undistilled: bool = Field(True, description="also train the same student on clicks alone, for comparison")
     initialised: bool = Field(
         False, description="also train it from the teacher's start on clicks alone: apart, what start and losses give"

@@ -112,6 +112,15 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
             found = "set, and no teacher keeps a state from its way"
             do = "Name some updates, as trajectory = [40, 80, 160], of a teacher of kind bi_encoder or item_ids."
             raise RecipeError(f"{where}, section student.order", found, "a teacher with a key trajectory", do)
+    if (
+        recipe.student is not None
+        and recipe.student.transition_term != "none"
+        and kind_of(recipe.data) == "impressions"
+    ):
+        found = (
+            f"{recipe.student.transition_term!r}, and the data are read as impressions, which have no order of clicks"
+        )
+        raise RecipeError(f"{where}, key student.transition_term", found, "none, or data that are a log of clicks")
     if recipe.teacher is None and recipe.student is not None:
         without = {
             "first": "a first stage of distillation",
@@ -137,6 +146,14 @@ def _trajectories(settings: Mapping[str, Any]) -> list[Any]:
     """Those that teachers or their variants name."""
     teachers = teachers_of(settings)
     return [one.get("trajectory") for teacher in teachers for one in (teacher, *teacher.get("choose", []))]
+
+
+def _refuse_transitions(recipe: Recipe, where: str) -> None:
+    """Refuse a transition term of data that are no log of clicks."""
+    if recipe.student is None or recipe.student.transition_term == "none" or kind_of(recipe.data) != "impressions":
+        return
+    found = f"{recipe.student.transition_term!r}, and the data are read as impressions"
+    raise RecipeError(f"{where}, key student.transition_term", found, "none, or data that are a log of clicks")
 
 
 def _refuse_joint(tuning: str, teacher: TeacherSection, where: str) -> None:

@@ -15,10 +15,11 @@ from torch import Tensor
 
 from distill_rec.artifact.layout import Layout
 from distill_rec.artifact.new_level import NewLevel
+from distill_rec.artifact.transition import TransitionTerm
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.scorer import DotScorer
-from distill_rec.model_records import LATER, StudentRecord
+from distill_rec.model_records import LATER, TRANSITIONS, StudentRecord
 from distill_rec.nn.from_settings import user_encoder_of
 from distill_rec.nn.recommender import TextEncoder, user_vectors
 from distill_rec.nn.user_encoders import UserEncoder
@@ -104,6 +105,12 @@ class StudentModel:
         repeat = self.tensors.get("repeat")
         return None if repeat is None else repeat.numpy()
 
+    @cached_property
+    def transitions(self) -> TransitionTerm | None:
+        """The transition term; None where there is none."""
+        found = under(self.tensors, TRANSITIONS)
+        return TransitionTerm.of_arrays({name: one.numpy() for name, one in found.items()}) if found else None
+
     @property
     def neutral(self) -> Tensor | None:
         """`[d]`, the vector of a text that says nothing; None where it was learned, or by an older release."""
@@ -127,7 +134,7 @@ class StudentModel:
 
     def scorer(self, name: str) -> DotScorer:
         """As the evaluation sees it."""
-        return DotScorer(name, self.item_vectors, self.user_vectors, self.repeat)
+        return DotScorer(name, self.item_vectors, self.user_vectors, self.repeat, self.transitions)
 
     def with_new_at(self, level: float, name: str, dataset: Dataset) -> DotScorer:
         """The same where new items stand at another level.
@@ -139,7 +146,7 @@ class StudentModel:
         assert self.new_level is not None
         items = self.item_vectors.copy()
         items[dataset.new] += self.new_level.shift(level)
-        return DotScorer(name, items, self.user_vectors, self.repeat)
+        return DotScorer(name, items, self.user_vectors, self.repeat, self.transitions)
 
     def encode_texts(self, texts: list[str]) -> NDArray[np.float32]:
         """Text part of item vectors `[n, d]` of any texts."""
@@ -189,8 +196,7 @@ def earlier_vectors(student: StudentModel, its: Dataset, dataset: Dataset) -> ND
     Args:
         its: data that it was trained on.
     """
-    numbers = {item: number for number, item in enumerate(its.items["item_id"].to_list())}
-    rows = np.array([numbers.get(item, -1) for item in dataset.items["item_id"].to_list()], dtype=np.int64)
+    rows = its.numbers_of(dataset)
     old, new = its.items["text"].to_list(), dataset.items["text"].to_list()
     same = np.array([row >= 0 and old[row] == text for row, text in zip(rows, new, strict=True)], dtype=np.bool_)
     out = np.empty((len(rows), student.item_vectors.shape[1]), np.float32)

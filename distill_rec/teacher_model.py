@@ -14,8 +14,8 @@ from distill_rec.artifact.item_ids import digest_of_ids
 from distill_rec.data.dataset import Dataset
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.listed import ListedScorer, coverage
-from distill_rec.evaluation.repeats import add_to_candidates, add_to_catalogue
 from distill_rec.evaluation.scorer import DotScorer, Scorer
+from distill_rec.evaluation.terms import add_to_candidates, add_to_catalogue
 from distill_rec.files import read_json
 from distill_rec.handover import ITEM_IDS
 from distill_rec.knowledge import Knowledge, history_rows

@@ -25,6 +25,9 @@ NEW_LEVEL = "new_level.safetensors"
 """How high items stand whose texts came after the training; not there where nothing was fitted to these, or where an
 older release exported it."""
 
+TRANSITIONS = "transitions.safetensors"
+"""Followers of items (`transition.TransitionTerm`); not there where there is no transition term."""
+
 ITEM_VECTORS = "items{}.safetensors"
 TEACHER = "teacher/"
 """Folder of the teacher's `ITEM_IDS`, `ITEM_VECTORS` in fp32 and `USER_ENCODER`, where they were exported."""

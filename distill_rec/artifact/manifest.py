@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from distill_rec.artifact.errors import ArtifactError
-from distill_rec.artifact.layout import LAYOUTS, MANIFEST, WHOLE
+from distill_rec.artifact.layout import LAYOUTS, MANIFEST, TRANSITIONS, WHOLE
 from distill_rec.artifact.records import (
     EXPORT_AGAIN,
     MANIFEST_FORM,
     WITHOUT_DIMS,
     WITHOUT_REPEAT,
+    WITHOUT_TRANSITIONS,
     as_json,
     require_types,
 )
@@ -102,9 +103,11 @@ class Manifest:
 
     @property
     def needed_version(self) -> int:
-        """The format version of what it holds: a release that would leave out the repeat term must not read it."""
-        if self.dims:
+        """The format version of what it holds: a release that would leave out a term of the scores must not read it."""
+        if TRANSITIONS in self.files:
             return MANIFEST_FORM.version
+        if self.dims:
+            return WITHOUT_TRANSITIONS
         return WITHOUT_DIMS if self.repeat or self.teacher.get("repeat") else WITHOUT_REPEAT
 
     def to_json(self) -> str:

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from distill_rec.artifact.errors import ArtifactError
 from distill_rec.artifact.files import Files
 from distill_rec.artifact.item_ids import KEY, digest_of_ids
-from distill_rec.artifact.layout import ITEM_IDS, NEUTRAL, NEW_LEVEL, TEXTS
+from distill_rec.artifact.layout import ITEM_IDS, NEUTRAL, NEW_LEVEL, TEXTS, TRANSITIONS
 from distill_rec.artifact.new_level import NewLevel
 from distill_rec.artifact.records import EXPORT_AGAIN
 from distill_rec.artifact.stored import Floats, Stored
 from distill_rec.artifact.tensors import mapped_tensors
+from distill_rec.artifact.transition import TransitionTerm
 
 TYPES = (np.dtype(np.float32), np.dtype(np.float16), np.dtype(np.int8))
 """Of stored vectors."""
@@ -110,6 +111,21 @@ def read_new_level(files: Files) -> NewLevel | None:
             if found.shape != shape or found.dtype != np.float32 or not np.isfinite(found).all():
                 raise ValueError(f"{name} {found.dtype} {found.shape} where finite float32 {shape} belongs")
     return NewLevel(tensors["vector"], float(tensors["level"][0]))
+
+
+def read_transitions(files: Files, count: int) -> TransitionTerm | None:
+    """The transition term, where there is one.
+
+    Args:
+        count: items of the catalogue; those that were added after the training are behind the others and have none.
+    """
+    if TRANSITIONS not in files.manifest.files:
+        return None
+    with fitting(files, TRANSITIONS):
+        found = TransitionTerm.of_arrays(read_tensors(files, TRANSITIONS))
+        if len(found.items) > count:
+            raise ValueError(f"followers of {len(found.items)} items in a catalogue of {count}")
+    return found
 
 
 def _texts_of(files: Files, name: str, what: str) -> list[str]:

@@ -38,16 +38,19 @@ class Form:
         raise ArtifactError(where, f"format version {found!r}", f"version {self.version}", do)
 
 
-MANIFEST_FORM = Form(5, (1, 2, 3, 4))
+MANIFEST_FORM = Form(6, (1, 2, 3, 4, 5))
 """Version 1 had one precision and no golden inputs, version 2 read entities as they stand, version 3 had no repeat
-term, version 4 no dimensions that work alone. It stands for ids, texts, vectors and encoders too: their files hold no
-number of their own."""
+term, version 4 no dimensions that work alone, version 5 no transition term. It stands for ids, texts, vectors and
+encoders too: their files hold no number of their own."""
 
 WITHOUT_REPEAT = 3
 """What is written of an artifact without a repeat term: a release that knows of none ranks it right."""
 
 WITHOUT_DIMS = 4
 """What is written of an artifact with a repeat term whose dimensions all belong together."""
+
+WITHOUT_TRANSITIONS = 5
+"""What is written of an artifact whose first dimensions work alone, and that has no transition term."""
 
 GOLDEN_FORM = Form(1)
 """Golden inputs of older releases have no number, and are version 1."""

@@ -19,8 +19,8 @@ FEW = 3
 def student_scorer(name: str, student: Student, dataset: Dataset) -> DotScorer | RankedById:
     """An exported student as the evaluation sees it: the vectors that a service ranks with, dimension and all.
 
-    One with a repeat term that reads shorter histories than the data have is asked one by one, as it knows by itself
-    how long ago a click was.
+    One with a repeat or a transition term that reads shorter histories than the data have is asked one by one, as it
+    knows by itself how long ago a click was.
 
     Raises:
         DataError: it lacks items of the data.
@@ -32,15 +32,17 @@ def student_scorer(name: str, student: Student, dataset: Dataset) -> DotScorer |
         known = f"{len(ids) - len(missing):,} of the data's {len(ids):,} items, not {', '.join(missing[:FEW])}"
         do = "Add them by their texts first: student.add_items({id: text, ...})."
         raise DataError(f"model {name!r}", f"knows {known}", "all of them", do)
-    if student.repeat is not None and student.max_history < dataset.max_history:
+    term = student.transition_term
+    if (student.repeat is not None or term is not None) and student.max_history < dataset.max_history:
         return RankedById(name, student.rank, ids)
-    vectors = np.ascontiguousarray(student.item_vectors[[place[item] for item in ids]])
+    rows = np.array([place[item] for item in ids], dtype=np.int64)
+    vectors = np.ascontiguousarray(student.item_vectors[rows])
 
     def users(history: Ragged) -> Floats:
         rows = [student.encode_user([ids[item] for item in history[row]]) for row in range(len(history))]
         return np.stack(rows) if rows else np.empty((0, vectors.shape[1]), np.float32)
 
-    return DotScorer(name, vectors, users, student.repeat)
+    return DotScorer(name, vectors, users, student.repeat, None if term is None else term.renumbered(rows))
 
 
 class RankedById:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,11 @@ from distill_rec.comparison.tested import tested
 from distill_rec.evaluation.columns import ordered
 from distill_rec.evaluation.cost import measure_each
 from distill_rec.evaluation.others import others_of
-from distill_rec.evaluation.scorer import popularity
+from distill_rec.evaluation.scorer import DotScorer, Scorer, popularity
 from distill_rec.pipeline.evaluate import tested_parts
 from distill_rec.progress import Progress
 from distill_rec.runtime.errors import RunError
+from distill_rec.training.transition_term import with_transitions
 
 if TYPE_CHECKING:
     from distill_rec.data.dataset import Dataset
@@ -66,7 +67,7 @@ def compare(
     test = tested(dataset, evaluate)
     found = {name: compared(name, model, test.dataset) for name, model in models.items()}
     others = others_of(test.section.others, test.dataset, tested_parts(test.dataset))
-    scorers: dict[str, Any] = {name: one.scorers for name, one in found.items()}
+    scorers: dict[str, Any] = _with_terms(found, test.dataset)
     costs = measure_each(_measurable(found), test.dataset, progress) if test.section.cost else {}
     results = evaluated(
         _with_baselines(scorers | others.scorers, test.dataset, test.section.transitions),
@@ -83,6 +84,17 @@ def compare(
         progress=progress,
     )
     return Comparison(results)
+
+
+def _with_terms(found: Mapping[str, Compared], dataset: Dataset) -> dict[str, Sequence[Scorer]]:
+    """Scorers of each model, teachers with a transition term where a student has one, as in a run's report."""
+    scorers = {name: one.scorers for name, one in found.items()}
+    if any(isinstance(one, DotScorer) and one.transitions is not None for each in scorers.values() for one in each):
+        for name, one in found.items():
+            if one.served is not None and one.served.kind == "teacher":
+                seeds = {str(number): scorer for number, scorer in enumerate(one.scorers)}
+                scorers[name] = list(with_transitions(seeds, dataset).values())
+    return scorers
 
 
 def _measurable(found: Mapping[str, Compared]) -> dict[str, Any]:

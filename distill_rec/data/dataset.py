@@ -228,6 +228,11 @@ class Dataset:
         """Items with a training click: those that may hold an offset and be drawn as negatives."""
         return self.train_clicks > 0
 
+    def numbers_of(self, other: Dataset) -> NDArray[np.int64]:
+        """The number here of each item of another data set, by its id; -1 of one that is not here."""
+        numbers = {item: number for number, item in enumerate(self.items["item_id"].to_list())}
+        return np.array([numbers.get(item, -1) for item in other.items["item_id"].to_list()], dtype=np.int64)
+
     def columns(self, names: Sequence[str] | None = None) -> pl.DataFrame | None:
         """The items' own columns, as their files have them, row = item index; None where nothing has kept them.
 

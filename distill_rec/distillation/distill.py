@@ -27,8 +27,10 @@ from distill_rec.together import joint
 from distill_rec.training import Objective
 from distill_rec.training.checkpoint import load_trainable, under
 from distill_rec.training.histories import click_histories
+from distill_rec.training.loop import scorer_of
 from distill_rec.training.outcome import note_before
 from distill_rec.training.search import search
+from distill_rec.training.transition_term import fit_transitions
 
 
 def distill(  # noqa: PLR0913
@@ -97,7 +99,9 @@ def distill(  # noqa: PLR0913
         training.learner.write(folder / FOLDER)
     built.finish(dataset)
     built.model.cpu()
-    write_student(built, dataset, folder)
+    fitted = section.transition_term == "fitted"
+    transitions = fit_transitions(scorer_of(built.model, name), dataset) if fitted else None
+    write_student(built, dataset, folder, transitions)
     for path in sorted(folder.glob("**/checkpoint-*")):
         path.unlink()
 

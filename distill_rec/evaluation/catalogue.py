@@ -12,8 +12,8 @@ from distill_rec.data.dataset import Queries
 from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.listed import ListedScorer
 from distill_rec.evaluation.metrics.ranks import TargetRanks
-from distill_rec.evaluation.repeats import add_to_catalogue
 from distill_rec.evaluation.scorer import DotScorer, Floats, Scorer, scores_at
+from distill_rec.evaluation.terms import add_to_catalogue
 from distill_rec.runtime.errors import DataError
 
 BLOCK_BYTES = 8 << 20
@@ -169,7 +169,7 @@ class Products:
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is refused by name later
             np.matmul(users, self._columns, out=chunk)
         chunk[:, self._copies.item] = chunk[:, self._copies.original]
-        add_to_catalogue(self._scorer.repeat, history, chunk, number)
+        add_to_catalogue(self._scorer.repeat, history, chunk, number, self._scorer.transitions)
 
 
 class Asked:

@@ -93,6 +93,7 @@ def compare(
         losses=losses or {},
         endings=endings or {},
         repeats=_repeats(seeds),
+        transition_factors=_transition_factors(seeds),
     )
     users = max(map(len, seeds.values())) * min(section.list_users, len(np.unique(samples.user)))
     with (progress or Quiet()).task("looking at lists of users", users) as task:
@@ -180,6 +181,15 @@ def _repeats(seeds: Mapping[str, Sequence[Scorer]]) -> dict[str, list[float]]:
         name: [round(float(number), 3) for number in one.repeat]
         for name, one in first.items()
         if isinstance(one, DotScorer) and one.repeat is not None
+    }
+
+
+def _transition_factors(seeds: Mapping[str, Sequence[Scorer]]) -> dict[str, float]:
+    first = {name: scorers[0] for name, scorers in seeds.items()}
+    return {
+        name: one.transitions.factor
+        for name, one in first.items()
+        if isinstance(one, DotScorer) and one.transitions is not None
     }
 
 

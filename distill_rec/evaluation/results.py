@@ -328,6 +328,9 @@ class Results(Record):
     repeats: dict[str, list[float]] = Field(
         default_factory=dict, description="numbers of the repeat term of each model that has one, by age"
     )
+    transition_factors: dict[str, float] = Field(
+        default_factory=dict, description="by which the transition term of each model that has one goes into its scores"
+    )
     shares: list[Share] = Field(default_factory=list, description="of several teachers, what each gives to their sum")
     new_levels: list[AtLevel] = Field([], description="what it costs and gives that new items stand as high as this")
     curves: dict[str, list[tuple[float, float]]] = Field({}, description="validation nDCG@10 by update, per model")

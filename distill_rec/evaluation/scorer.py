@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from distill_rec.artifact.transition import TransitionTerm
 from distill_rec.data.ragged import Ragged
-from distill_rec.evaluation.repeats import add_to_candidates, add_to_catalogue
+from distill_rec.evaluation.terms import add_to_candidates, add_to_catalogue
 
 if TYPE_CHECKING:
     from distill_rec.data.dataset import Impressions, Queries
@@ -56,20 +57,22 @@ def scores_at(scorer: Scorer, samples: Queries | Impressions, rows: NDArray[np.i
 
 @dataclass(frozen=True)
 class DotScorer:
-    """A model with scores v·u, and r more for items of the history where it has a repeat term.
+    """A model with scores v·u, to which its repeat term and its transition term add, where it has them.
 
     Attributes:
         name: what tables and errors call it.
         item_vectors: float32 `[n_items, d]`.
         user_vectors: from rows of items, oldest first, to float32 `[n_rows, d]`; called in batches, in the samples'
             order.
-        repeat: float32 `[BUCKETS]`, r by how long ago (`distill_rec.artifact.repeat`); None without a repeat term.
+        repeat: float32 `[BUCKETS]`, by how long ago (`distill_rec.artifact.repeat`); None without a repeat term.
+        transitions: None without a transition term.
     """
 
     name: str
     item_vectors: Floats
     user_vectors: Callable[[Ragged], Floats]
     repeat: Floats | None = None
+    transitions: TransitionTerm | None = None
 
     def scores(self, history: Ragged, candidates: Ragged) -> Floats:
         """See `Scorer`."""
@@ -78,8 +81,20 @@ class DotScorer:
         items = self.item_vectors[candidates.values].astype(np.float64)
         # summed in float64 and rounded, so that equal vectors give equal scores whatever the order of the terms
         found: Floats = np.einsum("nd,nd->n", items, users[row]).astype(np.float32)
-        add_to_candidates(self.repeat, history, row, candidates.values, found)
+        add_to_candidates(self.repeat, history, row, candidates.values, found, self.transitions)
         return found
+
+
+def one_after_the_other(users: Floats) -> Callable[[Ragged], Floats]:
+    """User vectors `[n, d]` that are known, as a `DotScorer` is asked for them: in batches, in the samples' order."""
+    place = 0
+
+    def following(history: Ragged) -> Floats:
+        nonlocal place
+        place += len(history)
+        return users[place - len(history) : place]
+
+    return following
 
 
 def catalogue_scores(scorer: Scorer, history: Ragged, n_items: int, users: Floats | None = None) -> Floats:
@@ -93,7 +108,7 @@ def catalogue_scores(scorer: Scorer, history: Ragged, n_items: int, users: Float
         return np.reshape(np.asarray(asked, dtype=np.float32), (len(history), n_items))
     users = scorer.user_vectors(history) if users is None else users
     found = np.asarray(users @ scorer.item_vectors.T)
-    add_to_catalogue(scorer.repeat, history, found)
+    add_to_catalogue(scorer.repeat, history, found, transitions=scorer.transitions)
     return found
 
 

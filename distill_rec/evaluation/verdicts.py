@@ -33,6 +33,7 @@ def verdicts(results: Results) -> list[Verdict]:
     out += [_nothing_to_give(results, table, metric), _retention(results, table)]
     out += [
         _seen_items(results, metric),
+        _transitions(results),
         _new_items(results),
         *_rare_targets(results),
         *gains_told(results),
@@ -210,6 +211,17 @@ def _of_repeats(results: Results) -> str:
         by_age = (f"{signed(number)} ({age})" for age, number in zip(NAMES, numbers, strict=True))
         learned.append(f"{title_of(model)} {', '.join(by_age)}")
     return f"the repeat terms, by clicks since the item's last: {'; '.join(learned)}."
+
+
+def _transitions(results: Results) -> Verdict | None:
+    """Which models have a transition term: their figures are not those of their vectors alone."""
+    if not results.transition_factors:
+        return None
+    each = [f"{title_of(name)} {factor:g} times" for name, factor in results.transition_factors.items()]
+    text = (
+        "Items that followed those of the history in the training clicks get more: what is counted goes into the scores"
+    )
+    return Verdict(tone="note", text=f"{text} of {', '.join(each)}, each as validation data had it best.")
 
 
 def _new_items(results: Results) -> Verdict | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from distill_rec.artifact.layout import NEW_LEVEL
+from distill_rec.artifact.layout import NEW_LEVEL, TRANSITIONS
 from distill_rec.artifact.manifest import Manifest
 from distill_rec.artifact.repeat import NAMES
 from distill_rec.data.dataset import Dataset
@@ -39,6 +39,7 @@ def model_card(kind: str, manifest: Manifest, dataset: Dataset, report: ExportRe
         "may also hold a learned offset; new items are encoded from text alone. Its tokens and first weights came from "
         f"`{_source(manifest.trunk)}`.",
         *_repeat(manifest),
+        *_transitions(manifest),
         *_dims(manifest),
         *_new_level(manifest),
         "",
@@ -89,6 +90,16 @@ def _repeat(manifest: Manifest) -> list[str]:
         "",
         "Scores of items that stand in the history get a learned number, by how many clicks ago the last one on them "
         f"was: {numbers}. `recommend(..., seen=True)` ranks them among the others.",
+    ]
+
+
+def _transitions(manifest: Manifest) -> list[str]:
+    if TRANSITIONS not in manifest.files:
+        return []
+    return [
+        "",
+        "Items that people clicked soon after those of the history get numbers of their own, as counted: "
+        "`transitions(history)` tells them.",
     ]
 
 

@@ -23,6 +23,7 @@ from distill_rec.artifact.layout import (
     TEXTS,
     TOKENIZER,
     TRAINING,
+    TRANSITIONS,
     USER_ENCODER,
 )
 from distill_rec.artifact.link import LINK, version_of
@@ -82,7 +83,8 @@ def export_student(  # noqa: PLR0913
     require_same(student_folder, "the student", model.config, dataset)
     if teacher is not None:
         require_same(teacher.folder, "the teacher", teacher.knowledge.marks, dataset)
-    yardstick = Yardstick.of(model, dataset, None if teacher is None else _validated(teacher, dataset, section))
+    judged = None if teacher is None else _validated(teacher, dataset, section)
+    yardstick = Yardstick.of(model, dataset, _with_term(judged, model, dataset))
     progress = progress or Quiet()
     with progress.task("export", 3 + len(precisions)) as task:
         with new_version(export_folder, section.keep) as folder:
@@ -139,6 +141,15 @@ def _validated(teacher: Teacher, dataset: Dataset, section: ExportSection) -> Sc
     return found
 
 
+def _with_term(teacher: Scorer | None, model: StudentModel, dataset: Dataset) -> Scorer | None:
+    """A teacher with a transition term where the student has one: it is measured by what distilling kept of it."""
+    if teacher is None or model.transitions is None:
+        return teacher
+    from distill_rec.training.transition_term import with_transitions  # noqa: PLC0415
+
+    return with_transitions({"teacher": teacher}, dataset)["teacher"]
+
+
 def _ordered(section: ExportSection) -> list[str]:
     """The precisions, the main one first.
 
@@ -167,6 +178,8 @@ def _write_parts(
         write_bytes(folder / NEUTRAL, save({"vector": model.neutral.numpy()}))
     if model.new_level is not None:
         write_bytes(folder / NEW_LEVEL, save(model.new_level.arrays()))
+    if model.transitions is not None:
+        write_bytes(folder / TRANSITIONS, save(model.transitions.arrays()))
     if section.weights:
         for path in (model.folder / "model.json", model.weights_file, model.tokenizer_file):
             write_bytes(folder / TRAINING / path.name, path.read_bytes())
@@ -242,7 +255,7 @@ def _described(  # noqa: PLR0913
     for dim in reversed(manifest.dims or [manifest.dim]):  # the whole student first
         name = "student" if dim == manifest.dim else f"student, {dim} dimensions"
         scorers[name] = exported_scorer(Student.load(folder, dim=dim), yardstick.model, dataset, 0)
-    tested = None if teacher is None else teacher.scorer_on(dataset, "test")
+    tested = None if teacher is None else _with_term(teacher.scorer_on(dataset, "test"), yardstick.model, dataset)
     if tested is not None:
         scorers["teacher"] = tested
     with progress.task("the test, by what is exported and its teacher", len(scorers) * len(dataset.test)) as task:

@@ -32,6 +32,14 @@ def golden_inputs(folder: Path, dataset: Dataset, precisions: list[str]) -> Gold
         for row in histories
     ]
     if Manifest.read(folder).repeat:  # asked of items of the history too, the longest ago among them
-        requests = [replace(one, candidates=list(dict.fromkeys(one.candidates + one.history))) for one in requests]
+        requests = [_with(one, one.history) for one in requests]
+    whole = Student.load(folder)
+    if whole.transition_term is not None:
+        requests = [_with(one, list(whole.transitions(one.history))[:CANDIDATES]) for one in requests]
     golden = Golden(texts, requests, expected={})
     return golden.answered(precisions, lambda name: Student.load(folder, precision=name))
+
+
+def _with(question: Question, items: list[str]) -> Question:
+    """The same asked of these items too."""
+    return replace(question, candidates=list(dict.fromkeys(question.candidates + items)))

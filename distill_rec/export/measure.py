@@ -101,7 +101,7 @@ def exported_scorer(student: Student, model: StudentModel, dataset: Dataset, enc
         distinct, number = history.distinct(student.max_history)
         return np.stack([student.encode_user([ids[item] for item in row]) for row in distinct])[number]
 
-    return DotScorer(f"student, {student.info.precision}", vectors, users, student.repeat)
+    return DotScorer(f"student, {student.info.precision}", vectors, users, student.repeat, student.transition_term)
 
 
 def watched(scorer: Scorer, task: Task) -> Scorer:

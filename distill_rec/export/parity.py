@@ -12,7 +12,7 @@ from scipy.stats import pearsonr, rankdata
 from distill_rec.data.dataset import Dataset, Sequences
 from distill_rec.data.ragged import Ragged
 from distill_rec.data.slices import Rows
-from distill_rec.evaluation.repeats import add_to_catalogue
+from distill_rec.evaluation.terms import add_to_catalogue
 from distill_rec.runtime import Student
 from distill_rec.runtime.errors import ArtifactError
 from distill_rec.student_model import StudentModel
@@ -69,9 +69,9 @@ def measure_parity(student: Student, model: StudentModel, dataset: Dataset, samp
     ids = student.item_ids
     users = np.stack([student.encode_user([ids[item] for item in row]) for row in history])
     scores, torch_scores = users @ catalogue.T, model.user_vectors(history) @ model.item_vectors.T
-    _add_repeats(student, history, scores)
+    _add_terms(student, history, scores)
     read = Ragged.from_rows([row[-student.max_history :] for row in history])
-    add_to_catalogue(model.repeat, read, torch_scores)
+    add_to_catalogue(model.repeat, read, torch_scores, transitions=model.transitions)
     difference = np.abs(scores - torch_scores)
     largest = float(difference.max())
     pairs = list(zip(scores, torch_scores, strict=True))
@@ -87,14 +87,15 @@ def measure_parity(student: Student, model: StudentModel, dataset: Dataset, samp
     )
 
 
-def _add_repeats(student: Student, history: Ragged, scores: NDArray[Any]) -> None:
-    """Add what the export's own repeat term says of each history to its scores, in place."""
-    if student.repeat is None:
+def _add_terms(student: Student, history: Ragged, scores: NDArray[Any]) -> None:
+    """Add what the export's own terms say of each history to its scores, in place."""
+    if student.repeat is None and student.transition_term is None:
         return
     ids = student.item_ids
     place = {item: row for row, item in enumerate(ids)}
     for number, row in enumerate(history):
-        for item, add in student.repeats([ids[one] for one in row]).items():
+        clicked = [ids[one] for one in row]
+        for item, add in [*student.repeats(clicked).items(), *student.transitions(clicked).items()]:
             scores[number, place[item]] += add
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,6 @@ def evaluate_run(
     Args:
         labels: columns that the test is sliced by.
     """
-    from distill_rec.ensemble.sums import shares_of
     from distill_rec.evaluation.compare import compare
     from distill_rec.evaluation.others import others_of
     from distill_rec.evaluation.report import write_report
@@ -42,8 +41,9 @@ def evaluate_run(
     assert section is not None
     costs = costs_of(run, dataset, progress) if section.cost else None
     others = others_of(section.others, dataset, tested_parts(dataset))
+    scorers = scorers_of(run, recipe, dataset, progress)
     results = compare(
-        {**scorers_of(run, recipe, dataset, progress), **others.scorers},
+        {**scorers, **others.scorers},
         dataset,
         section,
         name=recipe.name,
@@ -51,11 +51,11 @@ def evaluate_run(
         curves=curves_of(run.path),
         losses=curves_of(run.path, "loss"),
         endings=endings_of(run.path),
-        shares=shares_of(run.stage("teach")) if ensemble_of(run.path) is not None else None,
+        shares=_shares(run, recipe, dataset),
         levels=levels_of(run, dataset),
         labels=labels,
         probabilities=others.probabilities,
-        remarks=[*remarks_of(run, dataset), *others.remarks],
+        remarks=[*remarks_of(run, dataset), *_without_the_term(recipe, scorers), *others.remarks],
         progress=progress,
     )
     write_report(results, run.stage("evaluate"))
@@ -92,15 +92,37 @@ def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progr
             student = load_student(run.path / folder)
             require_same(student.folder, f"the model {name!r}", student.config, dataset)
             found[name] = student.scorer(name)
+    teachers: dict[str, Scorer] = {}
     if (learned := run.path / JOINT_FOLDER / "model.json").exists():
-        found[JOINT] = Teacher.load(learned.parent).scorer(JOINT)
+        teachers[JOINT] = Teacher.load(learned.parent).scorer(JOINT)
     if recipe.teacher is not None:
         teacher = Teacher.load(run.stage("teach"))
         require_same(teacher.folder, "the teacher", teacher.knowledge.marks, dataset)
-        found |= {name: Teacher.load(teacher.folder / name).scorer(name) for name in teacher.members}
+        teachers |= {name: Teacher.load(teacher.folder / name).scorer(name) for name in teacher.members}
         one = teacher.scorer_on(dataset, *tested_parts(dataset))
-        found |= {} if one is None else {"teacher": one}
-    return found
+        teachers |= {} if one is None else {"teacher": one}
+    return found | _as_the_student(recipe, teachers, dataset)
+
+
+def _as_the_student(recipe: Recipe, teachers: dict[str, Scorer], dataset: Dataset) -> dict[str, Scorer]:
+    """Teachers, with a transition term where the student has one: what the term gives is not what distilling gives."""
+    if recipe.student is None or recipe.student.transition_term == "none":
+        return teachers
+    from distill_rec.training.transition_term import with_transitions
+
+    return with_transitions(teachers, dataset)
+
+
+def _shares(run: RunFolder, recipe: Recipe, dataset: Dataset) -> dict[str, tuple[float, Scorer | str | None]] | None:
+    """Of several teachers each one's weight, and the sum without it; see `compare`."""
+    from distill_rec.ensemble.sums import shares_of
+
+    if ensemble_of(run.path) is None:
+        return None
+    shares = shares_of(run.stage("teach"))
+    sums = {name: rest for name, (_, rest) in shares.items() if rest is not None and not isinstance(rest, str)}
+    fitted = _as_the_student(recipe, sums, dataset)
+    return {name: (weight, fitted.get(name, rest)) for name, (weight, rest) in shares.items()}
 
 
 def levels_of(run: RunFolder, dataset: Dataset) -> dict[float, Scorer]:
@@ -132,6 +154,17 @@ def remarks_of(run: RunFolder, dataset: Dataset) -> list[str]:
     why = next((found for part in tested_parts(dataset) if (found := teacher.uncovered(dataset, part))), "")
     said = f"The teacher has no column: {why}. What the student keeps of it, Q and G, is not told."
     return [said] if why else []
+
+
+def _without_the_term(recipe: Recipe, scorers: Mapping[str, Scorer]) -> list[str]:
+    """That the recipe asks for a transition term and the student has none."""
+    from distill_rec.evaluation.scorer import DotScorer
+
+    student = scorers.get("student")
+    asked = recipe.student is not None and recipe.student.transition_term != "none"
+    if not asked or not isinstance(student, DotScorer) or student.transitions is not None:
+        return []
+    return ["The student has no transition term: on validation data it gave nothing that can be told from zero."]
 
 
 def _untrained(section: TeacherSection, dataset: Dataset, progress: Progress) -> dict[str, Scorer]:

@@ -50,8 +50,11 @@ class VerdictRecord(Record):
 def scorer_of_before(run: Path, dataset: Dataset) -> DotScorer:
     """The student of an earlier run over another catalogue, as a service has it that adds the new items."""
     student = load_student(run / STUDENTS["student"])
-    items = earlier_vectors(student, Dataset.load(prepared_beside(student.folder)), dataset)
-    return DotScorer(BEFORE, items, lambda history: user_vectors(student.user_encoder, history, items), student.repeat)
+    before = Dataset.load(prepared_beside(student.folder))
+    items = earlier_vectors(student, before, dataset)
+    transitions = None if student.transitions is None else student.transitions.renumbered(before.numbers_of(dataset))
+    encoder = student.user_encoder
+    return DotScorer(BEFORE, items, lambda history: user_vectors(encoder, history, items), student.repeat, transitions)
 
 
 def compare_with_before(

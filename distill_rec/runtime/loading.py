@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from distill_rec.artifact.files import Files
 from distill_rec.artifact.layout import ITEM_IDS, ITEM_VECTORS, MANIFEST, TEACHER, USER_ENCODER
-from distill_rec.artifact.reading import fitting, read_ids, read_item_ids, read_tensors, read_vectors
+from distill_rec.artifact.reading import fitting, read_ids, read_item_ids, read_tensors, read_transitions, read_vectors
 from distill_rec.artifact.repeat import BUCKETS
+from distill_rec.artifact.transition import TransitionTerm
 from distill_rec.runtime.catalogue import Catalogue
 from distill_rec.runtime.kinds import ItemEncoder, RuntimeKind
 from distill_rec.runtime.merged import MergedUserEncoder
@@ -32,6 +33,7 @@ class Parts:
     user_encoder: UserEncoder
     item_encoder: ItemEncoder
     repeat: RepeatTerm | None = None
+    transitions: TransitionTerm | None = None
 
 
 def read_parts(files: Files, kind: RuntimeKind, threads: int | None, precision: str) -> Parts:
@@ -59,6 +61,7 @@ def read_parts(files: Files, kind: RuntimeKind, threads: int | None, precision: 
         users,
         _item_encoder(files, kind, encoder_file, threads),
         _repeat(files, manifest.repeat, manifest.user_encoder),
+        read_transitions(files, len(ids)),
     )
 
 

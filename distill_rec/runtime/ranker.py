@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from distill_rec.artifact.errors import DataError
+from distill_rec.artifact.transition import TransitionTerm
 from distill_rec.runtime.catalogue import Catalogue, Rows
 from distill_rec.runtime.forks import watch
 from distill_rec.runtime.index import ApproximateIndex
@@ -27,14 +28,20 @@ class Ranker:
     """A catalogue and a user encoder. Thread-safe: reads need no lock, a change replaces the catalogue in one step.
 
     Scores are dot products of item and user vectors, to which a model with a repeat term adds its number for items of
-    the history; only their order within one request has a meaning.
+    the history, and one with a transition term its numbers for items that followed these; only their order within one
+    request has a meaning.
     """
 
     def __init__(
-        self, catalogue: Catalogue, user_encoder: UserEncoder, max_history: int, repeat: RepeatTerm | None = None
+        self,
+        catalogue: Catalogue,
+        user_encoder: UserEncoder,
+        max_history: int,
+        repeat: RepeatTerm | None = None,
+        transitions: TransitionTerm | None = None,
     ) -> None:
         self._catalogue, self._users, self._max_history = catalogue, user_encoder, max_history
-        self._repeat = repeat
+        self._repeat, self._transitions = repeat, transitions
         self._index: ApproximateIndex | None = None
         self._skipped = 0
         self.after_fork()
@@ -76,12 +83,18 @@ class Ranker:
         return None if self._repeat is None else self._repeat.numbers.copy()
 
     @property
+    def transition_term(self) -> TransitionTerm | None:
+        """Followers of the catalogue's first items, in the order of `item_ids`; None where there is no such term."""
+        return self._transitions
+
+    @property
     def skipped(self) -> int:
         """Unknown items that histories have named so far."""
         return self._skipped
 
     def encode_user(self, history: Sequence[str], unknown: Unknown = "skip") -> Floats:
-        """User vector `[dim]` of item ids, oldest first; for a vector index of one's own, beside `repeats`.
+        """User vector `[dim]` of item ids, oldest first; for a vector index of one's own, beside `repeats` and
+        `transitions`.
 
         Args:
             unknown: "skip" leaves unknown items out and counts them (see `skipped`); "refuse" raises.
@@ -99,6 +112,21 @@ class Ranker:
             return {}
         rows = np.unique(read)
         return dict(zip([catalogue.ids[row] for row in rows], self._repeat.of(read, rows).tolist(), strict=True))
+
+    def transitions(self, history: Sequence[str], unknown: Unknown = "skip") -> dict[str, float]:
+        """What the transition term adds to the scores of items after a history; to none where there is no such term."""
+        catalogue = self._catalogue
+        rows, numbers = self._followers([self._read(catalogue, history, unknown)])[0]
+        return dict(zip([catalogue.ids[row] for row in rows.tolist()], numbers.tolist(), strict=True))
+
+    def _followers(self, read: list[Rows]) -> list[tuple[Rows, Floats]]:
+        """Of each history the rows, ascending, that the transition term adds to, and what it adds."""
+        if self._transitions is None:
+            return [(np.empty(0, np.int64), np.empty(0, np.float32))] * len(read)
+        offsets = np.concatenate([[0], np.cumsum([len(rows) for rows in read])])
+        place, rows, numbers = self._transitions.added(np.concatenate(read), offsets)
+        ends = np.searchsorted(place, np.arange(1, len(read)))
+        return list(zip(np.split(rows, ends), np.split(numbers, ends), strict=True))
 
     def _read(self, catalogue: Catalogue, history: Sequence[str], unknown: Unknown) -> Rows:
         """Rows of a history's last clicks."""
@@ -134,6 +162,8 @@ class Ranker:
         scores = dot_rows(catalogue.scored[rows], user)
         if self._repeat is not None:
             scores += self._repeat.of(read, rows)
+        if self._transitions is not None:
+            scores += self._transitions.at(read, np.array([0, len(read)]), np.zeros_like(rows), rows)
         return scores
 
     def rank_many(
@@ -205,23 +235,37 @@ class Ranker:
             next(scanned) if rows is None else _named(catalogue, *best_among(catalogue.scored, user, rows, one.k))
             for one, user, rows in zip(requests, users, few, strict=True)
         ]
-        if not any(one.seen for one in requests):
+        if self._transitions is None and not any(one.seen for one in requests):
             return found
+        followers = self._followers(read)
         return [
-            self._with_seen(catalogue, one, *rest) if one.seen else rest[-1]
-            for one, *rest in zip(requests, users, read, found, strict=True)
+            self._with_terms(catalogue, one, *rest) if one.seen or len(rest[2]) else rest[-1]
+            for one, *rest in zip(requests, users, read, [rows for rows, _ in followers], found, strict=True)
         ]
 
-    def _with_seen(self, catalogue: Catalogue, request: Request, user: Floats, read: Rows, others: Ranked) -> Ranked:
-        """Put the history's own items among the best of the others: no others have a number of the repeat term."""
-        rows = np.unique(catalogue.known_rows(request.history))
+    def _with_terms(  # noqa: PLR0913
+        self, catalogue: Catalogue, request: Request, user: Floats, read: Rows, followers: Rows, others: Ranked
+    ) -> Ranked:
+        """Put what a term adds to among the best of the others.
+
+        Nothing is subtracted from followers, so one of the others that is among the best with the terms was among the
+        best without; the history's own items are not among the others.
+
+        Args:
+            followers: rows that the transition term adds to.
+            others: the best by their vectors, the history left out.
+        """
+        clicked = catalogue.known_rows(request.history)
+        rows = np.union1d(followers, clicked) if request.seen else np.setdiff1d(followers, clicked)
         if len(request.exclude):
             rows = np.setdiff1d(rows, catalogue.known_rows(request.exclude, "exclude"))
         if catalogue.hidden is not None:
             rows = np.setdiff1d(rows, catalogue.hidden)
         if request.only is not None:
             rows = np.intersect1d(rows, catalogue.rows(request.only, "only"))
-        both = others + _named(catalogue, rows, self._scores(catalogue, user, read, rows))
+        own = _named(catalogue, rows, self._scores(catalogue, user, read, rows))
+        names = {name for name, _ in own}
+        both = [one for one in others if one[0] not in names] + own
         return sorted(both, key=lambda one: (-one[1], catalogue.place[one[0]]))[: request.k]
 
     def _few(self, catalogue: Catalogue, user: Floats, request: Request) -> Rows | None:
@@ -233,7 +277,8 @@ class Ranker:
     def explain(self, history: Sequence[str], item: str) -> Ranked:
         """Which items of the history pulled this item up, strongest first.
 
-        Each click's share of the user vector times its product with the item. With the `mean` and `attention` user
+        Each click's share of the user vector times its product with the item, and what a transition term adds for that
+        click. With the `mean` and `attention` user
         encoders the shares add up to the score, less what a repeat term adds to an item of the history. With `causal` a
         click's share is the attention that the last position of the last layer pays it, which leaves out what the
         layers did on the way: a hint, not a sum. With `gru`, `nrms` and the merged encoders of several teachers it
@@ -250,6 +295,8 @@ class Ranker:
         clicked = catalogue.vectors[rows]
         shares = self._users.shares(clicked, None if catalogue.prepared is None else catalogue.prepared[rows])
         pulls = shares * (clicked[:, : len(target)] @ target)
+        if self._transitions is not None:
+            pulls += self._transitions.by_click(rows, catalogue.place[item])
         order = np.argsort(-pulls, kind="stable")
         return [(catalogue.ids[rows[place]], float(pulls[place])) for place in order]
 

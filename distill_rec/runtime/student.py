@@ -71,7 +71,7 @@ class Student(Ranker):
 
     def __init__(self, files: Files, parts: Parts, precision: str) -> None:
         most = int(files.manifest.user_encoder["max_history"])
-        super().__init__(parts.catalogue, parts.user_encoder, most, parts.repeat)
+        super().__init__(parts.catalogue, parts.user_encoder, most, parts.repeat, parts.transitions)
         self._files, self._encoder, self._precision = files, parts.item_encoder, precision
         self._fields = fields_of(files.manifest.template)
         self._new_texts: dict[str, str] = {}

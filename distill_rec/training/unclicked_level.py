@@ -8,17 +8,13 @@ data. How these items rank among each other stays as it was learned, and so does
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_rec.data.dataset import Dataset, Queries
-from distill_rec.data.ragged import Ragged
 from distill_rec.evaluation.protocol import Samples, validation_metric
-from distill_rec.evaluation.scorer import DotScorer
+from distill_rec.evaluation.scorer import DotScorer, one_after_the_other
 from distill_rec.nn.merged import MergedUserEncoder
 from distill_rec.nn.offsets import ItemOffsets
 from distill_rec.nn.recommender import Recommender
@@ -79,7 +75,7 @@ def lower_unclicked(
         if in_histories and len(had):
             own = users.copy()
             own[had] = model.user_vectors(history.take(had), vectors)
-        scorer = DotScorer("", vectors.float().cpu().numpy(), _one_after_the_other(own), model.repeat)
+        scorer = DotScorer("", vectors.float().cpu().numpy(), one_after_the_other(own), model.repeat)
         return validation_metric(scorer, samples, dataset)
 
     # Lowered vectors are read in histories too; so far down as to leave them out, they are like nothing trained on.
@@ -96,18 +92,6 @@ def lower_unclicked(
         bias.add_(level * along)
         offsets.weight.sub_((offsets.warm & (lowered[:, 0] == 0))[:, None] * (level * along))
     return level
-
-
-def _one_after_the_other(users: NDArray[np.float32]) -> Callable[[Ragged], NDArray[np.float32]]:
-    """User vectors `[n, dim]` that are known, as a scorer is asked for them: in batches, in the samples' order."""
-    place = 0
-
-    def following(history: Ragged) -> NDArray[np.float32]:
-        nonlocal place
-        place += len(history)
-        return users[place - len(history) : place]
-
-    return following
 
 
 def constant_direction(users: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ def require_parity(parity):
 class Model:
     """What torch holds of the student in an artifact: its text vectors, offsets, catalogue and users."""
 
-    repeat = None
+    repeat = transitions = None
 
     def __init__(self, student, dataset):
         import torch

@@ -60,9 +60,9 @@ def test_damage_is_an_artifact_error_where_the_hashes_are_right_too(artifact, na
 
 
 def test_another_format_version_is_refused_with_both_numbers(artifact):
-    seal(artifact, format_version=6)
+    seal(artifact, format_version=7)
     with pytest.raises(
-        ArtifactError, match=r"format version 6; expected version 5\. Made by a newer release: upgrade distill-rec"
+        ArtifactError, match=r"format version 7; expected version 6\. Made by a newer release: upgrade distill-rec"
     ):
         Student.load(artifact)
 
