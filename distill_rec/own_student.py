@@ -12,14 +12,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from distill_rec.kinds import validated
-from distill_rec.recipe import OF_DISTILLING
+from distill_rec.recipe import AFTERWARDS, OF_DISTILLING
 
 Settings = dict[str, Any]
 
 KIND = "student"
 OF_TEACHER = ("trunk", "seed", "device")
 """Keys of the student's that the teacher's section has itself."""
-APART = {*OF_DISTILLING, *OF_TEACHER, "begin", "histories"}
+APART = {*OF_DISTILLING, *AFTERWARDS, *OF_TEACHER, "begin", "histories"}
 
 
 def with_own_student(settings: Settings) -> Settings:

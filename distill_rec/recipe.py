@@ -194,6 +194,9 @@ OF_DISTILLING = (
 )
 """Keys of a student that have no effect where it learns from clicks alone."""
 
+AFTERWARDS = ("transition_term",)
+"""Keys of a student that change nothing of its training: what they name is fitted to the finished model."""
+
 
 class StudentSection(ModelSection, LearningSection, Sourced):
     """The small model and how it learns from the teacher; each kind's own settings lie with its code."""
@@ -241,7 +244,7 @@ class StudentSection(ModelSection, LearningSection, Sourced):
 
     def on_clicks(self) -> dict[str, Any]:
         """What decides a training on clicks alone, its PLM and device apart."""
-        apart = dict.fromkeys((*OF_DISTILLING, "trunk", "device"), True)
+        apart = dict.fromkeys((*OF_DISTILLING, *AFTERWARDS, "trunk", "device"), True)
         return self.model_dump(mode="json", exclude={**apart, "histories": {"alone", "clicks"}})
 
     def as_taught(self) -> Self:

@@ -266,10 +266,15 @@ def write_student(built: Built, dataset: Dataset, folder: Path, transitions: Tra
     if built.later is not None:
         tensors |= _of_later(built.later, tensors["item_vectors"], dataset)
     if transitions is not None:
-        tensors |= {f"{TRANSITIONS}.{name}": torch.from_numpy(one) for name, one in transitions.arrays().items()}
+        tensors |= transition_tensors(transitions)
     write_text(folder / "tokenizer.json", built.tokenizer_json)
     save_weights(folder / "weights.safetensors", tensors)
     write_record(folder / "model.json", StudentRecord.model_validate(built.config))
+
+
+def transition_tensors(term: TransitionTerm) -> dict[str, Tensor]:
+    """Its tensors, by the names that a student's are written under."""
+    return {f"{TRANSITIONS}.{name}": torch.from_numpy(one) for name, one in term.arrays().items()}
 
 
 def _of_later(encoder: TextEncoder, vectors: Tensor, dataset: Dataset) -> dict[str, Tensor]:

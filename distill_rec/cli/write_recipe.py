@@ -52,7 +52,10 @@ is to be that in fewer dimensions."""
 SHOWN: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "student": (
         STUDENT,
-        ("kind", "dim", "start", "table_dim", "repeat_term", "offsets", "projection", "undistilled", "initialised"),
+        (
+            *("kind", "dim", "start", "table_dim", "repeat_term", "transition_term", "offsets", "projection"),
+            *("undistilled", "initialised"),
+        ),
     ),
     "student.loss": (LossSection, ("kl", "temperature", "click", "item_cosine", "user_cosine")),
     "student.taught": (TaughtSection, ("rate_factor", "max_updates")),

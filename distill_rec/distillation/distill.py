@@ -22,10 +22,11 @@ from distill_rec.learner import FOLDER
 from distill_rec.progress import Progress, Quiet
 from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import OptimizerSection, StudentSection
-from distill_rec.student_build import write_student
+from distill_rec.student_build import transition_tensors, write_student
+from distill_rec.student_model import load_student
 from distill_rec.together import joint
 from distill_rec.training import Objective
-from distill_rec.training.checkpoint import load_trainable, under
+from distill_rec.training.checkpoint import load_trainable, save_weights, under
 from distill_rec.training.histories import click_histories
 from distill_rec.training.loop import scorer_of
 from distill_rec.training.outcome import note_before
@@ -104,6 +105,16 @@ def distill(  # noqa: PLR0913
     write_student(built, dataset, folder, transitions)
     for path in sorted(folder.glob("**/checkpoint-*")):
         path.unlink()
+
+
+def add_transitions(folder: Path, dataset: Dataset) -> None:
+    """Give a student that was trained without a transition term one of its own, where it is worth it."""
+    student = load_student(folder)
+    if student.transitions is not None:
+        return
+    found = fit_transitions(student.scorer("student"), dataset)
+    if found is not None:
+        save_weights(student.weights_file, student.tensors | transition_tensors(found))
 
 
 def _training_of(  # noqa: PLR0913

@@ -9,13 +9,20 @@ from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from distill_rec.contracts import EstimateTeacher, OpenEncoder, Teach, TeacherSpec, student_spec
 from distill_rec.kinds import settings_of, validated
-from distill_rec.recipe import OF_DISTILLING, StudentSection, TeacherSection
+from distill_rec.recipe import AFTERWARDS, OF_DISTILLING, StudentSection, TeacherSection
 from distill_rec.registry import Late
 
 TRAINED = "trained"
 """Folder of the student itself, within the teacher's."""
 GIVEN = ("trunk", "seed", "device", "begin")
 """Keys that the teacher's section has itself."""
+
+
+def _why(key: str) -> str:
+    if key in GIVEN:
+        return f"teacher.{key} says it"
+    return "it learns from clicks alone" if key in OF_DISTILLING else "a teacher hands over vectors"
+
 
 Model = Annotated[SerializeAsAny[StudentSection], BeforeValidator(lambda value: validated("student", value))]
 
@@ -40,10 +47,9 @@ class StudentTeacherSection(TeacherSection):
     @model_validator(mode="after")
     def _learns_from_clicks(self) -> Self:
         fields = type(self.model).model_fields
-        for key in (*OF_DISTILLING, *GIVEN):
+        for key in (*OF_DISTILLING, *AFTERWARDS, *GIVEN):
             if getattr(self.model, key) != fields[key].get_default(call_default_factory=True):
-                what = "it learns from clicks alone" if key in OF_DISTILLING else f"teacher.{key} says it"
-                raise ValueError(f"model.{key} has no effect here: {what}")
+                raise ValueError(f"model.{key} has no effect here: {_why(key)}")
         if not self.model.histories.clicks:
             raise ValueError("model.histories.clicks is true here, where all that is learned is clicks")
         if self.model.histories.alone:

@@ -76,6 +76,7 @@ def test_the_report_gives_every_model_a_term_of_its_own(finished: Path) -> None:
     assert means["undistilled"].mean == pytest.approx(means["clicks"].mean)
     assert any("Items that followed those of the history" in verdict.text for verdict in results.verdicts)
     plain = load_student(finished / "distill" / "student")
+    assert load_student(finished / "teach" / "clicks" / "trained").transitions is None  # whose files these were
     bare = plain.scorer("student")
     assert bare.transitions is not None
     dataset = Dataset.load(finished / "prepare")

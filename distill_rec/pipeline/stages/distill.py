@@ -93,10 +93,12 @@ class Distill(Stage):
                 train(**job.arguments, progress=work.progress)
 
     def _taken_over(self, work: Work, recipe: Recipe) -> bool:
-        """Whether the undistilled student is one of the teachers, whose files it then has.
+        """Whether the undistilled student is one of the teachers, whose files it then has, and a transition term of
+        its own where the student is to have one.
 
         One that an earlier command began to train goes on.
         """
+        from distill_rec.distillation.distill import add_transitions
         from distill_rec.files import copy_linked
 
         if (twin := twin_of(recipe)) is None:
@@ -104,7 +106,12 @@ class Distill(Stage):
         place = work.folder(self.name) / "undistilled"
         if not place.exists():
             copy_linked(work.folder("teach") / twin, place)
-        return (place / "model.json").exists()
+        if not (place / "model.json").exists():
+            return False
+        assert recipe.student is not None
+        if recipe.student.transition_term == "fitted":
+            add_transitions(place, work.dataset())
+        return True
 
     def estimate(self, recipe: Recipe, sizes: Sizes) -> Estimate:
         from distill_rec.pipeline.memory import held_by_training
