@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from distill_rec.artifact.errors import DataError
 from distill_rec.artifact.transition import TransitionTerm
@@ -237,14 +238,20 @@ class Ranker:
         ]
         if self._transitions is None and not any(one.seen for one in requests):
             return found
-        followers = self._followers(read)
+        added = self._followers(read)
         return [
-            self._with_terms(catalogue, one, *rest) if one.seen or len(rest[2]) else rest[-1]
-            for one, *rest in zip(requests, users, read, [rows for rows, _ in followers], found, strict=True)
+            self._with_terms(catalogue, one, *rest) if one.seen or len(rest[-2][0]) else rest[-1]
+            for one, *rest in zip(requests, users, read, added, found, strict=True)
         ]
 
     def _with_terms(  # noqa: PLR0913
-        self, catalogue: Catalogue, request: Request, user: Floats, read: Rows, followers: Rows, others: Ranked
+        self,
+        catalogue: Catalogue,
+        request: Request,
+        user: Floats,
+        read: Rows,
+        added: tuple[Rows, Floats],
+        others: Ranked,
     ) -> Ranked:
         """Put what a term adds to among the best of the others.
 
@@ -252,18 +259,31 @@ class Ranker:
         best without; the history's own items are not among the others.
 
         Args:
-            followers: rows that the transition term adds to.
+            added: see `_followers`.
             others: the best by their vectors, the history left out.
         """
-        clicked = catalogue.known_rows(request.history)
-        rows = np.union1d(followers, clicked) if request.seen else np.setdiff1d(followers, clicked)
+        rows, numbers = added
+        clicked = np.unique(catalogue.known_rows(request.history))
+        if request.seen:
+            rows = np.union1d(rows, clicked)
+            numbers = np.zeros(len(rows), dtype=np.float32)
+            numbers[np.searchsorted(rows, added[0])] = added[1]
+        kept = np.ones(len(rows), dtype=np.bool_) if request.seen else ~_within(rows, clicked)
         if len(request.exclude):
-            rows = np.setdiff1d(rows, catalogue.known_rows(request.exclude, "exclude"))
+            kept &= ~_within(rows, np.unique(catalogue.known_rows(request.exclude, "exclude")))
         if catalogue.hidden is not None:
-            rows = np.setdiff1d(rows, catalogue.hidden)
+            kept &= ~_within(rows, catalogue.hidden)
         if request.only is not None:
-            rows = np.intersect1d(rows, catalogue.rows(request.only, "only"))
-        own = _named(catalogue, rows, self._scores(catalogue, user, read, rows))
+            kept &= _within(rows, np.unique(catalogue.rows(request.only, "only")))
+        rows = rows[kept]
+        scores = dot_rows(catalogue.scored[rows], user)
+        if self._repeat is not None:
+            scores += self._repeat.of(read, rows)
+        scores += numbers[kept]
+        if len(others) == request.k:  # k items have at least the last one's score already
+            high = scores >= others[-1][1]
+            rows, scores = rows[high], scores[high]
+        own = _named(catalogue, rows, scores)
         names = {name for name, _ in own}
         both = [one for one in others if one[0] not in names] + own
         return sorted(both, key=lambda one: (-one[1], catalogue.place[one[0]]))[: request.k]
@@ -316,6 +336,13 @@ def _scan(catalogue: Catalogue, users: Floats, requests: list[Request]) -> list[
     return [
         _named(catalogue, rows[: one.k], scores[: one.k]) for one, (rows, scores) in zip(requests, found, strict=True)
     ]
+
+
+def _within(rows: Rows, of: Rows) -> NDArray[np.bool_]:
+    """Which rows are among others, which ascend."""
+    if not len(of):
+        return np.zeros(len(rows), dtype=np.bool_)
+    return np.asarray(of[np.minimum(np.searchsorted(of, rows), len(of) - 1)] == rows)
 
 
 def _named(catalogue: Catalogue, rows: Rows, scores: Floats) -> Ranked:
