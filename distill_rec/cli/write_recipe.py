@@ -43,12 +43,12 @@ name = "clicks"
 kind = "student"\
 """
 SEVERAL: dict[str, dict[str, Any]] = {
-    "student": {"start": MERGED},
+    "student": {"start": MERGED, "transition_term": "fitted"},
     "student.loss": {"click": 0.0, "item_cosine": 0.0, "user_cosine": 0.0},
     "student.taught": {"rate_factor": 0.5},
 }
-"""Keys that a student of several teachers has otherwise: it begins as they are together, and what it learns from there
-is to be that in fewer dimensions."""
+"""Keys that a student of clicks and several teachers has otherwise: it begins as they are together, what it learns from
+there is to be that in fewer dimensions, and what follows what, which no vectors hold, stands beside them."""
 SHOWN: dict[str, tuple[type[BaseModel], tuple[str, ...]]] = {
     "student": (
         STUDENT,
