@@ -67,7 +67,7 @@ def compare(
     test = tested(dataset, evaluate)
     found = {name: compared(name, model, test.dataset) for name, model in models.items()}
     others = others_of(test.section.others, test.dataset, tested_parts(test.dataset))
-    scorers: dict[str, Any] = _with_terms(found, test.dataset)
+    scorers: dict[str, Any] = _with_terms(found, test.dataset, progress)
     costs = measure_each(_measurable(found), test.dataset, progress) if test.section.cost else {}
     results = evaluated(
         _with_baselines(scorers | others.scorers, test.dataset, test.section.transitions),
@@ -86,14 +86,16 @@ def compare(
     return Comparison(results)
 
 
-def _with_terms(found: Mapping[str, Compared], dataset: Dataset) -> dict[str, Sequence[Scorer]]:
+def _with_terms(
+    found: Mapping[str, Compared], dataset: Dataset, progress: Progress | None
+) -> dict[str, Sequence[Scorer]]:
     """Scorers of each model, teachers with a transition term where a student has one, as in a run's report."""
     scorers = {name: one.scorers for name, one in found.items()}
     if any(isinstance(one, DotScorer) and one.transitions is not None for each in scorers.values() for one in each):
         for name, one in found.items():
             if one.served is not None and one.served.kind == "teacher":
                 seeds = {str(number): scorer for number, scorer in enumerate(one.scorers)}
-                scorers[name] = list(with_transitions(seeds, dataset).values())
+                scorers[name] = list(with_transitions(seeds, dataset, progress).values())
     return scorers
 
 

@@ -33,6 +33,9 @@ from distill_rec.training.outcome import note_before
 from distill_rec.training.search import search
 from distill_rec.training.transition_term import fit_transitions
 
+UNDISTILLED = "student without distillation"
+"""What progress calls it."""
+
 
 def distill(  # noqa: PLR0913
     section: StudentSection,
@@ -42,7 +45,7 @@ def distill(  # noqa: PLR0913
     *,
     trunk: str,
     clicks_only: bool = False,
-    name: str = "student without distillation",
+    name: str = UNDISTILLED,
     progress: Progress | None = None,
 ) -> None:
     """Train a student into `folder`, or go on where a killed run stopped.
@@ -100,19 +103,21 @@ def distill(  # noqa: PLR0913
         training.learner.write(folder / FOLDER)
     built.finish(dataset)
     built.model.cpu()
-    fitted = section.transition_term == "fitted"
-    transitions = fit_transitions(scorer_of(built.model, name), dataset) if fitted else None
+    transitions = None
+    if section.transition_term == "fitted":
+        called = _called(knowledge, clicks_only, name)
+        transitions = fit_transitions(scorer_of(built.model, called), dataset, progress=progress)
     write_student(built, dataset, folder, transitions)
     for path in sorted(folder.glob("**/checkpoint-*")):
         path.unlink()
 
 
-def add_transitions(folder: Path, dataset: Dataset) -> None:
-    """Give a student that was trained without a transition term one of its own, where it is worth it."""
+def add_transitions(folder: Path, dataset: Dataset, progress: Progress) -> None:
+    """Give a student without distillation that has no transition term one of its own, where it is worth it."""
     student = load_student(folder)
     if student.transitions is not None:
         return
-    found = fit_transitions(student.scorer("student"), dataset)
+    found = fit_transitions(student.scorer(UNDISTILLED), dataset, progress=progress)
     if found is not None:
         save_weights(student.weights_file, student.tensors | transition_tensors(found))
 
@@ -175,11 +180,8 @@ def _train(  # noqa: PLR0913
     section, dataset = training.section, training.dataset
     training.begin()
     objective: Objective = Objective(section.widths, click_histories(section.histories, dataset, section.seed))
-    called = name
-    if knowledge is not None and clicks_only:
-        called = "student from the teacher's start"
-    elif knowledge is not None:
-        called = "student"
+    called = _called(knowledge, clicks_only, name)
+    if knowledge is not None and not clicks_only:
         kind: Callable[..., DistillationObjective] = DistillationObjective
         if training.learner is not None and section.joint is not None:
             kind = partial(JointObjective, teacher=training.learner.model, click=section.joint.teacher_click)
@@ -189,6 +191,13 @@ def _train(  # noqa: PLR0913
         if section.begin:
             _adapt_as_before(objective, Path(section.begin) / "best.safetensors")
     training.run(objective, called, clicks_only, optimizer, place, ranks)
+
+
+def _called(knowledge: Knowledge | None, clicks_only: bool, name: str) -> str:
+    """What progress calls a student; one that learns from clicks alone has a name of its own."""
+    if knowledge is None:
+        return name
+    return "student from the teacher's start" if clicks_only else "student"
 
 
 def _adapt_as_before(objective: Objective, best: Path) -> None:

@@ -83,9 +83,9 @@ def export_student(  # noqa: PLR0913
     require_same(student_folder, "the student", model.config, dataset)
     if teacher is not None:
         require_same(teacher.folder, "the teacher", teacher.knowledge.marks, dataset)
-    judged = None if teacher is None else _validated(teacher, dataset, section)
-    yardstick = Yardstick.of(model, dataset, _with_term(judged, model, dataset))
     progress = progress or Quiet()
+    judged = None if teacher is None else _validated(teacher, dataset, section)
+    yardstick = Yardstick.of(model, dataset, _with_term(judged, model, dataset, progress))
     with progress.task("export", 3 + len(precisions)) as task:
         with new_version(export_folder, section.keep) as folder:
             _write_parts(section, model, dataset, teacher, folder)
@@ -141,13 +141,13 @@ def _validated(teacher: Teacher, dataset: Dataset, section: ExportSection) -> Sc
     return found
 
 
-def _with_term(teacher: Scorer | None, model: StudentModel, dataset: Dataset) -> Scorer | None:
+def _with_term(teacher: Scorer | None, model: StudentModel, dataset: Dataset, progress: Progress) -> Scorer | None:
     """A teacher with a transition term where the student has one: it is measured by what distilling kept of it."""
     if teacher is None or model.transitions is None:
         return teacher
     from distill_rec.training.transition_term import with_transitions  # noqa: PLC0415
 
-    return with_transitions({"teacher": teacher}, dataset)["teacher"]
+    return with_transitions({"teacher": teacher}, dataset, progress)["teacher"]
 
 
 def _ordered(section: ExportSection) -> list[str]:
@@ -255,7 +255,9 @@ def _described(  # noqa: PLR0913
     for dim in reversed(manifest.dims or [manifest.dim]):  # the whole student first
         name = "student" if dim == manifest.dim else f"student, {dim} dimensions"
         scorers[name] = exported_scorer(Student.load(folder, dim=dim), yardstick.model, dataset, 0)
-    tested = None if teacher is None else _with_term(teacher.scorer_on(dataset, "test"), yardstick.model, dataset)
+    tested = (
+        None if teacher is None else _with_term(teacher.scorer_on(dataset, "test"), yardstick.model, dataset, progress)
+    )
     if tested is not None:
         scorers["teacher"] = tested
     with progress.task("the test, by what is exported and its teacher", len(scorers) * len(dataset.test)) as task:

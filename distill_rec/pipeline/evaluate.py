@@ -51,7 +51,7 @@ def evaluate_run(
         curves=curves_of(run.path),
         losses=curves_of(run.path, "loss"),
         endings=endings_of(run.path),
-        shares=_shares(run, recipe, dataset),
+        shares=_shares(run, recipe, dataset, progress),
         levels=levels_of(run, dataset),
         labels=labels,
         probabilities=others.probabilities,
@@ -101,19 +101,23 @@ def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progr
         teachers |= {name: Teacher.load(teacher.folder / name).scorer(name) for name in teacher.members}
         one = teacher.scorer_on(dataset, *tested_parts(dataset))
         teachers |= {} if one is None else {"teacher": one}
-    return found | _as_the_student(recipe, teachers, dataset)
+    return found | _as_the_student(recipe, teachers, dataset, progress)
 
 
-def _as_the_student(recipe: Recipe, teachers: dict[str, Scorer], dataset: Dataset) -> dict[str, Scorer]:
+def _as_the_student(
+    recipe: Recipe, teachers: dict[str, Scorer], dataset: Dataset, progress: Progress
+) -> dict[str, Scorer]:
     """Teachers, with a transition term where the student has one: what the term gives is not what distilling gives."""
     if recipe.student is None or recipe.student.transition_term == "none":
         return teachers
     from distill_rec.training.transition_term import with_transitions
 
-    return with_transitions(teachers, dataset)
+    return with_transitions(teachers, dataset, progress)
 
 
-def _shares(run: RunFolder, recipe: Recipe, dataset: Dataset) -> dict[str, tuple[float, Scorer | str | None]] | None:
+def _shares(
+    run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress
+) -> dict[str, tuple[float, Scorer | str | None]] | None:
     """Of several teachers each one's weight, and the sum without it; see `compare`."""
     from distill_rec.ensemble.sums import shares_of
 
@@ -121,7 +125,7 @@ def _shares(run: RunFolder, recipe: Recipe, dataset: Dataset) -> dict[str, tuple
         return None
     shares = shares_of(run.stage("teach"))
     sums = {name: rest for name, (_, rest) in shares.items() if rest is not None and not isinstance(rest, str)}
-    fitted = _as_the_student(recipe, sums, dataset)
+    fitted = _as_the_student(recipe, sums, dataset, progress)
     return {name: (weight, fitted.get(name, rest)) for name, (weight, rest) in shares.items()}
 
 

@@ -19,6 +19,7 @@ from distill_rec.data.dataset import Dataset, Queries, Sequences
 from distill_rec.data.slices import whole
 from distill_rec.evaluation.protocol import evaluate, user_means, validation_ranks_seen
 from distill_rec.evaluation.scorer import DotScorer, Scorer, one_after_the_other
+from distill_rec.progress import Progress, Quiet, Task
 
 GAPS = 5
 """Clicks on from one that still count as its followers."""
@@ -80,7 +81,12 @@ def _likeliest(counts: csr_matrix, clicks: NDArray[np.float64]) -> TransitionTer
 
 
 def fit_transitions(
-    scorer: DotScorer, dataset: Dataset, counted: TransitionTerm | None = None, *, only_if_sure: bool = True
+    scorer: DotScorer,
+    dataset: Dataset,
+    counted: TransitionTerm | None = None,
+    *,
+    only_if_sure: bool = True,
+    progress: Progress | None = None,
 ) -> TransitionTerm | None:
     """The term at the factor whose gain on validation data is surest, beside a model's scores.
 
@@ -93,6 +99,7 @@ def fit_transitions(
         counted: what `count_transitions` gives, where the caller has it.
         only_if_sure: leave it out where it is not worth its table: where its gain cannot be told from zero, or is none
             on the mean over users.
+        progress: where it is told, by the name of the scorer.
 
     Returns:
         None where it is left out, or there are no validation queries.
@@ -106,12 +113,15 @@ def fit_transitions(
     users = scorer.user_vectors(samples.history.take(np.arange(len(samples))))
     left_out = not validation_ranks_seen(scorer, dataset)
 
-    def ranked(tried: TransitionTerm | None) -> NDArray[np.float64]:
+    def ranked(tried: TransitionTerm | None, task: Task) -> NDArray[np.float64]:
         known = replace(scorer, user_vectors=one_after_the_other(users), transitions=tried)
-        return evaluate(known, samples, dataset, leave_out_seen=left_out).values["ndcg@10"]
+        found = evaluate(known, samples, dataset, leave_out_seen=left_out).values["ndcg@10"]
+        task.advance()
+        return found
 
-    without = ranked(None)
-    gains = {factor: ranked(replace(term, factor=factor)) - without for factor in FACTORS}
+    with (progress or Quiet()).task(f"{scorer.name}: what follows what", 1 + len(FACTORS)) as task:
+        without = ranked(None, task)
+        gains = {factor: ranked(replace(term, factor=factor), task) - without for factor in FACTORS}
     errors = {factor: gain.std() / np.sqrt(len(gain)) for factor, gain in gains.items()}
     best = max(gains, key=lambda factor: gains[factor].mean() - errors[factor])
     over_users = user_means(np.asarray(samples.user, np.int64), gains[best]).mean()
@@ -119,7 +129,9 @@ def fit_transitions(
     return replace(term, factor=best) if sure or not only_if_sure else None
 
 
-def with_transitions(scorers: Mapping[str, Scorer], dataset: Dataset) -> dict[str, Scorer]:
+def with_transitions(
+    scorers: Mapping[str, Scorer], dataset: Dataset, progress: Progress | None = None
+) -> dict[str, Scorer]:
     """Models of vectors with the term, each at its own factor: teachers beside a student that has it.
 
     They have it whether or not its gain is sure: what is asked of them is what they know, not whether to serve a table.
@@ -130,6 +142,8 @@ def with_transitions(scorers: Mapping[str, Scorer], dataset: Dataset) -> dict[st
     def fitted(scorer: Scorer) -> Scorer:
         if not isinstance(scorer, DotScorer):
             return scorer
-        return replace(scorer, transitions=fit_transitions(scorer, dataset, counted, only_if_sure=False))
+        return replace(
+            scorer, transitions=fit_transitions(scorer, dataset, counted, only_if_sure=False, progress=progress)
+        )
 
     return {name: fitted(scorer) for name, scorer in scorers.items()}

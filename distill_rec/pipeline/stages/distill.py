@@ -110,7 +110,7 @@ class Distill(Stage):
             return False
         assert recipe.student is not None
         if recipe.student.transition_term == "fitted":
-            add_transitions(place, work.dataset())
+            add_transitions(place, work.dataset(), work.progress)
         return True
 
     def estimate(self, recipe: Recipe, sizes: Sizes) -> Estimate:
