@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from distill_rec.artifact.new_level import NewLevel
-from distill_rec.artifact.transition import TransitionTerm
 from distill_rec.begin import Earlier, go_on_as_users
 from distill_rec.data.dataset import Dataset
 from distill_rec.files import write_text
 from distill_rec.handover import marks_of
 from distill_rec.knowledge import Knowledge
 from distill_rec.merging import known_items
-from distill_rec.model_records import LATER, TRANSITIONS, StudentRecord
+from distill_rec.model_records import LATER, StudentRecord
 from distill_rec.nn.from_recipe import make_offsets, make_repeat, training_texts, user_settings
 from distill_rec.nn.merged import MergedUserEncoder
 from distill_rec.nn.neutral import set_neutral
@@ -242,7 +241,7 @@ def under_text_encoder(model: Recommender) -> dict[str, Tensor]:
     return {f"text_encoder.{name}": value for name, value in model.text_encoder.state_dict().items()}
 
 
-def write_student(built: Built, dataset: Dataset, folder: Path, transitions: TransitionTerm | None = None) -> None:
+def write_student(built: Built, dataset: Dataset, folder: Path) -> None:
     """Write a trained student: tokenizer, weights with its catalogue's vectors, and `model.json` last.
 
     Beside the weights that were trained, from which another training may go on, those of the encoder of later texts
@@ -265,16 +264,9 @@ def write_student(built: Built, dataset: Dataset, folder: Path, transitions: Tra
         tensors |= _of_level(model.text_encoder.new_level)
     if built.later is not None:
         tensors |= _of_later(built.later, tensors["item_vectors"], dataset)
-    if transitions is not None:
-        tensors |= transition_tensors(transitions)
     write_text(folder / "tokenizer.json", built.tokenizer_json)
     save_weights(folder / "weights.safetensors", tensors)
     write_record(folder / "model.json", StudentRecord.model_validate(built.config))
-
-
-def transition_tensors(term: TransitionTerm) -> dict[str, Tensor]:
-    """Its tensors, by the names that a student's are written under."""
-    return {f"{TRANSITIONS}.{name}": torch.from_numpy(one) for name, one in term.arrays().items()}
 
 
 def _of_later(encoder: TextEncoder, vectors: Tensor, dataset: Dataset) -> dict[str, Tensor]:

@@ -22,19 +22,13 @@ from distill_rec.learner import FOLDER
 from distill_rec.progress import Progress, Quiet
 from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import OptimizerSection, StudentSection
-from distill_rec.student_build import transition_tensors, write_student
-from distill_rec.student_model import load_student
+from distill_rec.student_build import write_student
 from distill_rec.together import joint
 from distill_rec.training import Objective
-from distill_rec.training.checkpoint import load_trainable, save_weights, under
+from distill_rec.training.checkpoint import load_trainable, under
 from distill_rec.training.histories import click_histories
-from distill_rec.training.loop import scorer_of
 from distill_rec.training.outcome import note_before
 from distill_rec.training.search import search
-from distill_rec.training.transition_term import fit_transitions
-
-UNDISTILLED = "student without distillation"
-"""What progress calls it."""
 
 
 def distill(  # noqa: PLR0913
@@ -45,10 +39,12 @@ def distill(  # noqa: PLR0913
     *,
     trunk: str,
     clicks_only: bool = False,
-    name: str = UNDISTILLED,
+    name: str = "student without distillation",
     progress: Progress | None = None,
 ) -> None:
     """Train a student into `folder`, or go on where a killed run stopped.
+
+    A transition term is fitted to finished students, all of them at once: `fit_transition_terms`.
 
     Args:
         knowledge_folder: the teacher's knowledge; None trains the same student on clicks alone, from the public
@@ -103,23 +99,9 @@ def distill(  # noqa: PLR0913
         training.learner.write(folder / FOLDER)
     built.finish(dataset)
     built.model.cpu()
-    transitions = None
-    if section.transition_term == "fitted":
-        called = _called(knowledge, clicks_only, name)
-        transitions = fit_transitions(scorer_of(built.model, called), dataset, progress=progress)
-    write_student(built, dataset, folder, transitions)
+    write_student(built, dataset, folder)
     for path in sorted(folder.glob("**/checkpoint-*")):
         path.unlink()
-
-
-def add_transitions(folder: Path, dataset: Dataset, progress: Progress) -> None:
-    """Give a student without distillation that has no transition term one of its own, where it is worth it."""
-    student = load_student(folder)
-    if student.transitions is not None:
-        return
-    found = fit_transitions(student.scorer(UNDISTILLED), dataset, progress=progress)
-    if found is not None:
-        save_weights(student.weights_file, student.tensors | transition_tensors(found))
 
 
 def _training_of(  # noqa: PLR0913
@@ -180,8 +162,11 @@ def _train(  # noqa: PLR0913
     section, dataset = training.section, training.dataset
     training.begin()
     objective: Objective = Objective(section.widths, click_histories(section.histories, dataset, section.seed))
-    called = _called(knowledge, clicks_only, name)
-    if knowledge is not None and not clicks_only:
+    called = name
+    if knowledge is not None and clicks_only:
+        called = "student from the teacher's start"
+    elif knowledge is not None:
+        called = "student"
         kind: Callable[..., DistillationObjective] = DistillationObjective
         if training.learner is not None and section.joint is not None:
             kind = partial(JointObjective, teacher=training.learner.model, click=section.joint.teacher_click)
@@ -191,13 +176,6 @@ def _train(  # noqa: PLR0913
         if section.begin:
             _adapt_as_before(objective, Path(section.begin) / "best.safetensors")
     training.run(objective, called, clicks_only, optimizer, place, ranks)
-
-
-def _called(knowledge: Knowledge | None, clicks_only: bool, name: str) -> str:
-    """What progress calls a student; one that learns from clicks alone has a name of its own."""
-    if knowledge is None:
-        return name
-    return "student from the teacher's start" if clicks_only else "student"
 
 
 def _adapt_as_before(objective: Objective, best: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -16,7 +17,7 @@ from distill_rec.evaluation.columns import ordered
 from distill_rec.evaluation.further import calibrations_of, tell_lists
 from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
 from distill_rec.evaluation.protocol import PerSample, Samples, evaluate, evaluate_both, user_means
-from distill_rec.evaluation.results import AtLevel, Ending, ModelCost, Results, Share, Table, Verdict
+from distill_rec.evaluation.results import AtLevel, Difference, Ending, ModelCost, Results, Share, Table, Verdict
 from distill_rec.evaluation.scorer import DotScorer, Scorer
 from distill_rec.evaluation.slicings import slicings_of
 from distill_rec.evaluation.tables import build, difference_of
@@ -106,6 +107,9 @@ def compare(
     if levels and dataset.test_new is not None:
         with (progress or Quiet()).task("evaluating new items at other levels", len(levels)) as task:
             results.new_levels = _at_levels(levels, samples, drawn(dataset.test_new, section), dataset, task)
+    results.transition_gain = _of_the_term(
+        seeds.get("student", []), found, samples, dataset, section, results.main_metric
+    )
     results.verdicts = [*verdicts(results), *(Verdict(tone="open", text=text) for text in remarks)]
     results._per_user = per_user(found, dataset)
     return results
@@ -191,6 +195,23 @@ def _transition_factors(seeds: Mapping[str, Sequence[Scorer]]) -> dict[str, floa
         for name, one in first.items()
         if isinstance(one, DotScorer) and one.transitions is not None
     }
+
+
+def _of_the_term(  # noqa: PLR0913
+    student: Sequence[Scorer],
+    found: dict[str, list[PerSample]],
+    samples: Samples,
+    dataset: Dataset,
+    section: EvaluateSection,
+    metric: str,
+) -> Difference | None:
+    """What the student has more with its transition term; None where a seed of it has none."""
+    without = [replace(one, transitions=None) for one in student if isinstance(one, DotScorer) and one.transitions]
+    if not without or len(without) < len(student):
+        return None
+    plain = [evaluate(one, samples, dataset) for one in without]
+    names = "student", "student without the term"
+    return difference_of(metric, found["student"], plain, names, resamples=section.bootstrap, seed=section.seed)
 
 
 def _shares(  # noqa: PLR0913

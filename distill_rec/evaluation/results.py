@@ -331,6 +331,9 @@ class Results(Record):
     transition_factors: dict[str, float] = Field(
         default_factory=dict, description="by which the transition term of each model that has one goes into its scores"
     )
+    transition_gain: Difference | None = Field(
+        None, description="what the student has more on the test than without its transition term"
+    )
     shares: list[Share] = Field(default_factory=list, description="of several teachers, what each gives to their sum")
     new_levels: list[AtLevel] = Field([], description="what it costs and gives that new items stand as high as this")
     curves: dict[str, list[tuple[float, float]]] = Field({}, description="validation nDCG@10 by update, per model")

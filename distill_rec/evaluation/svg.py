@@ -114,7 +114,7 @@ def lines(series: dict[str, list[tuple[float, float]]], title: str, axis: str, *
     height, bottom, left = 220, 48, 44
     points = [point for line in series.values() for point in line]
     marks = ticks(*_bounds([y for _, y in points], False))
-    across = ticks(0, max(x for x, _ in points), 4)
+    across = ticks(0, max(x for x, _ in points) or 1, 4)  # a model that was not trained has a point at 0 alone
 
     def y(value: float) -> float:
         return height - bottom - (value - marks[0]) / (marks[-1] - marks[0]) * (height - bottom - 10)

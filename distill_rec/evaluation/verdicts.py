@@ -214,14 +214,17 @@ def _of_repeats(results: Results) -> str:
 
 
 def _transitions(results: Results) -> Verdict | None:
-    """Which models have a transition term: their figures are not those of their vectors alone."""
+    """Which models have a transition term, and what it gives: their figures are not those of their vectors alone."""
     if not results.transition_factors:
         return None
-    each = [f"{title_of(name)} {factor:g} times" for name, factor in results.transition_factors.items()]
+    gain, title = results.transition_gain, results.metrics[results.main_metric]
+    given = "" if gain is None else f" It gives the student {_span(gain)} {title}."
+    each = ", ".join(f"{title_of(name)} {factor:g}" for name, factor in results.transition_factors.items())
     text = (
-        "Items that followed those of the history in the training clicks get more: what is counted goes into the scores"
+        "The transition term adds to the scores of items that followed those of the history in the training clicks."
+        f"{given} The factors, as validation data had each model best: {each}."
     )
-    return Verdict(tone="note", text=f"{text} of {', '.join(each)}, each as validation data had it best.")
+    return Verdict(tone="note", text=text)
 
 
 def _new_items(results: Results) -> Verdict | None:

@@ -51,7 +51,7 @@ def evaluate_run(
         curves=curves_of(run.path),
         losses=curves_of(run.path, "loss"),
         endings=endings_of(run.path),
-        shares=_shares(run, recipe, dataset, progress),
+        shares=_shares(run, scorers.get("student"), dataset, progress),
         levels=levels_of(run, dataset),
         labels=labels,
         probabilities=others.probabilities,
@@ -101,14 +101,16 @@ def scorers_of(run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progr
         teachers |= {name: Teacher.load(teacher.folder / name).scorer(name) for name in teacher.members}
         one = teacher.scorer_on(dataset, *tested_parts(dataset))
         teachers |= {} if one is None else {"teacher": one}
-    return found | _as_the_student(recipe, teachers, dataset, progress)
+    return found | _as_the_student(found.get("student"), teachers, dataset, progress)
 
 
 def _as_the_student(
-    recipe: Recipe, teachers: dict[str, Scorer], dataset: Dataset, progress: Progress
+    student: Scorer | None, teachers: dict[str, Scorer], dataset: Dataset, progress: Progress
 ) -> dict[str, Scorer]:
     """Teachers, with a transition term where the student has one: what the term gives is not what distilling gives."""
-    if recipe.student is None or recipe.student.transition_term == "none":
+    from distill_rec.evaluation.scorer import DotScorer
+
+    if not isinstance(student, DotScorer) or student.transitions is None:
         return teachers
     from distill_rec.training.transition_term import with_transitions
 
@@ -116,7 +118,7 @@ def _as_the_student(
 
 
 def _shares(
-    run: RunFolder, recipe: Recipe, dataset: Dataset, progress: Progress
+    run: RunFolder, student: Scorer | None, dataset: Dataset, progress: Progress
 ) -> dict[str, tuple[float, Scorer | str | None]] | None:
     """Of several teachers each one's weight, and the sum without it; see `compare`."""
     from distill_rec.ensemble.sums import shares_of
@@ -125,7 +127,7 @@ def _shares(
         return None
     shares = shares_of(run.stage("teach"))
     sums = {name: rest for name, (_, rest) in shares.items() if rest is not None and not isinstance(rest, str)}
-    fitted = _as_the_student(recipe, sums, dataset, progress)
+    fitted = _as_the_student(student, sums, dataset, progress)
     return {name: (weight, fitted.get(name, rest)) for name, (weight, rest) in shares.items()}
 
 

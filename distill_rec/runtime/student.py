@@ -45,6 +45,7 @@ class StudentInfo:
         dim: of its vectors, as loaded; `dims` has the numbers that it can be loaded with.
         index_recall: of the approximate index; None where search is exact.
         new_level: at which items are added, of a student that was fitted to later texts; else None.
+        transition_factor: by which its transition term counts; None where it has none.
     """
 
     folder: Path
@@ -59,6 +60,7 @@ class StudentInfo:
     index_recall: float | None
     dims: tuple[int, ...] = ()
     new_level: float | None = None
+    transition_factor: float | None = None
 
 
 class Student(Ranker):
@@ -176,6 +178,7 @@ class Student(Ranker):
             index_recall=None if self._index is None else self._index.recall,
             dims=tuple(manifest.dims or [manifest.dim]),
             new_level=self._new_level,
+            transition_factor=None if self._transitions is None else self._transitions.factor,
         )
 
     @property

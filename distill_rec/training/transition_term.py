@@ -27,7 +27,7 @@ PRIOR = 10
 """Clicks that every item is given: two that were clicked once each, one after the other, are no certain pair."""
 FOLLOWERS = 20
 """Kept of each item."""
-FACTORS = (1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0)
+FACTORS = (1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0)
 """That validation data choose among."""
 SAMPLES = 5000
 """Validation samples that are looked at."""

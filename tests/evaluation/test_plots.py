@@ -17,6 +17,7 @@ from distill_rec.evaluation.pareto import COSTS, front, pareto, priced
 from distill_rec.evaluation.report import page
 from distill_rec.evaluation.results import POPULARITY, ModelCost, Results
 from distill_rec.evaluation.retention import kept
+from distill_rec.evaluation.svg import lines
 from distill_rec.recipe import EvaluateSection
 
 COST_OF = {"teacher": 9.0, "student": 0.2, "small": 0.1, "dear": 20.0}
@@ -33,6 +34,12 @@ def test_the_front_leaves_out_what_is_worse_and_dearer(results: Results) -> None
     models = priced(results, "p50_ms")
     assert [one.point.model for one in models] == ["small", "student", "teacher", "dear"]
     assert [one.point.model for one in front(models)] == ["small", "student", "teacher"]
+
+
+def test_a_model_that_was_not_trained_has_a_curve_of_its_start_alone() -> None:
+    """A merged student is validated once, after no update; without another curve nothing else spans the axis."""
+    drawn = lines({"student": [(0.0, 0.1)]}, "validation", "updates")
+    assert "best 0.1000 at 0" in drawn and "nan" not in drawn
 
 
 def test_a_cost_that_nobody_measured_has_no_plot(results: Results) -> None:

@@ -74,7 +74,9 @@ def test_the_report_gives_every_model_a_term_of_its_own(finished: Path) -> None:
     assert results.transition_factors["undistilled"] == results.transition_factors["clicks"]
     means = results.test.cells["ndcg@10"]
     assert means["undistilled"].mean == pytest.approx(means["clicks"].mean)
-    assert any("Items that followed those of the history" in verdict.text for verdict in results.verdicts)
+    gain = results.transition_gain
+    assert gain is not None and gain.low > 0.05
+    assert any(f"gives the student +{gain.value:.4f}" in verdict.text for verdict in results.verdicts)
     plain = load_student(finished / "distill" / "student")
     assert load_student(finished / "teach" / "clicks" / "trained").transitions is None  # whose files these were
     bare = plain.scorer("student")
@@ -162,6 +164,21 @@ def test_a_refresh_compares_with_the_term_of_before(finished: Path, recipe: Path
     place = np.array([theirs.index(one) for one in clicked])
     expected = dict(zip(*model.transitions.added(place, np.array([0, 3]))[1:], strict=True))
     assert {names[k]: v for k, v in found.items()} == {theirs[k]: v for k, v in expected.items()}
+
+
+def test_where_it_is_worth_nothing_no_model_has_one_and_the_report_says_so(
+    finished: Path, recipe: Path, tiny_data: Path, tmp_path: Path, cli: Cli
+) -> None:
+    """The tiny log's users click their colour's items in any order."""
+    text = recipe.read_text().replace(str(recipe.parent), str(tiny_data))
+    (tmp_path / "plain.toml").write_text(text)
+    done = cli("run", tmp_path / "plain.toml", "--out", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    results = Run.load(tmp_path / "run").results
+    assert results.transition_factors == {} and results.transition_gain is None
+    assert any("The student has no transition term" in verdict.text for verdict in results.verdicts)
+    assert Student.load(tmp_path / "run" / "export" / "student").transition_term is None
+    assert Student.load(finished / "export" / "student").info.transition_factor is not None
 
 
 def test_impressions_have_no_such_term(recipe: Path, tmp_path: Path, cli: Cli) -> None:

@@ -91,14 +91,17 @@ class Distill(Stage):
         else:
             for job in jobs:
                 train(**job.arguments, progress=work.progress)
+        if recipe.student.transition_term == "fitted":
+            from distill_rec.distillation.transitions import fit_transition_terms
+
+            beside = [folder / name for name in (*names[1:], *(["undistilled"] if trained else []))]
+            fit_transition_terms(folder / names[0], beside, work.dataset(), work.progress)
 
     def _taken_over(self, work: Work, recipe: Recipe) -> bool:
-        """Whether the undistilled student is one of the teachers, whose files it then has, and a transition term of
-        its own where the student is to have one.
+        """Whether the undistilled student is one of the teachers, whose files it then has.
 
         One that an earlier command began to train goes on.
         """
-        from distill_rec.distillation.distill import add_transitions
         from distill_rec.files import copy_linked
 
         if (twin := twin_of(recipe)) is None:
@@ -106,12 +109,7 @@ class Distill(Stage):
         place = work.folder(self.name) / "undistilled"
         if not place.exists():
             copy_linked(work.folder("teach") / twin, place)
-        if not (place / "model.json").exists():
-            return False
-        assert recipe.student is not None
-        if recipe.student.transition_term == "fitted":
-            add_transitions(place, work.dataset(), work.progress)
-        return True
+        return (place / "model.json").exists()
 
     def estimate(self, recipe: Recipe, sizes: Sizes) -> Estimate:
         from distill_rec.pipeline.memory import held_by_training
