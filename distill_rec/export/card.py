@@ -99,8 +99,8 @@ def _transitions(manifest: Manifest) -> list[str]:
     return [
         "",
         f"Items that people clicked soon after those of the history get more, as counted (`{TRANSITIONS}`, "
-        f"{manifest.files[TRANSITIONS].size / 1e6:.1f} MB; `transitions(history)` tells what). Of the figures below, "
-        "those of training's validation are from before this was added, those of precisions and of the test from after.",
+        f"{manifest.files[TRANSITIONS].size / 1e6:.1f} MB; `transitions(history)` tells what). Of the figures below "
+        "those of training's validation are from before this was added, of precisions and of the test from after.",
     ]
 
 
