@@ -29,6 +29,8 @@ def recipe_error(error: ValidationError, where: str, settings: Mapping[str, Any]
     description = descriptions().get(key, "")
     expected = first["msg"].removeprefix("Value error, ")
     expected = expected[0].lower() + expected[1:]
+    if isinstance(first["input"], dict) and first["type"] == "value_error":  # of keys that do not go together
+        return RecipeError(f"{where}, section {key}" if key else where, expected, "", "")
     shown = first["input"] if not isinstance(first["input"], dict) else "a section"
     return RecipeError(f"{where}, key {key}", f"{shown!r}", expected, f"{key}: {description}." if description else "")
 
