@@ -163,8 +163,7 @@ class TuningSpec:
         form: how a recipe writes it, as "last:k".
         make: from what stands after the colon ("" where nothing does) to a tuning; ValueError where that is wrong.
         merges: whether what it learns can be written into the trunk's own weights, so that none are added.
-        rate: `trunk_learning_rate` that a study gives it where the recipe says none; what is added wants more than
-            the PLM's own weights.
+        rate: `trunk_learning_rate` where the recipe says none; what is added wants more than the PLM's own weights.
     """
 
     name: str

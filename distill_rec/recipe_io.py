@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from distill_rec.added_rates import with_added_rates
 from distill_rec.contracts import (
     learner_of,
     refuse_without_layers,
@@ -82,7 +83,7 @@ def read_recipe(
         if key in FILES and (Path.cwd() / str(value)).exists():
             value = _absolute(str(value), Path.cwd())
         settings = merge_recipes(settings, absolute_paths(_nested(key, value), Path.cwd()))
-    return check(with_own_student(settings), where), where
+    return check(with_added_rates(with_own_student(settings), merge), where), where
 
 
 def check(settings: Settings, where: str = "recipe") -> Recipe:

@@ -24,7 +24,8 @@ class OptimizerSection(Section):
     trunk_learning_rate: float = Field(
         2e-5,
         gt=0,
-        description="AdamW's rate for what learns of the trunk; weights that a tuning adds want more, as 1e-3",
+        description="AdamW's rate for what learns of the trunk; left out where a tuning adds weights, which want more: "
+        "1e-3, of ia3 1e-2",
     )
     rate_factor: float = Field(1.0, gt=0, description="factor of all rates, below one to go on gently (begin)")
     replay: float = Field(
