@@ -8,6 +8,7 @@ from typing import Any
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.evaluation.protocol import targets_repeat
+from distill_rec.evaluation.scorer import Scorer
 from distill_rec.pipeline.check import changes
 from distill_rec.pipeline.folder import RunFolder
 from distill_rec.pipeline.stages import stage_named
@@ -80,13 +81,31 @@ def made_of(search: Search) -> dict[str, str]:
 
 def _teacher(search: Search, dataset: Dataset, leave_out_seen: bool) -> dict[str, float] | None:
     """The teacher's means on validation data; None where it has no scores of them."""
+    scorer = teacher_of(search, dataset, "validation")
+    section = search.recipe.evaluate or EvaluateSection()
+    return None if scorer is None else quality_of(scorer, dataset, section, leave_out_seen)
+
+
+def teacher_of(search: Search, dataset: Dataset, part: str) -> Scorer | None:
+    """The teacher that trials are held against, with a transition term where their students are to have one.
+
+    None where there is none with scores of all samples of the part.
+    """
     if search.recipe.teacher is None:
         return None
     from distill_rec.teacher_model import Teacher
+    from distill_rec.training.transition_term import with_transitions
 
-    scorer = Teacher.load(search.run / "teach").scorer_on(dataset, "validation")
-    section = search.recipe.evaluate or EvaluateSection()
-    return None if scorer is None else quality_of(scorer, dataset, section, leave_out_seen)
+    scorer = Teacher.load(search.run / "teach").scorer_on(dataset, part)
+    if scorer is None or not _asks_for_transitions(search.recipe):
+        return scorer
+    return with_transitions({"teacher": scorer}, dataset)["teacher"]
+
+
+def _asks_for_transitions(recipe: Recipe) -> bool:
+    """Whether any trial may have a transition term."""
+    assert recipe.student is not None
+    return recipe.student.transition_term != "none" or "transition_term" in space_of(recipe)
 
 
 def _repeats(recipe: Recipe) -> bool:

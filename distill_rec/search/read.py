@@ -11,6 +11,7 @@ from distill_rec.evaluation.metrics import CATALOGUE, IMPRESSIONS
 from distill_rec.evaluation.scorer import Scorer, popularity
 from distill_rec.progress import Progress
 from distill_rec.recipe import EvaluateSection
+from distill_rec.search.begin import teacher_of
 from distill_rec.search.compared import TEACHER, Compared
 from distill_rec.search.front import Figures, choose, fits, front_of
 from distill_rec.search.records import Failed, Found, Point, SearchRecord, SpaceRecord, TrialRecord
@@ -95,11 +96,7 @@ def _students(search: Search, dataset: Dataset, rows: Sequence[Row], progress: P
 
 def _teacher(search: Search, dataset: Dataset, part: str) -> dict[str, Scorer]:
     """The teacher by its name; nothing where there is none, or none that has scores of this part."""
-    if search.recipe.teacher is None:
-        return {}
-    from distill_rec.teacher_model import Teacher
-
-    found = Teacher.load(search.run / "teach").scorer_on(dataset, part)
+    found = teacher_of(search, dataset, part)
     return {} if found is None else {TEACHER: found}
 
 

@@ -18,6 +18,7 @@ from distill_rec.evaluation.protocol import evaluate
 from distill_rec.export import export_student
 from distill_rec.pipeline.refreshed import scorer_of_before
 from distill_rec.recipe import ExportSection
+from distill_rec.recipe_io import load_recipe
 from distill_rec.runtime import ArtifactError, Student
 from distill_rec.student_model import load_student
 
@@ -143,6 +144,18 @@ def test_in_a_notebook_a_teacher_beside_it_has_a_term_too(finished: Path) -> Non
     assert found.transition_factors == {name: run.results.transition_factors[name] for name in ("teacher", "student")}
     cells = run.results.test.cells["ndcg@10"]
     assert found.test.cells["ndcg@10"]["teacher"].mean == pytest.approx(cells["teacher"].mean)
+
+
+def test_a_search_holds_its_students_against_a_teacher_that_has_it_too(finished: Path, recipe: Path) -> None:
+    from distill_rec.evaluation.scorer import DotScorer
+    from distill_rec.search.begin import teacher_of
+    from distill_rec.search.trials import Budget, Search
+
+    dataset = Dataset.load(finished / "prepare")
+    for asked, has in (("fitted", True), ("none", False)):
+        loaded = load_recipe(recipe, {"student.transition_term": asked})
+        teacher = teacher_of(Search(loaded, finished, finished, Budget(), 2), dataset, "validation")
+        assert isinstance(teacher, DotScorer) and (teacher.transitions is not None) == has
 
 
 def test_a_refresh_compares_with_the_term_of_before(finished: Path, recipe: Path, tmp_path: Path, cli: Cli) -> None:
