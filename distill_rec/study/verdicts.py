@@ -79,7 +79,9 @@ def _head_alone(study: StudyRecord, form: str) -> Verdict | None:
     if found is None:
         return None
     best = f"{rival.name}, the best of the others on validation data, less head in {study.metrics[study.main_metric]}"
-    if why := " and ".join(filter(None, map(rising, (head, rival)))):
+    # Whoever is clearly ahead would be so all the more.
+    behind = ((head,) if found.value > 0 else (rival,)) if _clear(found) else (head, rival)
+    if why := " and ".join(filter(None, map(rising, behind))):
         return Verdict(tone="open", text=f"{ask} No conclusion: {why}. So far, {best}: {_span(found)}.")
     if not _clear(found):
         return Verdict(tone="open", text=f"{ask} It cannot be told; {best}: {_span(found)}.")

@@ -100,8 +100,13 @@ def head() -> Row:
         (row("last:1", 0.13), "Yes, within this budget"),
         (row("last:1", 0.08), "No, within this budget head is better"),
         (row("last:1", 0.102), "It cannot be told"),
+        (row("last:1", 0.13, stopped="max_seconds", rising=True), "Yes, within this budget"),  # all the more so
         (
-            row("last:1", 0.13, stopped="max_seconds", rising=True),
+            row("last:1", 0.08, stopped="max_seconds", rising=True),
+            "No conclusion: last:1 was still rising in 3 of 3 seeds",
+        ),
+        (
+            row("last:1", 0.102, stopped="max_seconds", rising=True),
             "No conclusion: last:1 was still rising in 3 of 3 seeds",
         ),
     ],
