@@ -32,7 +32,7 @@ from distill_rec.artifact.publish import new_version
 from distill_rec.artifact.save import seal, write_list, write_vectors
 from distill_rec.contracts import student_spec
 from distill_rec.data.dataset import Dataset
-from distill_rec.evaluation.scorer import Scorer
+from distill_rec.evaluation.scorer import DotScorer, Scorer
 from distill_rec.export.card import model_card
 from distill_rec.export.gates import Gate, Measured, failed, gates_of, require_gates
 from distill_rec.export.golden import golden_inputs
@@ -255,9 +255,9 @@ def _described(  # noqa: PLR0913
     for dim in reversed(manifest.dims or [manifest.dim]):  # the whole student first
         name = "student" if dim == manifest.dim else f"student, {dim} dimensions"
         scorers[name] = exported_scorer(Student.load(folder, dim=dim), yardstick.model, dataset, 0)
-    tested = (
-        None if teacher is None else _with_term(teacher.scorer_on(dataset, "test"), yardstick.model, dataset, progress)
-    )
+    tested = yardstick.teacher  # one of vectors ranks whatever it is asked, and its term is fitted
+    if teacher is not None and not isinstance(tested, DotScorer):
+        tested = teacher.scorer_on(dataset, "test")
     if tested is not None:
         scorers["teacher"] = tested
     with progress.task("the test, by what is exported and its teacher", len(scorers) * len(dataset.test)) as task:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from distill_rec.artifact.golden import Golden, Question
+from distill_rec.artifact.layout import TRANSITIONS
 from distill_rec.artifact.manifest import Manifest
 from distill_rec.data.dataset import Dataset
 from distill_rec.export.parity import ODD_TEXTS, long_histories, real_histories
@@ -31,10 +32,11 @@ def golden_inputs(folder: Path, dataset: Dataset, precisions: list[str]) -> Gold
         )
         for row in histories
     ]
-    if Manifest.read(folder).repeat:  # asked of items of the history too, the longest ago among them
+    manifest = Manifest.read(folder)
+    if manifest.repeat:  # asked of items of the history too, the longest ago among them
         requests = [_with(one, one.history) for one in requests]
-    whole = Student.load(folder)
-    if whole.transition_term is not None:
+    if TRANSITIONS in manifest.files:
+        whole = Student.load(folder)
         requests = [_with(one, list(whole.transitions(one.history))[:CANDIDATES]) for one in requests]
     golden = Golden(texts, requests, expected={})
     return golden.answered(precisions, lambda name: Student.load(folder, precision=name))

@@ -32,6 +32,7 @@ class Yardstick:
         torch_ndcg: the trained student's nDCG@10 on them.
         teacher_ndcg: the teacher's; None where there is none.
         leave_out_seen: as the student is validated, and so all that it is compared with.
+        teacher: as it was judged; None where there is none.
     """
 
     model: StudentModel
@@ -40,6 +41,7 @@ class Yardstick:
     torch_ndcg: float
     teacher_ndcg: float | None
     leave_out_seen: bool = True
+    teacher: Scorer | None = None
 
     @staticmethod
     def of(model: StudentModel, dataset: Dataset, teacher: Scorer | None) -> Yardstick:
@@ -54,7 +56,7 @@ class Yardstick:
             for one in (student, teacher)
         )
         assert ours is not None
-        return Yardstick(model, dataset, samples, ours, theirs, left)
+        return Yardstick(model, dataset, samples, ours, theirs, left, teacher)
 
 
 def measure(folder: Path, precision: str, yardstick: Yardstick, parity_samples: int) -> Measured:

@@ -156,15 +156,18 @@ class Ranker:
         require_list(candidates, "candidates")
         read = self._read(catalogue, history, unknown)
         user = self._user(catalogue, read)
-        return self._scores(catalogue, user, read, catalogue.rows(candidates, "candidates"))
+        added = self._followers([read])[0]
+        return self._scores(catalogue, user, read, catalogue.rows(candidates, "candidates"), added)
 
-    def _scores(self, catalogue: Catalogue, user: Floats, read: Rows, rows: Rows) -> Floats:
-        """Scores `[n]` of rows for a user who clicked `read`."""
+    def _scores(self, catalogue: Catalogue, user: Floats, read: Rows, rows: Rows, added: tuple[Rows, Floats]) -> Floats:
+        """Scores `[n]` of rows for a user who clicked `read`, whose followers get what is `added`."""
         scores = dot_rows(catalogue.scored[rows], user)
         if self._repeat is not None:
             scores += self._repeat.of(read, rows)
-        if self._transitions is not None:
-            scores += self._transitions.at(read, np.array([0, len(read)]), np.zeros_like(rows), rows)
+        followers, numbers = added
+        if len(followers):
+            place = np.minimum(np.searchsorted(followers, rows), len(followers) - 1)
+            scores += np.where(followers[place] == rows, numbers[place], np.float32(0))
         return scores
 
     def rank_many(
@@ -262,12 +265,8 @@ class Ranker:
             added: see `_followers`.
             others: the best by their vectors, the history left out.
         """
-        rows, numbers = added
         clicked = np.unique(catalogue.known_rows(request.history))
-        if request.seen:
-            rows = np.union1d(rows, clicked)
-            numbers = np.zeros(len(rows), dtype=np.float32)
-            numbers[np.searchsorted(rows, added[0])] = added[1]
+        rows = np.union1d(added[0], clicked) if request.seen else added[0]
         kept = np.ones(len(rows), dtype=np.bool_) if request.seen else ~_within(rows, clicked)
         if len(request.exclude):
             kept &= ~_within(rows, np.unique(catalogue.known_rows(request.exclude, "exclude")))
@@ -276,10 +275,7 @@ class Ranker:
         if request.only is not None:
             kept &= _within(rows, np.unique(catalogue.rows(request.only, "only")))
         rows = rows[kept]
-        scores = dot_rows(catalogue.scored[rows], user)
-        if self._repeat is not None:
-            scores += self._repeat.of(read, rows)
-        scores += numbers[kept]
+        scores = self._scores(catalogue, user, read, rows, added)
         if len(others) == request.k:  # k items have at least the last one's score already
             high = scores >= others[-1][1]
             rows, scores = rows[high], scores[high]

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distill_rec.contracts import tuning_spec
 from distill_rec.files import fingerprint
-from distill_rec.recipe import OptimizerSection, Recipe, TeacherSection
+from distill_rec.recipe import Recipe, TeacherSection
 from distill_rec.recipe_io import load_recipe
 from distill_rec.registry import TUNINGS, names
 from distill_rec.runtime.errors import RecipeError
@@ -172,20 +171,15 @@ def _row(  # noqa: PLR0913
     found = _of_one(load_recipe(recipe, [*changes, f"{key}={tuning}", *varied, *own]))
     name = " ".join([tuning, *(f"{short[key]}={value}" for key, value in variation.items())])
     assert found.teacher is not None
-    return PlannedRow(name, tuning, variation, found.model_copy(update={"teacher": with_rates(found.teacher)}))
+    return PlannedRow(name, tuning, variation, found.model_copy(update={"teacher": _written_out(found.teacher)}))
 
 
-def with_rates(section: Any) -> Any:
-    """The section with its trunk's optimizer written out: at the tuning's own rate where the recipe gives none.
+def _written_out(section: Any) -> Any:
+    """The section with its trunk's optimizer written out.
 
     The head alone has none, so that it is the same section whatever the recipe says of trunks.
     """
-    if section.tuning == HEAD:
-        return section.model_copy(update={"trunk_optimizer": None})
-    optimizer: OptimizerSection = section.trunk_optimizer or section.optimizer
-    if "trunk_learning_rate" not in optimizer.model_fields_set:
-        rate = tuning_spec(section.tuning.partition(":")[0]).rate
-        optimizer = optimizer.model_copy(update={"trunk_learning_rate": rate})
+    optimizer = None if section.tuning == HEAD else section.trunk_optimizer or section.optimizer
     return section.model_copy(update={"trunk_optimizer": optimizer})
 
 
