@@ -38,12 +38,6 @@ def empty_frame(path: Path) -> pl.DataFrame:
         return pl.DataFrame(schema=pl.read_parquet_schema(file))
 
 
-def first_rows(path: Path, rows: int) -> pl.DataFrame:
-    """The first rows of a Parquet file."""
-    with path.open("rb") as file:
-        return pl.read_parquet(file, n_rows=rows)
-
-
 def write_frame(path: Path, frame: pl.DataFrame) -> None:
     """Write Parquet, whole or not at all."""
     with writing(path) as file:

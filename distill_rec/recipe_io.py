@@ -113,15 +113,7 @@ def check(settings: Settings, where: str = "recipe") -> Recipe:
             found = "set, and no teacher keeps a state from its way"
             do = "Name some updates, as trajectory = [40, 80, 160], of a teacher of kind bi_encoder or item_ids."
             raise RecipeError(f"{where}, section student.order", found, "a teacher with a key trajectory", do)
-    if (
-        recipe.student is not None
-        and recipe.student.transition_term != "none"
-        and kind_of(recipe.data) == "impressions"
-    ):
-        found = (
-            f"{recipe.student.transition_term!r}, and the data are read as impressions, which have no order of clicks"
-        )
-        raise RecipeError(f"{where}, key student.transition_term", found, "none, or data that are a log of clicks")
+    _refuse_transitions(recipe, where)
     if recipe.teacher is None and recipe.student is not None:
         without = {
             "first": "a first stage of distillation",
@@ -153,7 +145,7 @@ def _refuse_transitions(recipe: Recipe, where: str) -> None:
     """Refuse a transition term of data that are no log of clicks."""
     if recipe.student is None or recipe.student.transition_term == "none" or kind_of(recipe.data) != "impressions":
         return
-    found = f"{recipe.student.transition_term!r}, and the data are read as impressions"
+    found = f"{recipe.student.transition_term!r}, and the data are read as impressions, which have no order of clicks"
     raise RecipeError(f"{where}, key student.transition_term", found, "none, or data that are a log of clicks")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,8 +135,3 @@ def top_of(scores: NDArray[np.float32], most: int) -> ListedScores:
     row = np.repeat(np.arange(n), most)
     listed = np.take_along_axis(scores, best, axis=1).ravel()
     return ListedScores.of(row, best.ravel().astype(np.int64), listed, n, rest.astype(np.float32))
-
-
-def shares_with_scores(scores: Mapping[str, ListedScores]) -> dict[str, float]:
-    """Share of each part's samples that have a score."""
-    return {part: float((one.items.lengths > 0).mean()) if len(one) else 0.0 for part, one in scores.items()}
