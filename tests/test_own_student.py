@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from distill_rec.pipeline.stages.distill import twin_of
+from distill_rec.pipeline.student_sections import twin_of
 from distill_rec.recipe_io import load_recipe
 from distill_rec.runtime.errors import RecipeError
 from teachers.student.spec import StudentTeacherSection

@@ -8,15 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from distill_rec.data.dataset import Dataset, Impressions
 from distill_rec.data.samples import samples_of
-from distill_rec.data.score_rows import ROW, read_score_rows
+from distill_rec.data.score_rows import ROW, ScoreFile, read_score_rows
 from distill_rec.data.scores import ListedScores, sample_counts
 from distill_rec.runtime.errors import DataError
 
@@ -24,40 +22,6 @@ log = logging.getLogger(__name__)
 
 MOST_ENTRIES = 50_000_000
 """Scores of a part that are kept at most: a user's, repeated for each of his samples, must not fill the memory."""
-
-
-@dataclass(frozen=True)
-class ScoreFile:
-    """Where scores lie, and what their columns are called.
-
-    Attributes:
-        key: section of the recipe whose keys (`KEY.score_column`) name the columns, for messages.
-        sample: column of the sample, as `samples_of` names it; "": rows are a user's.
-        user, time: columns of the user and, unless "", of the sample's time in seconds.
-        rank: column that is read where the file has no `score`, 1 is best; "": scores must be there.
-        rest: column of `ListedScores.rest`; "": not known.
-    """
-
-    path: Path
-    key: str
-    item: str = "item_id"
-    score: str = "score"
-    rank: str = ""
-    sample: str = ""
-    user: str = "user_id"
-    time: str = ""
-    rest: str = ""
-    unknown: Literal["refuse", "skip"] = "refuse"
-
-    def columns(self) -> dict[str, str]:
-        """What is read besides the score, and the column of each."""
-        wanted = {"item": self.item}
-        if self.sample:
-            wanted["sample"] = self.sample
-        else:
-            wanted["user"] = self.user
-            wanted |= {"time": self.time} if self.time else {}
-        return wanted | ({"rest": self.rest} if self.rest else {})
 
 
 @dataclass

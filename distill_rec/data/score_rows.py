@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -13,11 +14,42 @@ from distill_rec.data.rows import LINE, named, read_rows, suffix_of
 from distill_rec.frames import read_frame, read_json_lines
 from distill_rec.runtime.errors import DataError
 
-if TYPE_CHECKING:
-    from distill_rec.data.score_file import ScoreFile
-
 ROW = "row of the file"
 FORMS = "a Parquet, CSV or JSON lines file of scores"
+
+
+@dataclass(frozen=True)
+class ScoreFile:
+    """Where scores lie, and what their columns are called.
+
+    Attributes:
+        key: section of the recipe whose keys (`KEY.score_column`) name the columns, for messages.
+        sample: column of the sample, as `samples_of` names it; "": rows are a user's.
+        user, time: columns of the user and, unless "", of the sample's time in seconds.
+        rank: column that is read where the file has no `score`, 1 is best; "": scores must be there.
+        rest: column of `ListedScores.rest`; "": not known.
+    """
+
+    path: Path
+    key: str
+    item: str = "item_id"
+    score: str = "score"
+    rank: str = ""
+    sample: str = ""
+    user: str = "user_id"
+    time: str = ""
+    rest: str = ""
+    unknown: Literal["refuse", "skip"] = "refuse"
+
+    def columns(self) -> dict[str, str]:
+        """What is read besides the score, and the column of each."""
+        wanted = {"item": self.item}
+        if self.sample:
+            wanted["sample"] = self.sample
+        else:
+            wanted["user"] = self.user
+            wanted |= {"time": self.time} if self.time else {}
+        return wanted | ({"rest": self.rest} if self.rest else {})
 
 
 def read_score_rows(file: ScoreFile) -> pl.DataFrame:

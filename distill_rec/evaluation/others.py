@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from distill_rec.data.dataset import Dataset, Queries
-from distill_rec.data.score_file import ScoreFile, read_scores
+from distill_rec.data.score_file import read_scores
+from distill_rec.data.score_rows import ScoreFile
 from distill_rec.data.scores import ListedScores
 from distill_rec.evaluation.listed import ListedScorer, covered
 from distill_rec.evaluation.protocol import Samples

@@ -15,7 +15,7 @@ from distill_rec.estimates import (
     training_seconds,
     updates,
 )
-from distill_rec.pipeline.stages.distill import trunk_of, twin_of
+from distill_rec.pipeline.student_sections import trunk_of, twin_of
 from distill_rec.plm_config import config_here
 from distill_rec.recipe import OptimizerSection, Recipe, StudentSection, TeacherSection
 

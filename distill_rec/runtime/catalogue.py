@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from distill_rec.artifact.errors import DataError
 from distill_rec.artifact.stored import Stored
-from distill_rec.runtime.projection import Floats
+from distill_rec.runtime.arrays import Floats
 from distill_rec.runtime.request import Request
 from distill_rec.runtime.user_encoders import UserEncoder
 from distill_rec.runtime.vectors import ItemVectors

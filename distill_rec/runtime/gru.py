@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from distill_rec.runtime.user_encoders import Floats, Weights
+from distill_rec.runtime.arrays import Floats, Weights
 
 
 class GruUserEncoder:

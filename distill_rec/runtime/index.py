@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from distill_rec.artifact.errors import DataError
+from distill_rec.runtime.arrays import Floats
 from distill_rec.runtime.catalogue import Catalogue, Rows
-from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.request import Request
 from distill_rec.runtime.topk import near_best
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from distill_rec.artifact.errors import ArtifactError
 from distill_rec.artifact.files import Files
 from distill_rec.artifact.layout import Layout
-from distill_rec.runtime.projection import Floats
+from distill_rec.runtime.arrays import Floats
 
 if TYPE_CHECKING:
     from distill_rec.runtime.tokenizer import TextTokenizer

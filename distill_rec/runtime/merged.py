@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from distill_rec.runtime.arrays import Floats, Weights
 from distill_rec.runtime.gru import moved_without
-from distill_rec.runtime.user_encoders import Floats, UserEncoder, Weights
+from distill_rec.runtime.user_encoders import UserEncoder
 
 
 class MergedUserEncoder:

@@ -14,9 +14,9 @@ from distill_rec.artifact.external_data import has_external_data
 from distill_rec.artifact.files import Files
 from distill_rec.artifact.layout import LAYOUTS, TOKENIZER
 from distill_rec.artifact.reading import read_neutral
+from distill_rec.runtime.arrays import Floats
 from distill_rec.runtime.forks import watch
 from distill_rec.runtime.kinds import RuntimeKind, Work
-from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.tokenizer import TextTokenizer
 
 BATCH = 64

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from distill_rec.runtime.arrays import Floats
+
 GELU = float(np.sqrt(2 / np.pi))
 
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from distill_rec.artifact.errors import DataError
 from distill_rec.artifact.transition import TransitionTerm
+from distill_rec.runtime.arrays import Floats
 from distill_rec.runtime.catalogue import Catalogue, Rows
 from distill_rec.runtime.forks import watch
 from distill_rec.runtime.index import ApproximateIndex
-from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.repeat import RepeatTerm
 from distill_rec.runtime.request import Request
 from distill_rec.runtime.topk import best_among, best_of_many, dot_rows, slack_of

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from distill_rec.runtime.user_encoders import Floats, UserEncoder
+from distill_rec.runtime.arrays import Floats
+from distill_rec.runtime.user_encoders import UserEncoder
 
 
 class SideBySide:

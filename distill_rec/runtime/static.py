@@ -12,8 +12,9 @@ from distill_rec.artifact.files import Files
 from distill_rec.artifact.layout import LAYOUTS, TOKENIZER
 from distill_rec.artifact.reading import read_neutral, read_tensors
 from distill_rec.artifact.stored import Stored
+from distill_rec.runtime.arrays import Floats
 from distill_rec.runtime.kinds import RuntimeKind, Work
-from distill_rec.runtime.projection import Floats, project
+from distill_rec.runtime.projection import project
 from distill_rec.runtime.tokenizer import TextTokenizer
 
 FLOATS = 1 << 17

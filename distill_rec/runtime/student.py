@@ -17,8 +17,8 @@ from distill_rec.artifact.files import Files
 from distill_rec.artifact.golden import require_golden
 from distill_rec.artifact.layout import MANIFEST
 from distill_rec.artifact.reading import read_new_level
+from distill_rec.runtime.arrays import Floats
 from distill_rec.runtime.index import PROBES, ApproximateIndex
-from distill_rec.runtime.projection import Floats
 from distill_rec.runtime.ranker import Ranker, require_list
 from distill_rec.runtime.template import fields_of, render, unescaped_text
 

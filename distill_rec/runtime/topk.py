@@ -16,7 +16,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from distill_rec.runtime.arrays import Floats
+
 Rows = NDArray[np.int64]
 ROUNDING = 2.0**-24
 LOWEST = np.finfo(np.float32).min

@@ -8,12 +8,10 @@ from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from distill_rec.runtime.arrays import Floats, Weights
 from distill_rec.runtime.gru import GruUserEncoder, moved_without
 
-Floats = NDArray[np.float32]
-Weights = Mapping[str, NDArray[Any]]
 EPSILON = np.float32(1e-5)
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from distill_rec.artifact.errors import DataError
 from distill_rec.artifact.save import blocks_of, write_list
 from distill_rec.artifact.whole_files import writing
+from distill_rec.runtime.arrays import Floats
 from distill_rec.runtime.catalogue import Catalogue
-from distill_rec.runtime.projection import Floats
 
 
 def export_vectors(path: Path, catalogue: Catalogue) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_rec.artifact.stored import Stored
-from distill_rec.runtime.projection import Floats
+from distill_rec.runtime.arrays import Floats
 
 
 @dataclass(frozen=True)

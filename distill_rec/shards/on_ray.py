@@ -14,7 +14,7 @@ from distill_rec.progress import Progress
 from distill_rec.ray_cluster import joined, most_workers
 from distill_rec.runtime.errors import DistillRecError, RunError
 from distill_rec.shards.job import Job
-from distill_rec.shards.share import Told
+from distill_rec.shards.told import Told
 
 
 class Worker:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,29 +9,10 @@ from numpy.typing import NDArray
 
 from distill_rec.progress import Progress, Quiet
 from distill_rec.ranks import Ranks
-from distill_rec.registry import Late
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.shards.job import Job, make_all
+from distill_rec.shards.told import Told
 from distill_rec.together import joint
-
-
-@dataclass(frozen=True)
-class Told:
-    """How another process comes by the same job.
-
-    Attributes:
-        call: "module:function" that returns it, of `data` and the arguments.
-        arguments: JSON.
-        data: folder of the prepared data; None where they lie in this process alone, which then does all.
-    """
-
-    call: str
-    arguments: dict[str, Any]
-    data: Path | None
-
-    def job(self) -> Job:
-        job: Job = Late[Any](self.call).get()(data=str(self.data), **self.arguments)
-        return job
 
 
 def require_ray(ray: str, data: Path | None) -> None:

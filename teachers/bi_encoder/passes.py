@@ -18,7 +18,8 @@ from distill_rec.nn.recommender import Recommender, TextEncoder
 from distill_rec.progress import Progress, Quiet, Task
 from distill_rec.shards.job import Job
 from distill_rec.shards.rows import RowFile
-from distill_rec.shards.share import Told, shared_rows
+from distill_rec.shards.share import shared_rows
+from distill_rec.shards.told import Told
 from distill_rec.training import Objective
 from distill_rec.training.checkpoint import load_trainable
 from distill_rec.trunks.encoder import TrunkEncoder

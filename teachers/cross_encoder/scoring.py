@@ -17,7 +17,8 @@ from distill_rec.files import fingerprint, sha256_file
 from distill_rec.progress import Progress, Task
 from distill_rec.shards.job import Job
 from distill_rec.shards.rows import RowFile
-from distill_rec.shards.share import Told, shared_rows
+from distill_rec.shards.share import shared_rows
+from distill_rec.shards.told import Told
 from distill_rec.training.checkpoint import load_trainable
 from teachers.cross_encoder.asked import asked_of
 from teachers.cross_encoder.model import CrossEncoder, build

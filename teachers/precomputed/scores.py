@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distill_rec.data.dataset import Dataset, Impressions, Queries
-from distill_rec.data.score_file import ScoreFile
+from distill_rec.data.score_rows import ScoreFile
 from distill_rec.data.scores import PARTS, ListedScores, sample_counts
 from distill_rec.runtime.errors import DataError
 from teachers.precomputed.spec import PrecomputedSection

@@ -5,7 +5,7 @@ import json
 import pytest
 from conftest import ROOT
 
-from distill_rec.pipeline.stages.distill import twin_of
+from distill_rec.pipeline.student_sections import twin_of
 from distill_rec.recipe_io import load_recipe
 
 RECORDED = ROOT / "benchmarks" / "recorded"
