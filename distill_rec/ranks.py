@@ -29,6 +29,7 @@ WHOLE = (
     "gradients of that little; item_chunk bounds the rest."
 )
 """What helps where a trunk seems too large for one process."""
+IN_RECIPE = "The PLM's precision is the recipe's: trunk_precision = 'bf16' of the teacher, or of a student with layers."
 log = logging.getLogger("distill_rec")
 
 
@@ -178,7 +179,7 @@ def _refuse_unknown() -> None:
             raise _refusal(name, WHOLE)
     precision = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
     if precision not in ("", "no"):
-        raise _refusal(f"--mixed_precision {precision}")
+        raise _refusal(f"--mixed_precision {precision}", IN_RECIPE)
 
 
 def _refusal(found: str, do: str = "") -> TrainingError:

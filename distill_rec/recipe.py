@@ -25,6 +25,7 @@ from distill_rec.sections.evaluation import OtherSection, SliceSection, as_slice
 from distill_rec.sections.joint import JointSection as JointSection
 from distill_rec.sections.optimizer import RATES as RATES
 from distill_rec.sections.optimizer import OptimizerSection as OptimizerSection
+from distill_rec.sections.precision import TrunkPrecision
 from distill_rec.sections.refresh import RefreshSection as RefreshSection
 from distill_rec.sections.schedule import at_largest, refuse_schedule
 from distill_rec.sections.search import SearchSection
@@ -130,6 +131,7 @@ class TeacherSection(Sourced):
 class TrunkTeacherSection(TeacherSection):
     """What every kind of teacher that runs a PLM has."""
 
+    trunk_precision: TrunkPrecision = "fp32"
     ray: str = Field(
         "",
         description="address of a cluster of Ray, or 'local', whose workers run the PLM where all texts or samples pass"

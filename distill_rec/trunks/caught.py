@@ -44,8 +44,10 @@ class Caught:
         return hook
 
     def take(self) -> tuple[list[Tensor], list[Tensor]]:
-        """States of each layer that is wanted, and queries, keys and values, `[n, tokens, width]`; they are let go."""
-        found, self._found = self._found, {}
+        """States of each layer that is wanted, and queries, keys and values, `[n, tokens, width]`, fp32; they are let
+        go.
+        """
+        found, self._found = {key: one.float() for key, one in self._found.items()}, {}
         states, attention = ([found[id(one)] for one in some] for some in (self._wanted, self._projections))
         return states, attention
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from distill_rec.files import read_json, sha256_file
 from distill_rec.runtime.errors import ModelError
 from distill_rec.runtime.tokenizer import TextTokenizer
+from distill_rec.sections.precision import TrunkPrecision
 from distill_rec.trunks.sentence_transformers import read_settings
 
 Pooling = Literal["mean", "attention", "cls", "last"]
@@ -36,6 +37,7 @@ class Trunk:
         max_tokens: the smaller of the recipe's and the folder's.
         source, revision, digest: where it came from, the hub's commit where there is one, sha256 of the weights.
         sizes: width and depth, as the folder says; asked of the model where not given.
+        precision: what its layers multiply in (autocast); its weights are fp32 all the same.
     """
 
     opened: nn.Module | Callable[[], nn.Module]
@@ -47,6 +49,7 @@ class Trunk:
     revision: str
     digest: str
     sizes: tuple[int, int] | None = None
+    precision: TrunkPrecision = "fp32"
 
     @property
     def model(self) -> nn.Module:
@@ -87,17 +90,27 @@ class Trunk:
         return cast(nn.ModuleList, getattr(parent, name))
 
 
-def load_trunk(
-    source: str, revision: str = "main", pooling: str = "auto", max_tokens: int = 32, prefix: str | None = None
+def load_trunk(  # noqa: PLR0913
+    source: str,
+    revision: str = "main",
+    pooling: str = "auto",
+    max_tokens: int = 32,
+    prefix: str | None = None,
+    precision: TrunkPrecision = "fp32",
 ) -> Trunk:
     """Load a PLM; see `open_trunk`."""
-    trunk = open_trunk(source, revision, pooling, max_tokens, prefix)
+    trunk = open_trunk(source, revision, pooling, max_tokens, prefix, precision)
     _ = trunk.model
     return trunk
 
 
-def open_trunk(
-    source: str, revision: str = "main", pooling: str = "auto", max_tokens: int = 32, prefix: str | None = None
+def open_trunk(  # noqa: PLR0913
+    source: str,
+    revision: str = "main",
+    pooling: str = "auto",
+    max_tokens: int = 32,
+    prefix: str | None = None,
+    precision: TrunkPrecision = "fp32",
 ) -> Trunk:
     """Find a PLM and read what its folder says; the model itself is loaded when it is first asked for.
 
@@ -105,6 +118,7 @@ def open_trunk(
         source: a folder, or a hub id (fetched with the hub's client, which honours `HF_HUB_OFFLINE`).
         pooling: "auto" takes the folder's own, else mean for encoders and last for decoders.
         prefix: text put before every text, as an instruction; None takes the folder's own.
+        precision: see `Trunk`.
 
     Raises:
         ModelError: there is no such folder or hub id, it holds no safetensors weights, or it pools in a way
@@ -132,6 +146,7 @@ def open_trunk(
         commit,
         digest,
         (int(config.hidden_size), len_of_layers(config)),
+        precision,
     )
 
 

@@ -42,9 +42,10 @@ def pad_tokens(tokens: Ragged, rows: NDArray[np.int64], device: torch.device) ->
 
 
 def forward_all(trunk: Trunk, ids: Tensor, mask: Tensor) -> Tensor:
-    """Hidden states `[n, tokens, width]` of the whole model."""
-    out = cast(Any, trunk.model)(input_ids=ids, attention_mask=mask.long(), **_no_memory(trunk))
-    return out.last_hidden_state  # type: ignore[no-any-return]
+    """Hidden states `[n, tokens, width]` of the whole model, fp32."""
+    with torch.autocast(ids.device.type, torch.bfloat16, enabled=trunk.precision == "bf16"):
+        out = cast(Any, trunk.model)(input_ids=ids, attention_mask=mask.long(), **_no_memory(trunk))
+    return out.last_hidden_state.float()  # type: ignore[no-any-return]
 
 
 def _no_memory(trunk: Trunk) -> dict[str, bool]:
@@ -112,11 +113,12 @@ def forward_lower(trunk: Trunk, ids: Tensor, mask: Tensor, stop: int) -> Tensor:
         pass
     finally:
         handle.remove()
-    return caught[0]
+    return caught[0].float()
 
 
 def _key(trunk: Trunk, texts: list[str], *more: object) -> str:
-    return fingerprint(texts, trunk.digest, trunk.tokenizer_json, trunk.prefix, trunk.max_tokens, *more)
+    precision = [] if trunk.precision == "fp32" else [trunk.precision]
+    return fingerprint(texts, trunk.digest, trunk.tokenizer_json, trunk.prefix, trunk.max_tokens, *more, *precision)
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ def _block(
         hidden = forward_lower(trunk, ids, mask, asked.stop)
         if asked.pooling is not None:
             hidden = pool(hidden, mask, asked.pooling)[:, None]
-        values = hidden.float().cpu().numpy()
+        values = hidden.cpu().numpy()
         for place, value in zip(chosen, values, strict=True):
             out[place] = value[: lengths[place]].copy()
         task.advance(len(chosen))

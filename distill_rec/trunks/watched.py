@@ -26,7 +26,7 @@ def watch(trunk: Trunk, texts: Sequence[str], watchers: Sequence[tuple[nn.Module
     mask = torch.ones(0)
 
     def hook(told: Watcher, module: nn.Module, args: tuple[Any, ...], out: Any) -> None:
-        told(args[0][mask], out[mask])
+        told(args[0][mask].float(), out[mask].float())
 
     hooks = [module.register_forward_hook(partial(hook, told)) for module, told in watchers]
     try:

@@ -80,7 +80,7 @@ class BiEncoderSection(ModelSection, TrajectorySection, TrunkTeacherSection):
     def post_trained(self) -> tuple[object, ...]:
         """What its post-training is known by, but for which of the snapshots is taken."""
         post = self.post_training
-        base = self.trunk, self.revision, self.pooling, self.prefix, self.max_tokens, self.seed
+        base = self.trunk, self.revision, self.pooling, self.prefix, self.max_tokens, self.seed, self.trunk_precision
         return (*base, None if post is None else post.model_copy(update={"snapshot": None}))
 
     @property
