@@ -3,10 +3,10 @@
     python benchmarks/trunk_precision.py
     python benchmarks/trunk_precision.py --trunk FOLDER --tuning lora:2 --threads 1
 
-MovieLens-100k's titles, 64 of like lengths at a time, as a pass over a catalogue has them. `pass`: the whole PLM without
-a graph; `step`: a forward and a backward pass of what the tuning learns, from states that were kept (which is what a
-window costs). The two precisions take turns. `times_ours` is how many times longer fp32 takes than bf16; `apart` is 1 less
-the cosine of a text's pooled vector in the two.
+MovieLens-100k's titles, 64 of like lengths at a time, as a pass over a catalogue has them. `pass`: the whole PLM
+without a graph; `step`: a forward and a backward pass of what the tuning learns, from states that were kept (which is
+what a window costs). The two precisions take turns. `times_ours` is how many times longer fp32 takes than bf16;
+`apart` is 1 less the cosine of a text's pooled vector in the two.
 """
 
 from __future__ import annotations
