@@ -50,7 +50,7 @@ $(VENV)/.torch: $(VENV)/.python constraints.txt
 	touch $@
 
 $(VENV)/.installed: $(VENV)/.torch pyproject.toml constraints.txt
-	$(PIP) install -q -c constraints.txt -e '.[train,search,serve,demo,notebooks,track,docs,dev]'
+	$(PIP) install -q -c constraints.txt -e '.[train,search,serve,demo,notebooks,track,docs,qlora,dev]'
 	touch $@
 
 clean:

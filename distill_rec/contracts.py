@@ -6,6 +6,7 @@ Entry points lead to specs; `distill_rec.registry` finds them.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,6 +165,8 @@ class TuningSpec:
         make: from what stands after the colon ("" where nothing does) to a tuning; ValueError where that is wrong.
         merges: whether what it learns can be written into the trunk's own weights, so that none are added.
         rate: `trunk_learning_rate` where the recipe says none; what is added wants more than the PLM's own weights.
+        rounds: whether `prepare` rounds weights of the trunk, so that it encodes a little otherwise from then on.
+        needs: package that has to be there to tune, which the extra of the tuning's name installs; "": none.
     """
 
     name: str
@@ -172,6 +175,8 @@ class TuningSpec:
     make: Callable[[str], Tuning]
     merges: bool = True
     rate: float = 2e-5
+    rounds: bool = False
+    needs: str = ""
 
 
 class BuildStudent(Protocol):
@@ -315,6 +320,21 @@ def tuning_spec(name: str) -> TuningSpec:
     """See `registry.find`."""
     found: TuningSpec = find(TUNINGS, name)
     return found
+
+
+def require_tuning(text: str) -> None:
+    """Find out before any work whether a tuning can be done here.
+
+    Args:
+        text: as a recipe writes it.
+
+    Raises:
+        RecipeError: a package that it needs is not installed.
+    """
+    spec = tuning_spec(text.partition(":")[0])
+    if spec.needs and importlib.util.find_spec(spec.needs) is None:
+        found, do = f"{text!r}, and {spec.needs} is not installed", f"pip install 'distill-rec[{spec.name}]'"
+        raise RecipeError("key teacher.tuning", found, spec.needs, do)
 
 
 def tuning_of(text: str) -> Tuning:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
+from distill_rec.contracts import require_tuning
 from distill_rec.data.ragged import Ragged
 from distill_rec.nn.text_head import TextHead
 from distill_rec.runtime.errors import ModelError
@@ -56,6 +57,7 @@ def open_tuned_trunk(teacher: Teacher) -> Trunk:
 def _as_trained(teacher: Teacher) -> TrunkEncoder:
     """The encoder of no texts yet, its tuning merged into the trunk where it merges."""
     section = BiEncoderSection.model_validate(teacher.config["section"])
+    require_tuning(section.tuning)
     record = teacher.config["trunk"]
     if "pooling" not in record:
         raise ModelError(record["source"], "a file of vectors cannot encode new texts", "a trunk that is a model")

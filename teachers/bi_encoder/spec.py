@@ -77,6 +77,11 @@ class BiEncoderSection(ModelSection, TrajectorySection, TrunkTeacherSection):
         return tuning_of(self.tuning)
 
     @property
+    def tunings(self) -> list[str]:
+        """Its own and its post-training's."""
+        return [self.tuning, *([] if self.post_training is None else [self.post_training.tuning])]
+
+    @property
     def post_trained(self) -> tuple[object, ...]:
         """What its post-training is known by, but for which of the snapshots is taken."""
         post = self.post_training

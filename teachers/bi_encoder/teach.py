@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from distill_rec.begin import Earlier, go_on_as_users
+from distill_rec.contracts import require_tuning
 from distill_rec.data.dataset import Dataset
 from distill_rec.device import choose_device
 from distill_rec.evaluation.protocol import targets_repeat
@@ -60,6 +61,8 @@ def teach(section: BiEncoderSection, dataset: Dataset, folder: Path, *, progress
     require_ray(ray, dataset.folder)
     variants = variants_of(section)
     _require_one_protocol(variants, dataset)
+    for text in {tuning for variant in variants for tuning in variant.tunings}:
+        require_tuning(text)
     for variant in variants:
         if variant.preference is not None:
             require_preferences(variant.preference, dataset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from distill_rec.contracts import require_tuning
 from distill_rec.data.dataset import Dataset
 from distill_rec.knowledge import write_scores
 from distill_rec.model_records import TeacherRecord
@@ -32,6 +33,7 @@ def teach(section: CrossEncoderSection, dataset: Dataset, folder: Path, *, progr
     progress = progress or Quiet()
     ray, section = section.ray, section.model_copy(update={"ray": ""})
     require_ray(ray, dataset.folder)
+    require_tuning(section.tuning)
 
     def train(optimizer: OptimizerSection, place: Path) -> None:
         model = build(section)

@@ -10,10 +10,12 @@ import pytest
 import torch
 from tiny import make_dataset, write_trunk
 
+from distill_rec import contracts
 from distill_rec.contracts import TuningSpec, tuning_of, tuning_spec
 from distill_rec.estimates import Sizes
 from distill_rec.progress import Quiet
 from distill_rec.recipe import OptimizerSection
+from distill_rec.runtime.errors import RecipeError
 from distill_rec.testing import tunings
 from distill_rec.testing.tunings import check_tuning
 from distill_rec.training import Objective
@@ -22,9 +24,13 @@ from distill_rec.trunks.load import load_trunk
 from teachers.bi_encoder.build import build_teacher, open_source
 from teachers.bi_encoder.estimate import estimate
 from teachers.bi_encoder.spec import BiEncoderSection
+from teachers.bi_encoder.teach import teach
 from teachers.bi_encoder.tuning.bottleneck import Bottleneck
 
-ADDED = ("lora", "lora:1,rank=2,alpha=2", "dora:2", "ia3", "ia3:2", "patch", "patch:1,width=8", "patch-parallel:2")
+ADDED = (
+    *("lora", "lora:1,rank=2,alpha=2", "dora:2", "ia3", "ia3:2", "patch", "patch:1,width=8", "patch-parallel:2"),
+    *("qlora", "qlora:1,rank=4"),
+)
 SIZES = Sizes(clicks=10_000, items=1_000, samples=500)
 
 
@@ -92,9 +98,42 @@ def test_a_wrong_argument_is_refused(name: str) -> None:
         tuning_of(name)
 
 
-def test_qlora_is_refused_with_a_word_on_what_it_needs_and_what_does_without() -> None:
-    with pytest.raises(ValueError, match=r"a GPU and bitsandbytes and is not offered; lora:2 learns"):
-        BiEncoderSection(tuning="qlora:2")
+def test_qlora_keeps_the_layers_above_the_cache_in_four_bits_and_gives_them_back_whole(tmp_path: Path) -> None:
+    def held(number: int) -> int:
+        linears = [part for part in trunk.layers[number].modules() if isinstance(part, torch.nn.Linear)]
+        return sum(one.weight.nbytes for one in linears if not one.weight.requires_grad)
+
+    trunk = load_trunk(str(write_trunk(tmp_path, layers=3)))
+    whole, tuning = held(2), tuning_of("qlora:1")
+    tuning.prepare(trunk)
+    assert [held(number) for number in (0, 1)] == [whole, whole] and held(2) < whole / 7
+    tuning.merge(trunk)
+    assert held(2) == whole and {p.dtype for p in trunk.layers[2].parameters()} == {torch.float32}
+
+
+def test_a_training_on_four_bits_goes_on_after_a_look_without_a_graph(tmp_path: Path) -> None:
+    trunk = load_trunk(str(write_trunk(tmp_path, layers=2)))
+    held = tuning_of("qlora").prepare(trunk)
+    with torch.no_grad():
+        looked = tunings.encode(trunk)
+    trunk.model.train()
+    for module in trunk.model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    trained = tunings.encode(trunk)
+    torch.testing.assert_close(trained, looked)
+    trained.square().sum().backward()
+    assert all(p.grad is not None for p in held.parameters())
+
+
+def test_a_tuning_whose_package_is_missing_is_refused_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contracts.importlib.util, "find_spec", lambda name: None)
+    section = BiEncoderSection(trunk="no such folder", choose=[{"tuning": "head"}, {"tuning": "qlora:2"}])
+    with pytest.raises(RecipeError, match=r"'qlora:2', and bitsandbytes is not installed.*distill-rec\[qlora\]"):
+        teach(section, make_dataset(), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_rates_of_the_trunk_fall_from_layer_to_layer_and_each_weight_has_one(tmp_path: Path) -> None:

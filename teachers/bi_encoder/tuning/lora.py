@@ -7,7 +7,7 @@ whole-model tuning, and it asks for no list of names by architecture.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from distill_rec.contracts import TuningSpec
 from teachers.bi_encoder.tuning.layered import lowest_of, parse, top_layers, written
@@ -25,7 +25,7 @@ class LowRank:
     """See `contracts.Tuning`.
 
     Attributes:
-        kind: "lora" or "dora".
+        kind: "lora", "dora" or "qlora".
         layers: from the top; None: all.
         rank: of what is added to a linear map.
         alpha: what is added counts alpha / rank times.
@@ -62,10 +62,18 @@ class LowRank:
         merge(trunk)
 
 
-def make(argument: str, kind: str = "lora") -> LowRank:
+Made = TypeVar("Made", bound=LowRank)
+
+
+def make_low_rank(argument: str, kind: str, tuning: type[Made]) -> Made:
+    """A tuning of this kind, from what a recipe writes after its name."""
     layers, options = parse(kind, argument, ("rank", "alpha"))
     rank = options.get("rank", RANK)
-    return LowRank(kind, layers, rank, options.get("alpha", 2 * rank))
+    return tuning(kind, layers, rank, options.get("alpha", 2 * rank))
+
+
+def make(argument: str, kind: str = "lora") -> LowRank:
+    return make_low_rank(argument, kind, LowRank)
 
 
 LORA = TuningSpec(

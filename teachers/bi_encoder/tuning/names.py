@@ -14,13 +14,7 @@ def tuning_forms() -> str:
 
 def known_tuning(text: str) -> str:
     """A recipe's string that names a tuning, as it is; ValueError where none has the name."""
-    name, _, layers = text.partition(":")
-    if name == "qlora" and name not in names(TUNINGS):
-        others = f"lora{':' if layers else ''}{layers}"
-        raise ValueError(
-            "qlora keeps a trunk in 4 bits, which needs a GPU and bitsandbytes and is not offered; "
-            f"{others} learns the same weights on the trunk as it is"
-        )
+    name = text.partition(":")[0]
     if name not in names(TUNINGS):
         raise ValueError(f"one of {tuning_forms()}")
     tuning_of(text)
