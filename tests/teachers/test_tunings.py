@@ -114,6 +114,7 @@ def test_qlora_keeps_the_layers_above_the_cache_in_four_bits_and_gives_them_back
 def test_a_training_on_four_bits_goes_on_after_a_look_without_a_graph(tmp_path: Path) -> None:
     trunk = load_trunk(str(write_trunk(tmp_path, layers=2)))
     held = tuning_of("qlora").prepare(trunk)
+    trunk.model.eval()
     with torch.no_grad():
         looked = tunings.encode(trunk)
     trunk.model.train()
