@@ -20,7 +20,7 @@ LATER = (
     *("schedule", "begin", "rate_factor", "replay", "drawn_negatives", "drawn_by"),
     *("experts", "order", "trajectory", "ray", "joint", "tokens"),
     *("alone", "table_rate", "token_weights", "words", "pairs", "word_texts", "sub_words", "further_sub_words"),
-    *("unclicked_cost", "transition_term"),
+    *("unclicked_cost", "transition_term", "precision", "trunk_precision"),
 )
 """Keys that came after trainings had been begun without them."""
 

@@ -11,6 +11,7 @@ from distill_rec.sections.base import Section
 
 RATES = ("learning_rate", "trunk_learning_rate", "rate_factor", "clip")
 """Keys of an optimizer that an unfinished training may go on with at other values: what helps one that diverged."""
+Precision = Literal["fp32", "bf16"]
 ROOM = 2
 """Floors that a training has room for where only the default of `max_epochs` limits it: a plateau takes updates too."""
 
@@ -106,6 +107,12 @@ class OptimizerSection(Section):
     )
     refresh_windows: int = Field(
         1, ge=1, description="trunk tuning: windows between two encodings of the whole catalogue"
+    )
+    precision: Precision = Field(
+        "fp32",
+        description="what matrices are multiplied in between two looks at validation data: bf16 rounds their numbers "
+        "to 8 bits and adds up in fp32, several times as fast on a processor that multiplies these itself (AMX); a GPU "
+        "takes TF32; what can do neither goes on in fp32. What is validated, kept and written is fp32",
     )
     tries: list[dict[str, object]] = Field(
         default_factory=list,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +26,7 @@ from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import write_record
 from distill_rec.runtime.errors import RecipeError, TrainingError
+from distill_rec.training.arithmetic import deterministic, multiplied_in
 from distill_rec.training.batches import Batch, make_batches
 from distill_rec.training.checkpoint import Checkpoints, LoopState, load_trainable, save_weights, trainable, under
 from distill_rec.training.movement import parts_of, relative_change
@@ -176,7 +175,8 @@ class Training:
             bar.advance(self.state.update)
             while stopped is None:
                 done = self.state.update
-                loss = self._window()
+                with multiplied_in(self.section.precision):
+                    loss = self._window()
                 self._keep_since(done)
                 bar.advance(self.state.update - done)
                 bar.note(f"loss {loss:.3f} best {Plateau.from_state(self.state.plateau).best:.4f}")
@@ -447,20 +447,6 @@ class Training:
 def kept_at(folder: Path, update: int) -> Path:
     """Weights of a training as they were after so many updates, or at the end of the window that held the last."""
     return folder / f"at-{update:09d}.safetensors"
-
-
-@contextlib.contextmanager
-def deterministic(device: torch.device) -> Iterator[None]:
-    """Deterministic algorithms on a CPU; fresh memory is not filled, as nothing here reads it before it is written."""
-    settings: Any = torch.utils.deterministic
-    before = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory
-    torch.use_deterministic_algorithms(device.type == "cpu")
-    settings.fill_uninitialized_memory = False
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before[0])
-        settings.fill_uninitialized_memory = before[1]
 
 
 def _sample(samples: Queries | Impressions, most: int, seed: int) -> Queries | Impressions:

@@ -22,8 +22,8 @@ from distill_rec.progress import Progress
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import write_record
 from distill_rec.runtime.errors import RecipeError, TrainingError
+from distill_rec.training.arithmetic import deterministic, multiplied_in
 from distill_rec.training.checkpoint import Checkpoints, LoopState, load_trainable, save_weights, trainable
-from distill_rec.training.loop import deterministic
 from distill_rec.training.optimizers import NonFiniteGradientError, Optimizers
 from distill_rec.training.outcome import Outcome, Stopped
 from distill_rec.training.plateau import Plateau
@@ -104,7 +104,8 @@ class PairTraining:
         with self.progress.task("teacher cross_encoder", self._total) as task:
             task.advance(self.state.update)
             while stopped is None:
-                loss = self._batch()
+                with multiplied_in(self.section.precision):
+                    loss = self._batch()
                 task.advance()
                 task.note(f"loss {loss:.3f} best {Plateau.from_state(self.state.plateau).best:.4f}")
                 self.state.seconds = before + time.monotonic() - began
