@@ -27,7 +27,6 @@ from distill_rec.data import Dataset
 from distill_rec.demo import resolve
 from distill_rec.distillation import distill
 from distill_rec.pipeline.student_sections import trunk_of
-from distill_rec.recipe import StudentSection
 from distill_rec.runs import Run
 from distill_rec.training import Training
 
@@ -79,13 +78,23 @@ def _innermost(frame: FrameType | None) -> str:
     return f"{'.'.join(place.parts)}: {frame.f_code.co_qualname}"
 
 
-def short(section: StudentSection, windows: int) -> StudentSection:
-    """Its first windows alone, with no look at validation data before the last."""
+def train_windows(run: Run, alone: bool, windows: int) -> None:
+    """Train a run's student anew for so many windows, with no look at validation data before the last.
+
+    Args:
+        alone: on clicks alone, in place of its teachers.
+    """
+    section = run.recipe.student
+    assert section is not None
     changes = {"max_updates": windows * section.optimizer.window, "min_updates": 0, "tries": [], "decay": "none"}
     taught = section.taught.model_copy(update={"max_updates": None})
-    return section.model_copy(
+    section = section.model_copy(
         update={"optimizer": section.optimizer.model_copy(update=changes), "taught": taught, "first": None}
     )
+    knowledge = None if alone else run.path / "teach" / "knowledge"
+    with tempfile.TemporaryDirectory() as folder:
+        dataset, trunk = Dataset.load(run.path / "prepare"), resolve(trunk_of(run.recipe))
+        distill(section, knowledge, dataset, Path(folder) / "student", trunk=trunk)
 
 
 def main() -> None:
@@ -95,18 +104,9 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=16)
     parser.add_argument("--most", type=int, default=12, help="functions that are told")
     args = parser.parse_args()
-    run, watch = Run.load(args.run), Watch()
-    assert run.recipe.student is not None
+    watch = Watch()
     Training._window = lambda self: watch.around(self)  # type: ignore[method-assign]
-    knowledge = None if args.alone else run.path / "teach" / "knowledge"
-    with tempfile.TemporaryDirectory() as folder:
-        distill(
-            short(run.recipe.student, args.windows + WARM),
-            knowledge,
-            Dataset.load(run.path / "prepare"),
-            Path(folder) / "student",
-            trunk=resolve(trunk_of(run.recipe)),
-        )
+    train_windows(Run.load(args.run), args.alone, args.windows + WARM)
     looks = sum(watch.found.values())
     told = {
         "milliseconds_a_batch": rounded(watch.seconds / watch.batches * 1e3),

@@ -19,6 +19,7 @@ from distill_rec.evaluation.protocol import validation_means, validation_metric
 from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.files import fingerprint
 from distill_rec.journal import Journal
+from distill_rec.nn.arithmetic import deterministic, multiplied_in
 from distill_rec.nn.pair import Pair
 from distill_rec.nn.recommender import Recommender
 from distill_rec.progress import Progress, Quiet, tell
@@ -26,7 +27,6 @@ from distill_rec.ranks import ALONE, Ranks
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import write_record
 from distill_rec.runtime.errors import RecipeError, TrainingError
-from distill_rec.training.arithmetic import deterministic, multiplied_in
 from distill_rec.training.batches import Batch, make_batches
 from distill_rec.training.checkpoint import Checkpoints, LoopState, load_trainable, save_weights, trainable, under
 from distill_rec.training.movement import parts_of, relative_change

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.files import cache_folder, fingerprint
+from distill_rec.nn.arithmetic import in_bf16
 from distill_rec.progress import Progress, Task
 from distill_rec.shards.job import Job, rows_of
 from distill_rec.shards.rows import RowFile
@@ -42,8 +43,12 @@ def pad_tokens(tokens: Ragged, rows: NDArray[np.int64], device: torch.device) ->
 
 
 def forward_all(trunk: Trunk, ids: Tensor, mask: Tensor) -> Tensor:
-    """Hidden states `[n, tokens, width]` of the whole model, fp32."""
-    with torch.autocast(ids.device.type, torch.bfloat16, enabled=trunk.precision == "bf16"):
+    """Hidden states `[n, tokens, width]` of the whole model, fp32.
+
+    A training that multiplies in bf16 runs the PLM so too: torch's fused attention of fp32 takes ten times as long
+    then.
+    """
+    with torch.autocast(ids.device.type, torch.bfloat16, enabled=trunk.precision == "bf16" or in_bf16()):
         out = cast(Any, trunk.model)(input_ids=ids, attention_mask=mask.long(), **_no_memory(trunk))
     return out.last_hidden_state.float()  # type: ignore[no-any-return]
 

@@ -18,11 +18,11 @@ from torch.nn import functional
 from distill_rec.data.dataset import Dataset, Impressions
 from distill_rec.evaluation.protocol import validation_metric
 from distill_rec.files import fingerprint
+from distill_rec.nn.arithmetic import deterministic, multiplied_in
 from distill_rec.progress import Progress
 from distill_rec.recipe import RATES, OptimizerSection, decisive
 from distill_rec.records import write_record
 from distill_rec.runtime.errors import RecipeError, TrainingError
-from distill_rec.training.arithmetic import deterministic, multiplied_in
 from distill_rec.training.checkpoint import Checkpoints, LoopState, load_trainable, save_weights, trainable
 from distill_rec.training.optimizers import NonFiniteGradientError, Optimizers
 from distill_rec.training.outcome import Outcome, Stopped

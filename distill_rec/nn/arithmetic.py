@@ -1,4 +1,4 @@
-"""How a training's arithmetic is done: the same twice, and what its matrices are multiplied in."""
+"""How arithmetic is done while a model trains: the same twice, and what its matrices are multiplied in."""
 
 from __future__ import annotations
 
@@ -37,3 +37,8 @@ def multiplied_in(precision: Precision) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def in_bf16() -> bool:
+    """Whether they are now."""
+    return torch.get_float32_matmul_precision() != "highest"
