@@ -3,7 +3,7 @@ import torch
 from torch.nn import functional
 
 from distill_rec.nn.dropout import dropout
-from distill_rec.nn.user_encoders import CausalBlock, _attention_with_dropout
+from distill_rec.nn.user_encoders import CausalBlock, _attention_in_steps
 
 SHARES = [0.1, 0.3, 0.5]
 
@@ -37,13 +37,13 @@ def test_without_training_nothing_is_dropped_or_drawn():
 
 @pytest.mark.parametrize("share", SHARES)
 @pytest.mark.parametrize(("length", "width"), [(1, 8), (12, 8), (31, 32)])
-def test_attention_with_dropout_is_torchs_to_the_last_digit(share, length, width):
+def test_attention_in_steps_is_torchs_to_the_last_digit(share, length, width):
     def torchs(x):
         query, key, value = x.permute(2, 0, 3, 1, 4)
         return functional.scaled_dot_product_attention(query, key, value, is_causal=True, dropout_p=share)
 
     x = torch.randn(3, length, 3, 2, width)
-    a, b = twice(torchs, lambda y: _attention_with_dropout(*y.permute(2, 0, 3, 1, 4), share), x)
+    a, b = twice(torchs, lambda y: _attention_in_steps(*y.permute(2, 0, 3, 1, 4), share), x)
     assert all(torch.equal(one, other) for one, other in zip(a, b, strict=True))
 
 
