@@ -3,7 +3,7 @@
     python benchmarks/ways_of_distilling.py --out runs/ways
     python benchmarks/ways_of_distilling.py --out runs/ways --only at_once share --seeds 1 --updates 300
 
-The recipe is students/static/ids_and_text with equal weights of the teachers, who keep three states of their way. Each
+The recipe is students/ids_and_text with equal weights of the teachers, who keep three states of their way. Each
 student is trained for the same number of updates; means over seeds, paired over the test's users. `share` and
 `agreement` are HetComp's order against `at_once`, `experts` are DE's against the `linear` adapter, `rrd` takes the
 place of the KL of `at_once`. A killed training goes on, a finished one is not repeated; results.json is left in OUT.
@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--updates", type=int, default=600)
     args = parser.parse_args()
-    run_stages(load_recipe("students/static/ids_and_text", TEACHERS), args.out, until="teach")
+    run_stages(load_recipe("students/ids_and_text", TEACHERS), args.out, until="teach")
     dataset = Dataset.load(args.out / "prepare")
     found: dict[str, Any] = {}  # of none of the report's own names, so that all are compared with each other
     for seed in range(args.seeds):

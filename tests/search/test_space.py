@@ -102,7 +102,7 @@ def test_a_wrong_space_is_refused_by_its_key(space: dict[str, Any], told: str) -
 
 def test_a_trial_as_toml_is_the_same_recipe(tmp_path: Path) -> None:
     path = tmp_path / "best.toml"
-    for name in ("students/static/demo", "students/static/ids_and_text", "teachers/dpo"):
+    for name in ("students/static/demo", "students/ids_and_text", "teachers/dpo"):
         base = load_recipe(name)
         path.write_text(toml_text(base, tmp_path, "a note"), "utf-8")
         assert load_recipe(path).model_dump() == base.model_dump()
