@@ -40,6 +40,8 @@ from distill_rec.training.outcome import Outcome
 
 NEAR = 1e-4
 """Of the vectors' standard deviation: an encoder need not add in the order in which knowledge was made."""
+NEAR_FROM_STATES = 1e-2
+"""The same where layers learn, which begin from states that are kept in fp16."""
 NEAR_IN_BF16 = 3e-2
 """The same of a PLM that is run in bf16, which rounds to 8 bits after each layer."""
 
@@ -288,5 +290,13 @@ def _require(taught: Taught, what: str, found: NDArray[Any], shape: tuple[int, .
 
 def _same(taught: Taught, what: str, found: NDArray[Any], expected: NDArray[Any]) -> None:
     apart = float(np.abs(found - expected).max(initial=0.0)) / max(float(expected.std()), 1e-12)
-    near = NEAR_IN_BF16 if getattr(taught.section, "trunk_precision", "") == "bf16" else NEAR
-    assert apart <= near, f"{taught.name}: {what} are {apart:.2g} standard deviations off its knowledge's"
+    assert apart <= _near(taught.section), (
+        f"{taught.name}: {what} are {apart:.2g} standard deviations off its knowledge's"
+    )
+
+
+def _near(section: Any) -> float:
+    """How near an encoder's vectors are to be to knowledge's; see the constants."""
+    if getattr(section, "trunk_precision", "") == "bf16":
+        return NEAR_IN_BF16
+    return NEAR if getattr(section, "tuning", "head") == "head" else NEAR_FROM_STATES

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from distill_rec.data.dataset import Dataset
 from distill_rec.files import replacing, write_text
@@ -94,13 +97,19 @@ def _write_model(  # noqa: PLR0913
     write_record(folder / "model.json", _record(variant, source, dataset, model, user_settings(variant, dataset)))
 
 
+def _numbers(parameter: Tensor) -> int:
+    """How many it holds; of 4-bit weights two lie in a byte."""
+    kept = getattr(parameter, "quant_state", None)
+    return parameter.numel() if kept is None else math.prod(kept.shape)
+
+
 def _record(
     variant: BiEncoderSection, source: Source, dataset: Dataset, model: Recommender, settings: dict[str, Any]
 ) -> TeacherRecord:
     total = sum(p.numel() for p in model.parameters())
     if source.trunk is not None:
         own = {id(p) for p in model.parameters()}
-        total += sum(p.numel() for p in source.trunk.model.parameters() if id(p) not in own)
+        total += sum(_numbers(p) for p in source.trunk.model.parameters() if id(p) not in own)
     noted = {
         "kind": variant.kind,
         "section": variant.model_dump(),

@@ -73,17 +73,28 @@ def test_neither_reads_what_the_other_has_kept(tmp_path):
         np.testing.assert_array_equal(one, make(whole))
 
 
-@pytest.fixture(scope="module")
-def taught(tmp_path_factory):
+def teach(folder, **settings):
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("bf16")
         patch.setenv("DISTILL_REC_CACHE", str(folder / "cache"))
-        yield taught_on(teacher_spec("bi_encoder"), folder, "clicks", {"trunk_precision": "bf16", "tuning": "last:1"})
+        return taught_on(teacher_spec("bi_encoder"), folder, "clicks", settings)
+
+
+@pytest.fixture(
+    scope="module", params=[{"trunk_precision": "bf16", "tuning": "last:1"}, {"tuning": "qlora:1"}], ids=str
+)
+def taught(request, tmp_path_factory):
+    return teach(tmp_path_factory.mktemp("taught"), **request.param)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
-def test_a_teacher_in_bf16_conforms(taught, check):
+def test_a_teacher_with_rounded_weights_or_products_conforms(taught, check):
     check(taught)
+
+
+def test_weights_of_four_bits_are_counted_as_what_they_stand_for(tmp_path):
+    whole, rounded = (teach(tmp_path / name, tuning=f"{name}:1").teacher.config for name in ("lora", "qlora"))
+    for count in ("parameters", "trained_parameters"):
+        assert rounded[count] == whole[count]
 
 
 def test_only_what_is_offered():
