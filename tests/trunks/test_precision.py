@@ -79,9 +79,10 @@ def teach(folder, **settings):
         return taught_on(teacher_spec("bi_encoder"), folder, "clicks", settings)
 
 
-@pytest.fixture(
-    scope="module", params=[{"trunk_precision": "bf16", "tuning": "last:1"}, {"tuning": "qlora:1"}], ids=str
-)
+ROUNDED = {"bf16": {"trunk_precision": "bf16", "tuning": "last:1"}, "4 bits": {"tuning": "qlora:1"}}
+
+
+@pytest.fixture(scope="module", params=ROUNDED.values(), ids=ROUNDED)
 def taught(request, tmp_path_factory):
     return teach(tmp_path_factory.mktemp("taught"), **request.param)
 
