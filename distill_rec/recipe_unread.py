@@ -14,7 +14,14 @@ from pydantic import BaseModel
 
 from distill_rec.losses.checks import used
 from distill_rec.losses.registry import losses
-from distill_rec.recipe import ModelSection, OptimizerSection, Recipe, StudentSection, UserSection
+from distill_rec.recipe import (
+    ModelSection,
+    OptimizerSection,
+    Recipe,
+    StudentSection,
+    TrunkTeacherSection,
+    UserSection,
+)
 from distill_rec.runtime.errors import RecipeError
 
 Unread = tuple[str, str, str]
@@ -92,6 +99,12 @@ def _of_model(section: BaseModel, at: str) -> Iterator[Unread]:
         for key in ("offset_dropout", "offset_decay", "unclicked_cost"):
             if _given(section, key):
                 yield f"{at}.{key}", f"{at}.offsets is false", f"Leave it out, or set {at}.offsets = true."
+    if isinstance(section, TrunkTeacherSection) and _given(section, "trunk_precision"):
+        from distill_rec.trunks.vectors import is_vector_file  # noqa: PLC0415  (polars)
+
+        if is_vector_file(section.trunk_source()):
+            found = f"{at}.trunk is a file of vectors, and no PLM is run"
+            yield f"{at}.trunk_precision", found, "Leave it out."
     optimizer = getattr(section, "optimizer", None)
     if not isinstance(optimizer, OptimizerSection) or any(one.drawn_negatives for one in optimizer.each_try()):
         return

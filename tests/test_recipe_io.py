@@ -220,6 +220,11 @@ kind = "item_ids"
         (ONE + 'user_encoder = "nrms"\nuser_layers = 3', "student.user_layers", "student.user_encoder is 'nrms'"),
         (ONE + "offsets = false\noffset_decay = 0.1", "student.offset_decay", "student.offsets is false"),
         (ONE + '[student.optimizer]\ndrawn_by = "clicks"', "student.optimizer.drawn_by", "drawn_negatives is not"),
+        (
+            '[teacher]\ntrunk = "vectors.parquet"\ntrunk_precision = "bf16"\n',
+            "teacher.trunk_precision",
+            "teacher.trunk is a file of vectors",
+        ),
         (TWO.format(text="offsets = false\noffset_dropout = 0.1"), "teacher.text.offset_dropout", "text.offsets is"),
         (TWO.format(text="trajectory = [10]") + "[student.order]\ngain = 1.2", "student.order.gain", "by is 'share'"),
         ('[student]\ntrunk = "x/y"\n[student.schedule]\nkl = {start = 0.0, end = 1.0}', "student.schedule",
