@@ -24,7 +24,7 @@ from distill_rec.pipeline.folder import RunFolder, RunRecord
 from distill_rec.pipeline.opened import open_recipe
 from distill_rec.pipeline.trainings import STUDENTS
 from distill_rec.recipe import MERGED, Recipe
-from distill_rec.recipe_io import merge
+from distill_rec.recipe_merge import merge
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import RecipeError, RunError
 from distill_rec.training.outcome import Outcome

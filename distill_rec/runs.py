@@ -13,7 +13,8 @@ from distill_rec.pipeline.folder import RunRecord
 from distill_rec.pipeline.opened import open_recipe
 from distill_rec.pipeline.run_stages import Frames, run_stages
 from distill_rec.progress import Progress
-from distill_rec.recipe_io import naming_recipe, recorded
+from distill_rec.recipe_check import recorded
+from distill_rec.recipe_io import naming_recipe
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import RunError
 

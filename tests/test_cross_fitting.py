@@ -13,7 +13,7 @@ from distill_rec.distillation.cross_fitting import CrossFitting, without
 from distill_rec.ensemble.teach import teach
 from distill_rec.folds import Fold
 from distill_rec.knowledge import Knowledge
-from distill_rec.recipe_io import check
+from distill_rec.recipe_check import check
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.several_teachers import of_list
 from distill_rec.training.batches import make_batches

@@ -19,7 +19,7 @@ from distill_rec.ensemble.teach import teach as teach_several
 from distill_rec.evaluation.scorer import DotScorer
 from distill_rec.knowledge import Knowledge
 from distill_rec.recipe import OptimizerSection
-from distill_rec.recipe_io import check
+from distill_rec.recipe_check import check
 from distill_rec.records import write_record
 from distill_rec.refresh import Gently, _student, _teacher
 from distill_rec.runtime.errors import RecipeError

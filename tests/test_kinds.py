@@ -12,8 +12,9 @@ from test_layers import HEAVY, python
 from distill_rec import contracts
 from distill_rec.kinds import every_settings
 from distill_rec.recipe import Recipe
+from distill_rec.recipe_check import recorded
 from distill_rec.recipe_errors import describe
-from distill_rec.recipe_io import load_recipe, recorded
+from distill_rec.recipe_io import load_recipe
 from distill_rec.registry import STUDENTS, TEACHERS, TUNINGS, every
 from distill_rec.runtime.errors import RecipeError
 

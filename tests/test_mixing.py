@@ -17,7 +17,7 @@ from distill_rec.losses.registry import losses
 from distill_rec.nn.side_by_side import SideBySide, joined
 from distill_rec.nn.user_encoders import make_user_encoder
 from distill_rec.recipe import LossSection
-from distill_rec.recipe_io import check
+from distill_rec.recipe_check import check
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.sections.histories import HistoriesSection
 from distill_rec.training.batches import make_batches

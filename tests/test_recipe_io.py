@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from distill_rec.recipe_io import find_recipe, load_recipe, recorded, shelf_names
+from distill_rec.recipe_check import recorded
+from distill_rec.recipe_io import find_recipe, load_recipe, shelf_names
 from distill_rec.recipe_unread import cautions_of
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.search.space import default_space

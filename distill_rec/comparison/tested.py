@@ -12,7 +12,7 @@ from distill_rec.data.labels import Labels, read_labels
 from distill_rec.demo import resolve
 from distill_rec.pipeline.folder import RunRecord
 from distill_rec.recipe import EvaluateSection
-from distill_rec.recipe_io import check, recorded
+from distill_rec.recipe_check import check, recorded
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import RecipeError
 

@@ -23,7 +23,7 @@ from distill_rec.pipeline.stage import Stage
 from distill_rec.pipeline.stages import STAGES
 from distill_rec.pipeline.wanted import defaults_of, settings_of, stages_of
 from distill_rec.recipe import Recipe
-from distill_rec.recipe_io import recorded
+from distill_rec.recipe_check import recorded
 from distill_rec.records import kind_of, read_record
 from distill_rec.runtime.errors import DistillRecError, RunError
 

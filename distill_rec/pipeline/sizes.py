@@ -17,7 +17,7 @@ from distill_rec.files import cache_folder
 from distill_rec.pipeline.users import heavy_of, rows_of_lists, rows_of_users, windows_of
 from distill_rec.processes import usable_threads
 from distill_rec.recipe import DataSection
-from distill_rec.recipe_io import kind_of
+from distill_rec.recipe_check import kind_of
 from distill_rec.runtime.errors import DataError
 
 USUAL_HISTORY = 40

@@ -15,7 +15,7 @@ from distill_rec.pipeline.stages import stage_named
 from distill_rec.pipeline.wanted import defaults_of, settings_of
 from distill_rec.progress import Progress
 from distill_rec.recipe import EvaluateSection, Recipe
-from distill_rec.recipe_io import kind_of
+from distill_rec.recipe_check import kind_of
 from distill_rec.records import read_record, write_record
 from distill_rec.runtime.errors import RecipeError, RunError
 from distill_rec.search.records import SpaceRecord

@@ -14,7 +14,8 @@ from distill_rec.pipeline.sizes import sizes_of
 from distill_rec.pipeline.stages import stage_named
 from distill_rec.progress import Progress, Quiet
 from distill_rec.recipe import ExportSection, Recipe
-from distill_rec.recipe_io import kind_of, load_recipe
+from distill_rec.recipe_check import kind_of
+from distill_rec.recipe_io import load_recipe
 from distill_rec.recipe_toml import toml_text
 from distill_rec.records import write_record
 from distill_rec.runtime.errors import RecipeError

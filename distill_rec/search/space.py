@@ -7,8 +7,9 @@ from typing import Any
 
 from distill_rec.kinds import kinds_with, settings_of
 from distill_rec.recipe import Recipe, StudentSection
+from distill_rec.recipe_check import recorded
 from distill_rec.recipe_errors import describe, nearest_key
-from distill_rec.recipe_io import merge, recorded
+from distill_rec.recipe_merge import merge
 from distill_rec.registry import STUDENTS, names
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.sections.search import Choice, Dimension, Range, SearchSection, dimensions_of

@@ -24,7 +24,7 @@ from distill_rec.pipeline.run_stages import run_stages
 from distill_rec.pipeline.trainings import histories_of
 from distill_rec.progress import Progress
 from distill_rec.recipe import EvaluateSection
-from distill_rec.recipe_io import recorded
+from distill_rec.recipe_check import recorded
 from distill_rec.records import write_record
 from distill_rec.runtime import Student
 from distill_rec.search.records import Point, TrialRecord

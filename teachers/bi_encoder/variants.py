@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from distill_rec.recipe_io import merge
+from distill_rec.recipe_merge import merge
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.trunks.vectors import is_vector_file
 from teachers.bi_encoder.spec import BiEncoderSection

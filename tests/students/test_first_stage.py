@@ -15,7 +15,7 @@ from distill_rec.distillation.training import UNTRAINED
 from distill_rec.knowledge import Knowledge
 from distill_rec.progress import Quiet
 from distill_rec.recipe import FirstSection, OptimizerSection
-from distill_rec.recipe_io import check
+from distill_rec.recipe_check import check
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import RecipeError, TrainingError
 from distill_rec.sections.base import decisive

@@ -11,7 +11,7 @@ from distill_rec.distillation.tokens import layers_together
 from distill_rec.distillation.training import UNTRAINED
 from distill_rec.nn.text_head import TextHead
 from distill_rec.recipe import FirstSection
-from distill_rec.recipe_io import check
+from distill_rec.recipe_check import check
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.sections.base import decisive

@@ -13,7 +13,7 @@ from distill_rec.distillation.training import UNTRAINED
 from distill_rec.doctor.run import run as examine_run
 from distill_rec.evaluation.results import Results
 from distill_rec.knowledge import Knowledge
-from distill_rec.recipe_io import check
+from distill_rec.recipe_check import check
 from distill_rec.records import read_record
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.sections.base import decisive

@@ -11,7 +11,8 @@ from distill_rec import Run, run
 from distill_rec.contracts import supplies_of
 from distill_rec.data.samples import samples_of
 from distill_rec.knowledge import Knowledge
-from distill_rec.recipe_io import check, load_recipe
+from distill_rec.recipe_check import check
+from distill_rec.recipe_io import load_recipe
 from distill_rec.runtime.errors import DataError, ModelError, RecipeError
 from distill_rec.teacher_model import Teacher
 from teachers.precomputed.spec import PrecomputedSection
