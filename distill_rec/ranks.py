@@ -29,7 +29,9 @@ WHOLE = (
     "gradients of that little; item_chunk bounds the rest."
 )
 """What helps where a trunk seems too large for one process."""
-IN_RECIPE = "The PLM's precision is the recipe's: trunk_precision = 'bf16' of the teacher, or of a student with layers."
+IN_RECIPE = (
+    "The recipe says it: optimizer.precision = 'bf16' of a teacher or student, trunk_precision of a teacher's PLM."
+)
 log = logging.getLogger("distill_rec")
 
 

@@ -29,8 +29,7 @@ def build(
 ) -> Built:
     """See `contracts.BuildStudent`."""
     torch.manual_seed(section.seed)
-    precision = section.trunk_precision
-    plm = load_trunk(trunk, max_tokens=section.max_tokens, prefix=section.prefix, precision=precision)
+    plm = load_trunk(trunk, max_tokens=section.max_tokens, prefix=section.prefix)
     learned = [dataset.texts[row] for row in training_texts(dataset)]
     cut = cut_trunk(section, plm, dataset.texts, learned, directions_of(section.begin))
     tokenizer = plm.tokenizer()

@@ -11,7 +11,6 @@ from distill_rec.contracts import BuildStudent, StudentSpec
 from distill_rec.plm_config import PlmConfig
 from distill_rec.recipe import StudentSection
 from distill_rec.registry import Late
-from distill_rec.sections.precision import TrunkPrecision
 from students.transformer.asked import EVERY_OTHER, Narrow, layers_of, refuse_narrow, share_of_layer
 
 if TYPE_CHECKING:
@@ -58,8 +57,6 @@ class TransformerSection(StudentSection):
     prefix: str | None = Field(
         None, description="text put before every text, as the trunk was trained with; left out: its folder's own"
     )
-
-    trunk_precision: TrunkPrecision = "fp32"
 
     @field_validator("layers", mode="before")
     @classmethod

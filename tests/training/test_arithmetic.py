@@ -5,10 +5,12 @@ import torch
 from safetensors.torch import load_file
 from tiny import make_dataset, write_trunk
 
+from distill_rec.contracts import student_spec
 from distill_rec.distillation import distill
 from distill_rec.recipe import OptimizerSection
 from distill_rec.runtime.errors import TrainingError
 from distill_rec.sections.base import decisive
+from distill_rec.testing.students import check_exported, check_loaded, distilled_on
 from distill_rec.training import loop
 from students.static.spec import StaticSection
 
@@ -69,6 +71,13 @@ def test_it_moves_the_weights_nearly_as_fp32_does(train):
     one, other = (torch.cat([(end[name] - start[name]).flatten() for name in learned]) for end in (whole, half))
     assert torch.nn.functional.cosine_similarity(one, other, dim=0) > 0.95
     assert torch.equal(one, other) != bf16_multiplies()
+
+
+def test_a_student_with_layers_is_written_and_exported_as_fp32_computes_it(tmp_path):
+    student = distilled_on(student_spec("transformer"), tmp_path, "clicks", {"optimizer": {"precision": "bf16"}})
+    assert student.section.optimizer.precision == "bf16"
+    for check in (check_loaded, check_exported):
+        check(student)
 
 
 def test_trainings_that_began_before_there_was_the_key_go_on():
