@@ -29,9 +29,7 @@ WHOLE = (
     "gradients of that little; item_chunk bounds the rest."
 )
 """What helps where a trunk seems too large for one process."""
-IN_RECIPE = (
-    "The recipe says it: optimizer.precision = 'bf16' of a teacher or student, trunk_precision of a teacher's PLM."
-)
+IN_RECIPE = "The recipe says it: optimizer.precision = 'bf16' of a teacher or student, teacher.trunk_precision."
 log = logging.getLogger("distill_rec")
 
 

@@ -25,7 +25,7 @@ from distill_rec.sections.evaluation import OtherSection, SliceSection, as_slice
 from distill_rec.sections.joint import JointSection as JointSection
 from distill_rec.sections.optimizer import RATES as RATES
 from distill_rec.sections.optimizer import OptimizerSection as OptimizerSection
-from distill_rec.sections.precision import TrunkPrecision
+from distill_rec.sections.optimizer import Precision
 from distill_rec.sections.refresh import RefreshSection as RefreshSection
 from distill_rec.sections.schedule import at_largest, refuse_schedule
 from distill_rec.sections.search import SearchSection
@@ -131,7 +131,12 @@ class TeacherSection(Sourced):
 class TrunkTeacherSection(TeacherSection):
     """What every kind of teacher that runs a PLM has."""
 
-    trunk_precision: TrunkPrecision = "fp32"
+    trunk_precision: Precision = Field(
+        "fp32",
+        description="what the PLM is run in outside the batches of a training (which optimizer.precision says): where "
+        "frozen layers pass all texts once, and where the teacher encodes. bf16 is quicker on a GPU and on a processor "
+        "that multiplies it itself (AMX), and slower elsewhere",
+    )
     ray: str = Field(
         "",
         description="address of a cluster of Ray, or 'local', whose workers run the PLM where all texts or samples pass"

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from distill_rec.files import read_json, sha256_file
 from distill_rec.runtime.errors import ModelError
 from distill_rec.runtime.tokenizer import TextTokenizer
-from distill_rec.sections.precision import TrunkPrecision
+from distill_rec.sections.optimizer import Precision
 from distill_rec.trunks.sentence_transformers import read_settings
 
 Pooling = Literal["mean", "attention", "cls", "last"]
@@ -49,7 +49,7 @@ class Trunk:
     revision: str
     digest: str
     sizes: tuple[int, int] | None = None
-    precision: TrunkPrecision = "fp32"
+    precision: Precision = "fp32"
 
     @property
     def model(self) -> nn.Module:
@@ -96,7 +96,7 @@ def load_trunk(  # noqa: PLR0913
     pooling: str = "auto",
     max_tokens: int = 32,
     prefix: str | None = None,
-    precision: TrunkPrecision = "fp32",
+    precision: Precision = "fp32",
 ) -> Trunk:
     """Load a PLM; see `open_trunk`."""
     trunk = open_trunk(source, revision, pooling, max_tokens, prefix, precision)
@@ -110,7 +110,7 @@ def open_trunk(  # noqa: PLR0913
     pooling: str = "auto",
     max_tokens: int = 32,
     prefix: str | None = None,
-    precision: TrunkPrecision = "fp32",
+    precision: Precision = "fp32",
 ) -> Trunk:
     """Find a PLM and read what its folder says; the model itself is loaded when it is first asked for.
 
