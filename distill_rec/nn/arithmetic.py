@@ -41,4 +41,4 @@ def multiplied_in(precision: Precision) -> Iterator[None]:
 
 def in_bf16() -> bool:
     """Whether they are now."""
-    return torch.get_float32_matmul_precision() != "highest"
+    return torch.get_float32_matmul_precision() == "medium"
