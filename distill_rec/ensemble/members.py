@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from distill_rec.distillation.cross_fitting import without
 from distill_rec.ensemble.record import MemberRecord
 from distill_rec.files import copy_linked, fingerprint
 from distill_rec.kinds import validated
+from distill_rec.model_records import TeacherRecord
 from distill_rec.progress import Named, Progress
 from distill_rec.recipe import TeacherSection
 from distill_rec.records import read_record, write_record
@@ -67,13 +69,13 @@ def train_members(section: EnsembleSection, dataset: Dataset, folder: Path, prog
     each other, in processes of their own with a share of the threads each.
 
     After `--restart teach` a teacher whose settings did not change is taken over from the folder that was set aside;
-    where none changed, all are trained anew.
+    where nothing changed, weights neither, all are trained anew.
 
     Returns:
         Their folders, in the recipe's order.
     """
     members = _members(section, dataset, folder)
-    _take_over(members, folder)
+    _take_over(members, section.weights, folder)
     left = [one for one in members if not one.finished]
     threads = min(threads_to_share(one.section.device) for one in members)
     together = [] if dataset.folder is None else beside(section, threads)  # else the data lie in this process alone
@@ -103,12 +105,13 @@ def _members(section: EnsembleSection, dataset: Dataset, folder: Path) -> list[M
     ]
 
 
-def _take_over(members: list[Member], folder: Path) -> None:
+def _take_over(members: list[Member], weights: Mapping[str, float], folder: Path) -> None:
     """What is the same in folders that were set aside, unless the last of them is the same as a whole."""
     earlier = _earlier(folder)
-    if not earlier or {note.parent.name: _mark(note.parent) for note in earlier[0].glob(f"*/{NOTE}")} == {
-        one.name: one.mark for one in members
-    }:
+    if not earlier:
+        return
+    marks = {note.parent.name: _mark(note.parent) for note in earlier[0].glob(f"*/{NOTE}")}
+    if marks == {one.name: one.mark for one in members} and _weights(earlier[0]) in (None, dict(weights)):
         return
     for one in members:
         found = next((old / one.name for old in earlier if _mark(old / one.name) == one.mark), None)
@@ -127,6 +130,12 @@ def mark_of(section: TeacherSection, dataset: Dataset, fold: str = "") -> str:
 def _mark(place: Path) -> str:
     """The mark of a finished teacher; "" where it is not finished."""
     return read_record(MemberRecord, place / NOTE).fingerprint if (place / NOTE).exists() else ""
+
+
+def _weights(folder: Path) -> dict[str, float] | None:
+    """Those that the recipe gave teachers that were summed there; None where their sum was not finished."""
+    path = folder / "model.json"
+    return read_record(TeacherRecord, path).section.get("weights", {}) if path.exists() else None
 
 
 def _earlier(folder: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from distill_rec.sections.optimizer import Precision
 
@@ -37,6 +38,11 @@ def multiplied_in(precision: Precision) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def not_rounded(numbers: Tensor) -> Tensor:
+    """bf16 as fp32; all else as it is."""
+    return numbers.float() if numbers.dtype == torch.bfloat16 else numbers
 
 
 def in_bf16() -> bool:

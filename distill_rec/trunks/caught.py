@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from distill_rec.nn.arithmetic import not_rounded
 from distill_rec.runtime.errors import ModelError
 
 PROJECTIONS = (("query", "key", "value"), ("q", "k", "v"), ("q_lin", "k_lin", "v_lin"))
@@ -44,10 +45,8 @@ class Caught:
         return hook
 
     def take(self) -> tuple[list[Tensor], list[Tensor]]:
-        """States of each layer that is wanted, and queries, keys and values, `[n, tokens, width]`, fp32; they are let
-        go.
-        """
-        found, self._found = {key: one.float() for key, one in self._found.items()}, {}
+        """States of each layer that is wanted, and queries, keys and values, `[n, tokens, width]`; they are let go."""
+        found, self._found = {key: not_rounded(one) for key, one in self._found.items()}, {}
         states, attention = ([found[id(one)] for one in some] for some in (self._wanted, self._projections))
         return states, attention
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from distill_rec.data.ragged import Ragged
 from distill_rec.files import cache_folder, fingerprint
-from distill_rec.nn.arithmetic import in_bf16
+from distill_rec.nn.arithmetic import in_bf16, not_rounded
 from distill_rec.progress import Progress, Task
 from distill_rec.shards.job import Job, rows_of
 from distill_rec.shards.rows import RowFile
@@ -43,14 +43,14 @@ def pad_tokens(tokens: Ragged, rows: NDArray[np.int64], device: torch.device) ->
 
 
 def forward_all(trunk: Trunk, ids: Tensor, mask: Tensor) -> Tensor:
-    """Hidden states `[n, tokens, width]` of the whole model, fp32.
+    """Hidden states `[n, tokens, width]` of the whole model, in the precision of its weights.
 
     A training that multiplies in bf16 runs the PLM so too: torch's fused attention of fp32 takes ten times as long
     then.
     """
     with torch.autocast(ids.device.type, torch.bfloat16, enabled=trunk.precision == "bf16" or in_bf16()):
         out = cast(Any, trunk.model)(input_ids=ids, attention_mask=mask.long(), **_no_memory(trunk))
-    return out.last_hidden_state.float()  # type: ignore[no-any-return]
+    return not_rounded(out.last_hidden_state)
 
 
 def _no_memory(trunk: Trunk) -> dict[str, bool]:
@@ -118,7 +118,7 @@ def forward_lower(trunk: Trunk, ids: Tensor, mask: Tensor, stop: int) -> Tensor:
         pass
     finally:
         handle.remove()
-    return caught[0].float()
+    return not_rounded(caught[0])
 
 
 def _key(trunk: Trunk, texts: list[str], *more: object) -> str:
@@ -199,7 +199,7 @@ def _block(
         hidden = forward_lower(trunk, ids, mask, asked.stop)
         if asked.pooling is not None:
             hidden = pool(hidden, mask, asked.pooling)[:, None]
-        values = hidden.cpu().numpy()
+        values = hidden.float().cpu().numpy()
         for place, value in zip(chosen, values, strict=True):
             out[place] = value[: lengths[place]].copy()
         task.advance(len(chosen))

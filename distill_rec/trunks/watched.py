@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from distill_rec.nn.arithmetic import not_rounded
 from distill_rec.trunks.load import Trunk
 from distill_rec.trunks.prefix import forward_all, pad_tokens
 from distill_rec.trunks.tokens import tokenize
@@ -26,7 +27,7 @@ def watch(trunk: Trunk, texts: Sequence[str], watchers: Sequence[tuple[nn.Module
     mask = torch.ones(0)
 
     def hook(told: Watcher, module: nn.Module, args: tuple[Any, ...], out: Any) -> None:
-        told(args[0][mask].float(), out[mask].float())
+        told(not_rounded(args[0][mask]), not_rounded(out[mask]))
 
     hooks = [module.register_forward_hook(partial(hook, told)) for module, told in watchers]
     try:
