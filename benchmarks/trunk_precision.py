@@ -21,8 +21,10 @@ from pathlib import Path
 
 from interleaved import compare, rounded, with_threads
 
+from distill_rec.sections.optimizer import Precision
+
 BATCH = 64
-PRECISIONS = {"fp32": "fp32", "ours": "bf16"}
+PRECISIONS: dict[str, Precision] = {"fp32": "fp32", "ours": "bf16"}
 
 
 def main() -> None:
@@ -78,8 +80,9 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, object]:
     apart = 1 - torch.nn.functional.cosine_similarity(*(one.double() for one in vectors.values()))
     passes = compare({name: passing(one) for name, one in trunks.items()}, args.rounds, args.seconds / 2, BATCH, "ours")
 
-    def stepping(precision: str) -> Callable[[int], None]:
-        trunk = load_trunk(resolve(args.trunk), max_tokens=args.tokens, precision=precision)  # type: ignore[arg-type]
+    def stepping(precision: Precision) -> Callable[[int], None]:
+        trunk = load_trunk(resolve(args.trunk), max_tokens=args.tokens)
+        trunk.precision = precision
         head = TextHead(trunk.width, trunk.width)
         encoder = trunk_encoder(tuning_of(args.tuning), trunk, texts, head, BATCH, Quiet()).train()
 

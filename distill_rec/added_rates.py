@@ -5,38 +5,34 @@ On MovieLens-100k `patch:2` at that default moved its layers a tenth as far as a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from distill_rec.contracts import tuning_spec
 from distill_rec.kinds import settings_of
+from distill_rec.recipe_merge import Settings, merge
 from distill_rec.runtime.errors import RecipeError
 from distill_rec.sections.base import given
 
-Settings = dict[str, Any]
-Merge = Callable[[Settings, Mapping[str, Any]], Settings]
 RATE = "trunk_learning_rate"
 
 
-def with_added_rates(settings: Settings, merge: Merge) -> Settings:
+def with_added_rates(settings: Settings) -> Settings:
     """A recipe's settings, `trunk_learning_rate` written out for teachers whose tuning wants another than the default.
 
     What is wrong in a section is left to whoever checks it.
-
-    Args:
-        merge: puts a variant over its teacher.
     """
     teacher = settings.get("teacher")
     if not isinstance(teacher, Mapping):
         return settings
     members = teacher.get("members")
     if isinstance(members, Mapping):
-        filled = {name: _filled(one, merge) if isinstance(one, Mapping) else one for name, one in members.items()}
+        filled = {name: _filled(one) if isinstance(one, Mapping) else one for name, one in members.items()}
         return settings | {"teacher": {**teacher, "members": filled}}
-    return settings | {"teacher": _filled(teacher, merge)}
+    return settings | {"teacher": _filled(teacher)}
 
 
-def _filled(teacher: Mapping[str, Any], merge: Merge) -> Settings:
+def _filled(teacher: Mapping[str, Any]) -> Settings:
     """A teacher and its variants, each of which may have a tuning of its own."""
     out, variants = {**teacher, **_rate_of(teacher)}, teacher.get("choose")
     if not isinstance(variants, list):

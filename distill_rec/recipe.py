@@ -133,9 +133,9 @@ class TrunkTeacherSection(TeacherSection):
 
     trunk_precision: Precision = Field(
         "fp32",
-        description="what the PLM is run in outside the batches of a training (which optimizer.precision says): where "
-        "frozen layers pass all texts once, and where the teacher encodes. bf16 is quicker on a GPU and on a processor "
-        "that multiplies it itself (AMX), and slower elsewhere",
+        description="what the PLM is run in: where frozen layers pass all texts once, where the teacher encodes, and "
+        "in the batches of its training (which optimizer.precision = 'bf16' runs so by itself). bf16 is quicker on a "
+        "GPU and on a processor that multiplies it itself (AMX), and slower elsewhere",
     )
     ray: str = Field(
         "",

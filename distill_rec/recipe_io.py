@@ -16,7 +16,7 @@ from distill_rec.files import nearest_to
 from distill_rec.own_student import with_own_student
 from distill_rec.recipe import Recipe
 from distill_rec.recipe_check import check
-from distill_rec.recipe_merge import Settings, merge, merge_recipes
+from distill_rec.recipe_merge import Settings, merge_recipes
 from distill_rec.recipe_unread import refuse_unread
 from distill_rec.runtime.errors import DataError, RecipeError
 from distill_rec.several_teachers import of_list
@@ -69,7 +69,7 @@ def read_recipe(
         if key in FILES and (Path.cwd() / str(value)).exists():
             value = _absolute(str(value), Path.cwd())
         settings = merge_recipes(settings, absolute_paths(_nested(key, value), Path.cwd()))
-    return check(with_added_rates(with_own_student(settings), merge), where), where
+    return check(with_added_rates(with_own_student(settings)), where), where
 
 
 def find_recipe(name: str | Path) -> Path:

@@ -90,27 +90,17 @@ class Trunk:
         return cast(nn.ModuleList, getattr(parent, name))
 
 
-def load_trunk(  # noqa: PLR0913
-    source: str,
-    revision: str = "main",
-    pooling: str = "auto",
-    max_tokens: int = 32,
-    prefix: str | None = None,
-    precision: Precision = "fp32",
+def load_trunk(
+    source: str, revision: str = "main", pooling: str = "auto", max_tokens: int = 32, prefix: str | None = None
 ) -> Trunk:
     """Load a PLM; see `open_trunk`."""
-    trunk = open_trunk(source, revision, pooling, max_tokens, prefix, precision)
+    trunk = open_trunk(source, revision, pooling, max_tokens, prefix)
     _ = trunk.model
     return trunk
 
 
-def open_trunk(  # noqa: PLR0913
-    source: str,
-    revision: str = "main",
-    pooling: str = "auto",
-    max_tokens: int = 32,
-    prefix: str | None = None,
-    precision: Precision = "fp32",
+def open_trunk(
+    source: str, revision: str = "main", pooling: str = "auto", max_tokens: int = 32, prefix: str | None = None
 ) -> Trunk:
     """Find a PLM and read what its folder says; the model itself is loaded when it is first asked for.
 
@@ -118,7 +108,6 @@ def open_trunk(  # noqa: PLR0913
         source: a folder, or a hub id (fetched with the hub's client, which honours `HF_HUB_OFFLINE`).
         pooling: "auto" takes the folder's own, else mean for encoders and last for decoders.
         prefix: text put before every text, as an instruction; None takes the folder's own.
-        precision: see `Trunk`.
 
     Raises:
         ModelError: there is no such folder or hub id, it holds no safetensors weights, or it pools in a way
@@ -146,7 +135,6 @@ def open_trunk(  # noqa: PLR0913
         commit,
         digest,
         (int(config.hidden_size), len_of_layers(config)),
-        precision,
     )
 
 

@@ -58,8 +58,8 @@ def open_source(
         vectors, digest = read_vectors(section.trunk, dataset.items["item_id"].to_list())
         record = {"source": section.trunk, "revision": "", "digest": digest, "width": vectors.shape[1]}
         return Source(None, torch.from_numpy(vectors), record)
-    where = section.trunk, section.revision
-    trunk = open_trunk(*where, section.pooling, section.max_tokens, section.prefix, section.trunk_precision)
+    trunk = open_trunk(section.trunk, section.revision, section.pooling, section.max_tokens, section.prefix)
+    trunk.precision = section.trunk_precision
     if learned is not None and section.post_training is not None:
         post_train_trunk(trunk, learned, section.post_training.tuning)
     trunk.to(device)

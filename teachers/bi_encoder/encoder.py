@@ -61,8 +61,8 @@ def _as_trained(teacher: Teacher) -> TrunkEncoder:
     record = teacher.config["trunk"]
     if "pooling" not in record:
         raise ModelError(record["source"], "a file of vectors cannot encode new texts", "a trunk that is a model")
-    where = section.trunk, section.revision
-    trunk = load_trunk(*where, section.pooling, section.max_tokens, section.prefix, section.trunk_precision)
+    trunk = load_trunk(section.trunk, section.revision, section.pooling, section.max_tokens, section.prefix)
+    trunk.precision = section.trunk_precision
     if section.post_training is not None:
         post_train_trunk(trunk, teacher.folder / POST_TRAINED, section.post_training.tuning)
     if trunk.digest != record["digest"]:

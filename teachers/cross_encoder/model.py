@@ -81,8 +81,8 @@ class PairScorer:
 
 def build(section: CrossEncoderSection) -> CrossEncoder:
     """Untrained; `section.seed` draws what is random in it."""
-    precision = section.trunk_precision
-    trunk = load_trunk(section.trunk, section.revision, "auto", section.max_tokens, precision=precision)
+    trunk = load_trunk(section.trunk, section.revision, "auto", section.max_tokens)
+    trunk.precision = section.trunk_precision
     if section.layers is not None:
         _cut(trunk, section.layers)
     torch.manual_seed(section.seed)

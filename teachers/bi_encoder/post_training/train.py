@@ -148,8 +148,8 @@ def matching_model(  # noqa: PLR0913
 ) -> Recommender:
     """A trunk, partly learning, whose pooled vectors are the items': no head, no offsets, nobody's history."""
     most = _max_tokens(section, variant)
-    where = variant.trunk, variant.revision
-    trunk = load_trunk(*where, variant.pooling, most, variant.prefix, variant.trunk_precision)
+    trunk = load_trunk(variant.trunk, variant.revision, variant.pooling, most, variant.prefix)
+    trunk.precision = variant.trunk_precision
     trunk.model.to(device)
     if trunk.pooling == "attention":  # which begins as the mean, and is learnt with the head
         trunk = replace(trunk, pooling="mean")
